@@ -1,0 +1,69 @@
+/**
+ * What an arithmetic engine offers: whole batches of fixed-width big-endian numbers in flat byte
+ * buffers, so that an engine needs no bigint. `test/engine-conformance.ts` is the contract as a
+ * test; every engine passes the same vectors.
+ */
+
+/** A public key in bytes: n of bits/8, hs of bits/4. `id` identifies it in an engine's caches. */
+export type EngineKey = {
+  readonly id: string;
+  readonly bits: number;
+  readonly n: Uint8Array;
+  readonly hs: Uint8Array;
+};
+
+/** A secret key in bytes: p and q of bits/16 each. An engine keeps it no longer than the call. */
+export type EngineSecretKey = {
+  readonly id: string;
+  readonly bits: number;
+  readonly p: Uint8Array;
+  readonly q: Uint8Array;
+};
+
+/** Bytes per item: messages < n, ciphertexts < n², blinding exponents of half the modulus. */
+export function itemBytes(bits: number): {
+  readonly message: number;
+  readonly ciphertext: number;
+  readonly blinding: number;
+} {
+  return { message: bits / 8, ciphertext: bits / 4, blinding: bits / 16 };
+}
+
+/**
+ * Lengths are checked (a wrong one is a programmer error); ranges are the caller's business, who
+ * has them from the typed layer. Input buffers are neither kept nor changed. Failures: PaillierError
+ * with PAILLIER_ENGINE_BUSY (too many calls waiting: slow down), _CLOSED, _FAILED (a thread died),
+ * and PAILLIER_CIPHERTEXT_INVALID from `subtract` and `decrypt` (item not coprime to n).
+ */
+export interface Engine {
+  /** Shown in `--version --verbose`, metrics and benchmark output, for instance "portable/2". */
+  readonly name: string;
+
+  /** Builds what makes encryption under `key` fast, ahead of the first batch. */
+  warm(key: EngineKey): Promise<void>;
+
+  /** (1 + M·n) · hs^a mod n² for each pair (M, a); without `blindings` the a are fresh randomness. */
+  encrypt(key: EngineKey, messages: Uint8Array, blindings?: Uint8Array): Promise<Uint8Array>;
+
+  /** One byte per ciphertext: 1 when 0 < c < n² and gcd(c, n) = 1, else 0. */
+  check(key: EngineKey, ciphertexts: Uint8Array): Promise<Uint8Array>;
+
+  /** One product mod n² per group; `groupSizes` (each ≥ 1) add up to the number of ciphertexts. */
+  product(
+    key: EngineKey,
+    ciphertexts: Uint8Array,
+    groupSizes: readonly number[],
+  ): Promise<Uint8Array>;
+
+  /** minuend · subtrahend⁻¹ mod n², pair by pair: the difference of the plaintexts. */
+  subtract(key: EngineKey, minuends: Uint8Array, subtrahends: Uint8Array): Promise<Uint8Array>;
+
+  /** c^k mod n², pair by pair; the width of a scalar is scalars.length / number of ciphertexts. */
+  scale(key: EngineKey, ciphertexts: Uint8Array, scalars: Uint8Array): Promise<Uint8Array>;
+
+  /** The plaintexts, each at full message width. */
+  decrypt(key: EngineSecretKey, ciphertexts: Uint8Array): Promise<Uint8Array>;
+
+  /** Ends threads and forgets keys and tables; calls still waiting fail with _CLOSED. */
+  close(): Promise<void>;
+}

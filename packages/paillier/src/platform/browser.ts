@@ -1,0 +1,23 @@
+/**
+ * The browser's twin of `node.ts`: the same functions with nothing but the language. No threads,
+ * and secret exponents are not constant time; a browser encrypts and verifies, and holds no
+ * Paillier secret in any profile (docs/protocol.md §2.7).
+ */
+import type { Pool } from "../engine/portable/pool.ts";
+import { findBlumPrime, isProbablePrime, power, systemRandom } from "../modular.ts";
+
+export async function randomBlumPrime(bits: number): Promise<bigint> {
+  return findBlumPrime(bits, systemRandom);
+}
+
+export async function isPrime(candidate: bigint): Promise<boolean> {
+  return isProbablePrime(candidate, systemRandom);
+}
+
+export function secretPower(exponent: bigint, modulus: bigint): (base: bigint) => bigint {
+  return (base) => power(base, exponent, modulus);
+}
+
+export function createPool(): Pool {
+  throw new TypeError("paillier: threads need Node; use createPortableEngine({ threads: 0 })");
+}

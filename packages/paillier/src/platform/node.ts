@@ -1,0 +1,46 @@
+/**
+ * What Node lends to the portable code (package.json `imports`, condition "node"): primes, modular
+ * exponentiation with a secret exponent, threads. `browser.ts` is its twin.
+ */
+import { checkPrime, createDiffieHellman, generatePrime } from "node:crypto";
+import { promisify } from "node:util";
+
+import { bitLength, bigintFromBytes, bytesFromBigint } from "../big-endian.ts";
+import { power } from "../modular.ts";
+
+export { createPool } from "../engine/portable/pool.ts";
+
+const generatePrimeAsync = promisify(generatePrime);
+const checkPrimeAsync = promisify(checkPrime);
+
+/** A prime ≡ 3 mod 4 of exactly `bits` bits from OpenSSL's generator, off the event loop. */
+export async function randomBlumPrime(bits: number): Promise<bigint> {
+  const bytes = await generatePrimeAsync(bits, { add: 4n, rem: 3n });
+  return bigintFromBytes(new Uint8Array(bytes as ArrayBuffer));
+}
+
+export async function isPrime(candidate: bigint): Promise<boolean> {
+  return await checkPrimeAsync(candidate);
+}
+
+/**
+ * base ↦ base^exponent mod modulus, in constant time for the exponent where OpenSSL accepts the
+ * input: a Diffie-Hellman "shared secret" is exactly this power (BN_mod_exp_mont_consttime), and
+ * the modulus need not be prime. OpenSSL refuses bases and results of 0, 1 and −1 and moduli over
+ * 10,000 bits; those go to BigInt. Set-up checks the modulus and costs some milliseconds: make one
+ * and use it for a batch. The caller tests the result (decryption.ts: Fermat).
+ */
+export function secretPower(exponent: bigint, modulus: bigint): (base: bigint) => bigint {
+  const widthBytes = Math.ceil(bitLength(modulus) / 8);
+  const toBytes = (value: bigint) => bytesFromBigint(value, widthBytes);
+  const group = createDiffieHellman(toBytes(modulus), Uint8Array.of(2));
+  group.setPrivateKey(toBytes(exponent));
+  return (base) => {
+    const reduced = base % modulus;
+    try {
+      return bigintFromBytes(group.computeSecret(toBytes(reduced)));
+    } catch {
+      return power(reduced, exponent, modulus); // a refused value is still an exact power
+    }
+  };
+}

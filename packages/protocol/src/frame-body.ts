@@ -1,0 +1,74 @@
+/**
+ * The plaintext of a frame (docs/protocol.md §2.2). Exists in the meter, for moments in the opener, and at the customer;
+ * no other party's code may import this file's values.
+ */
+import { Reader, Writer } from "./encoding.ts";
+import { wellFormed } from "./error.ts";
+
+export const REGISTERS = 8;
+/** Registers are below 2^48 mWh, which is 281 GWh: what a BILL slot holds (§5). */
+export const REGISTER_BITS = 48;
+const QUALITY_CODE_MAX = 4;
+
+export interface FrameBody {
+  /** mWh per interval, each below 2^32. */
+  readonly importMilliwattHours: Uint32Array;
+  readonly exportMilliwattHours: Uint32Array;
+  /** Quality code per interval (§1.4). */
+  readonly quality: Uint8Array;
+  /** At the frame's end, mWh: one per band, then export, then zeros. Always 8. */
+  readonly registersMilliwattHours: readonly bigint[];
+}
+
+/** 4 + 4 + 1 bytes an interval and 8 registers of 8 bytes. */
+export const bodyBytes = (count: number): number => 9 * count + 8 * REGISTERS;
+
+export function encodeBody(body: FrameBody, count: number): Uint8Array {
+  const { importMilliwattHours, exportMilliwattHours, quality, registersMilliwattHours } = body;
+  wellFormed(
+    [importMilliwattHours, exportMilliwattHours, quality].every((list) => list.length === count),
+    "body and header disagree on the number of readings",
+  );
+  wellFormed(registersMilliwattHours.length === REGISTERS, "a body has 8 registers");
+  wellFormed(registersMilliwattHours.every(isRegister), "register out of range");
+  const bytes = new Uint8Array(bodyBytes(count));
+  const view = new DataView(bytes.buffer);
+  for (let i = 0; i < count; i++) {
+    view.setUint32(4 * i, importMilliwattHours[i] ?? 0);
+    view.setUint32(4 * (count + i), exportMilliwattHours[i] ?? 0);
+  }
+  bytes.set(quality, 8 * count);
+  const registers = new Writer();
+  for (const register of registersMilliwattHours) registers.u64(register);
+  bytes.set(registers.finish(), 9 * count);
+  return bytes;
+}
+
+export function decodeBody(bytes: Uint8Array, count: number): FrameBody {
+  wellFormed(bytes.length === bodyBytes(count), "body of the wrong length");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const importMilliwattHours = new Uint32Array(count);
+  const exportMilliwattHours = new Uint32Array(count);
+  for (let i = 0; i < count; i++) {
+    importMilliwattHours[i] = view.getUint32(4 * i);
+    exportMilliwattHours[i] = view.getUint32(4 * (count + i));
+  }
+  const quality = bytes.slice(8 * count, 9 * count);
+  wellFormed(
+    quality.every((code) => code <= QUALITY_CODE_MAX),
+    "unknown quality",
+  );
+  const reader = new Reader(bytes.subarray(9 * count));
+  const registersMilliwattHours = Array.from({ length: REGISTERS }, () => reader.u64());
+  wellFormed(registersMilliwattHours.every(isRegister), "register out of range");
+  return { importMilliwattHours, exportMilliwattHours, quality, registersMilliwattHours };
+}
+
+const isRegister = (value: bigint): boolean => value >= 0n && value < 1n << BigInt(REGISTER_BITS);
+
+/** Overwrites the typed arrays; the registers are BigInts, which JavaScript cannot wipe (SECURITY.md). */
+export function wipeBody(body: FrameBody): void {
+  body.importMilliwattHours.fill(0);
+  body.exportMilliwattHours.fill(0);
+  body.quality.fill(0);
+}

@@ -1,0 +1,153 @@
+/** @smarter-metering/protocol: every message that crosses a trust border (docs/protocol.md). */
+export { concatBytes, equalBytes, fromHex, fromUtf8, toHex, utf8 } from "./bytes.ts";
+export {
+  ADDITIONS_MAX,
+  billPacking,
+  blindingOf,
+  loadPacking,
+  loadValueBits,
+  planContributions,
+  type ContributionContext,
+  type PlannedContribution,
+} from "./contribute.ts";
+export {
+  contributionLeaf,
+  decodeContribution,
+  encodeContribution,
+  encodeContributionHeader,
+  instantOf,
+  signContribution,
+  verifyContribution,
+  type Contribution,
+  type ContributionHeader,
+  type Stream,
+} from "./contribution.ts";
+export { Reader, Writer } from "./encoding.ts";
+export {
+  customerMac,
+  decodeEnrolmentAnswer,
+  decodeEnrolmentRequest,
+  decodeOffer,
+  encodeEnrolmentAnswer,
+  encodeEnrolmentCode,
+  encodeEnrolmentRequest,
+  encodeOffer,
+  meterMac,
+  parseEnrolmentCode,
+  signOffer,
+  verifyOffer,
+  type EnrolmentAnswer,
+  type EnrolmentContext,
+  type EnrolmentOffer,
+  type EnrolmentRequest,
+} from "./enrolment.ts";
+export { ProtocolError, wellFormed, type ProtocolErrorCode } from "./error.ts";
+export { REGISTER_BITS, REGISTERS, wipeBody, type FrameBody } from "./frame-body.ts";
+export {
+  decodeFrame,
+  encodeFrame,
+  FRAME_BYTES_MAX,
+  FRAME_READINGS_MAX,
+  frameHash,
+  keyCommitment,
+  openFrame,
+  sealFrame,
+  verifyFrame,
+  type FrameHeader,
+  type FrameKind,
+  type Profile,
+  type SealedFrame,
+} from "./frame.ts";
+export { judgeFrame, type ChainHead, type ChainMemory, type Judgement } from "./judge.ts";
+export {
+  documentHash,
+  fromBase64Url,
+  parseJson,
+  signDocument,
+  toBase64Url,
+  verifyDocument,
+  type DocumentType,
+} from "./jws.ts";
+export {
+  decodeEnvelope,
+  encodeEnvelope,
+  openEnvelope,
+  sealEnvelope,
+  verifyEnvelope,
+  type EnvelopeContext,
+  type EnvelopeRecipient,
+  type KeyEnvelope,
+} from "./key-envelope.ts";
+export { merkleRoot } from "./merkle.ts";
+export {
+  indexNetworkView,
+  parseNetworkView,
+  ROLES,
+  type Cohort,
+  type NetworkView,
+  type NetworkViewDocument,
+  type Party,
+  type Role,
+  type ServicePoint,
+} from "./network-view.ts";
+export { parseMdmsView, parseUcsView, type MdmsView, type UcsView } from "./party-views.ts";
+export { primitives } from "#primitives";
+export type { Primitives } from "./primitives.ts";
+export {
+  GENESIS_HASH,
+  signEpoch,
+  verifyEpochChain,
+  verifyView,
+  VIEW_NAMES,
+  type EpochPin,
+  type RegistryEpoch,
+  type ViewName,
+} from "./registry-epoch.ts";
+export {
+  contributionsOf,
+  decodeRequest,
+  encodeRequest,
+  requestDigest,
+  signRequest,
+  verifyRequest,
+  type BillRequest,
+  type LoadRequest,
+  type ReleaseRequest,
+  type SignedRequest,
+} from "./release-request.ts";
+export {
+  decodeRefusal,
+  decodeRelease,
+  encodeRefusal,
+  encodeRelease,
+  openRelease,
+  sealRelease,
+  signRefusal,
+  verifyRefusal,
+  verifyRelease,
+  type BillRelease,
+  type LoadRelease,
+  type Refusal,
+  type ReleaseContent,
+  type SealedRelease,
+} from "./release.ts";
+export {
+  generateRecipient,
+  openToken,
+  recipientFromSpki,
+  recipientSecret,
+  sealToken,
+  type Recipient,
+  type RecipientSecret,
+} from "./sealing.ts";
+export { checkSignature, signerFromSeed, type Signer } from "./signature.ts";
+export { signStatement, verifyStatement, type Statement } from "./statement.ts";
+export {
+  decodeUplink,
+  decodeUplinkItem,
+  encodeUplink,
+  encodeUplinkItem,
+  UPLINK_BYTES_MAX,
+  UPLINK_ITEMS_MAX,
+  type UplinkItem,
+} from "./uplink.ts";

@@ -1,0 +1,145 @@
+/**
+ * The registry's view for concentrator, opener, aggregator and trustee (docs/protocol.md §9): service points under their network
+ * pseudonyms, meters' keys, cohorts, parties' keys, the Paillier public key and the release policy.
+ */
+import { z } from "zod";
+import { ProtocolError } from "./error.ts";
+import { parseJson } from "./jws.ts";
+
+const hex16 = z.string().regex(/^[0-9a-f]{32}$/);
+const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
+const seconds = z.number().int().nonnegative();
+const profile = z.enum(["pes-encrypts", "meter-encrypts"]);
+
+export const ROLES = [
+  "concentrator",
+  "opener",
+  "aggregator",
+  "trustee",
+  "mdms",
+  "ucs",
+  "tariff-signer",
+] as const;
+export type Role = (typeof ROLES)[number];
+
+export const party = z.strictObject({
+  role: z.enum(ROLES),
+  /** Ed25519, raw, hex. */
+  signingKey: hex32,
+  /** RSA SubjectPublicKeyInfo, base64url; of the opener and the MDMS. */
+  encryptionKey: z.string().optional(),
+});
+export type Party = z.infer<typeof party>;
+
+const cohort = z.strictObject({
+  id: z.string().min(1).max(64),
+  version: z.number().int().positive(),
+  /** First block of this version; it holds until the next version's. */
+  fromBlock: seconds,
+  zone: z.string(),
+  /** LOAD interval. */
+  intervalSeconds: z.number().int().positive(),
+  profile,
+  exportLoad: z.boolean(),
+  /** v of the LOAD packing (§5), from the largest fuse among the members. */
+  loadValueBits: z.number().int().min(1).max(48),
+  /** Network pseudonyms in ascending order: the order of every member bitmap. */
+  members: z.array(hex16),
+});
+export type Cohort = z.infer<typeof cohort>;
+
+const meter = z.strictObject({
+  meterId: hex16,
+  signingKey: hex32,
+  from: seconds,
+  to: seconds.nullable(),
+});
+
+const servicePoint = z.strictObject({
+  network: hex16,
+  zone: z.string(),
+  fuse: z.strictObject({ amps: z.number().positive(), phases: z.number().int().min(1).max(3) }),
+  consumptionClass: z.string(),
+  profile,
+  /** The meter's own interval. */
+  intervalSeconds: z.number().int().positive(),
+  /** A local midnight. */
+  contractStart: seconds,
+  contractEnd: seconds.nullable(),
+  registerBank: z.string().regex(/^[0-9a-f]{16}$/),
+  bandCount: z.number().int().min(1).max(7),
+  /** base64url; sealed to the MDMS, opaque to everyone who reads this view. */
+  mdmsToken: z.string(),
+  meters: z.array(meter).min(1),
+});
+export type ServicePoint = z.infer<typeof servicePoint>;
+
+const networkView = z.strictObject({
+  kind: z.literal("smarter-metering/network-view"),
+  parties: z.array(party),
+  /** As serialised by packages/paillier. */
+  paillierKey: z.unknown(),
+  /** As parsed by packages/policy. */
+  policy: z.unknown(),
+  cohorts: z.array(cohort),
+  servicePoints: z.array(servicePoint),
+});
+export type NetworkViewDocument = z.infer<typeof networkView>;
+
+/** An indexed, immutable network view. */
+export interface NetworkView {
+  readonly document: NetworkViewDocument;
+  servicePoint(network: string): ServicePoint | undefined;
+  /** The service point that `meterId` serves at `instant`, if `network` is its pseudonym. */
+  meterAt(network: string, meterId: string, instant: number): { signingKey: string } | undefined;
+  cohort(id: string, version: number): Cohort | undefined;
+  /** The version of the cohort in force for the block that starts at `blockStart`. */
+  cohortAt(id: string, blockStart: number): Cohort | undefined;
+  /** The cohort version that has `network` as a member in that block. */
+  cohortOf(network: string, blockStart: number): Cohort | undefined;
+  parties(role: Role): readonly Party[];
+}
+
+/** Throws REGISTRY_INVALID when the text is not a network view. */
+export function parseNetworkView(text: string): NetworkView {
+  const parsed = networkView.safeParse(parseJson(text));
+  if (!parsed.success) {
+    throw new ProtocolError("REGISTRY_INVALID", "not a network view", parsed.error);
+  }
+  return indexNetworkView(parsed.data);
+}
+
+export function indexNetworkView(document: NetworkViewDocument): NetworkView {
+  const servicePoints = new Map(document.servicePoints.map((point) => [point.network, point]));
+  const versions = new Map<string, Cohort[]>();
+  const memberships = new Map<string, Cohort[]>();
+  const push = (index: Map<string, Cohort[]>, key: string, value: Cohort): void => {
+    const list = index.get(key);
+    if (list === undefined) index.set(key, [value]);
+    else list.push(value);
+  };
+  for (const entry of document.cohorts.toSorted((a, b) => a.version - b.version)) {
+    push(versions, entry.id, entry);
+    for (const member of entry.members) push(memberships, member, entry);
+  }
+  const inForce = (id: string, blockStart: number): Cohort | undefined =>
+    versions.get(id)?.findLast((entry) => entry.fromBlock <= blockStart);
+  return {
+    document,
+    servicePoint: (network) => servicePoints.get(network),
+    meterAt: (network, meterId, instant) =>
+      servicePoints
+        .get(network)
+        ?.meters.find(
+          (entry) =>
+            entry.meterId === meterId &&
+            entry.from <= instant &&
+            (entry.to === null || instant <= entry.to),
+        ),
+    cohort: (id, version) => versions.get(id)?.find((entry) => entry.version === version),
+    cohortAt: inForce,
+    cohortOf: (network, blockStart) =>
+      memberships.get(network)?.find((entry) => inForce(entry.id, blockStart) === entry),
+    parties: (role) => document.parties.filter((entry) => entry.role === role),
+  };
+}

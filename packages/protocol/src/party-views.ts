@@ -1,0 +1,65 @@
+/** The registry's views for the MDMS and the UCS (docs/protocol.md §9.1): the same service points under other names. */
+import { z } from "zod";
+import { ProtocolError } from "./error.ts";
+import { parseJson } from "./jws.ts";
+import { party } from "./network-view.ts";
+
+const hex16 = z.string().regex(/^[0-9a-f]{32}$/);
+const seconds = z.number().int().nonnegative();
+
+const mdmsView = z.strictObject({
+  kind: z.literal("smarter-metering/mdms-view"),
+  parties: z.array(party),
+  policy: z.unknown(),
+  /** Tariffs as JWS by a tariff signer. */
+  tariffs: z.array(z.string()),
+  cohorts: z.array(
+    z.strictObject({
+      id: z.string(),
+      version: z.number().int().positive(),
+      fromBlock: seconds,
+      zone: z.string(),
+      intervalSeconds: z.number().int().positive(),
+      members: z.number().int().nonnegative(),
+    }),
+  ),
+  servicePoints: z.array(
+    z.strictObject({
+      /** The MDMS pseudonym. */
+      servicePoint: hex16,
+      zone: z.string(),
+      tariff: z.string(),
+      contractStart: seconds,
+      contractEnd: seconds.nullable(),
+    }),
+  ),
+});
+export type MdmsView = z.infer<typeof mdmsView>;
+
+const ucsView = z.strictObject({
+  kind: z.literal("smarter-metering/ucs-view"),
+  parties: z.array(party),
+  servicePoints: z.array(
+    z.strictObject({
+      network: hex16,
+      contractStart: seconds,
+      contractEnd: seconds.nullable(),
+      meters: z.array(z.strictObject({ meterId: hex16, signingKey: z.string() })),
+    }),
+  ),
+});
+export type UcsView = z.infer<typeof ucsView>;
+
+/** Throws REGISTRY_INVALID. */
+export function parseMdmsView(text: string): MdmsView {
+  const parsed = mdmsView.safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  throw new ProtocolError("REGISTRY_INVALID", "not an MDMS view", parsed.error);
+}
+
+/** Throws REGISTRY_INVALID. */
+export function parseUcsView(text: string): UcsView {
+  const parsed = ucsView.safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  throw new ProtocolError("REGISTRY_INVALID", "not a UCS view", parsed.error);
+}

@@ -1,0 +1,90 @@
+/** The registry's signed, hash-chained epochs (docs/protocol.md §9.1). Each party pins the root key and the last epoch it saw. */
+import { z } from "zod";
+import { toHex } from "./bytes.ts";
+import { ProtocolError } from "./error.ts";
+import { documentHash, signDocument, verifyDocument } from "./jws.ts";
+import type { Signer } from "./signature.ts";
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+
+export const VIEW_NAMES = ["network", "mdms", "ucs"] as const;
+export type ViewName = (typeof VIEW_NAMES)[number];
+
+const registryEpoch = z.strictObject({
+  epoch: z.number().int().nonnegative(),
+  /** SHA-256 of the previous epoch's JWS; 64 zeros for epoch 0. */
+  previous: hash,
+  issuedAt: z.number().int().nonnegative(),
+  views: z.strictObject({ network: hash, mdms: hash, ucs: hash }),
+});
+export type RegistryEpoch = z.infer<typeof registryEpoch>;
+
+/** What a party remembers durably: a registry that shows less, or something else, is refused. */
+export interface EpochPin {
+  readonly epoch: number;
+  /** SHA-256 of that epoch's JWS, hex. */
+  readonly hash: string;
+}
+
+export const GENESIS_HASH = "0".repeat(64);
+
+export function signEpoch(epoch: RegistryEpoch, root: Signer): Promise<string> {
+  return signDocument("smarter-metering/registry-epoch", registryEpoch.parse(epoch), root);
+}
+
+/**
+ * Verifies a whole chain, epoch 0 first, and returns its last link. Throws REGISTRY_INVALID for a broken or badly signed chain and
+ * REGISTRY_ROLLBACK for one that is shorter than the pin or does not contain it.
+ */
+export async function verifyEpochChain(
+  chain: readonly string[],
+  rootKey: Uint8Array,
+  pin?: EpochPin,
+): Promise<{ latest: RegistryEpoch; pin: EpochPin }> {
+  let previous = GENESIS_HASH;
+  let latest: RegistryEpoch | undefined;
+  for (const [index, jws] of chain.entries()) {
+    const link = registryEpoch.safeParse(await verifiedEpoch(jws, rootKey));
+    if (!link.success || link.data.epoch !== index || link.data.previous !== previous) {
+      throw new ProtocolError("REGISTRY_INVALID", `registry epoch ${index} breaks the chain`);
+    }
+    latest = link.data;
+    previous = toHex(await documentHash(jws));
+    if (pin?.epoch === index && pin.hash !== previous) {
+      throw new ProtocolError("REGISTRY_ROLLBACK", `registry epoch ${index} differs from the pin`);
+    }
+  }
+  if (latest === undefined) throw new ProtocolError("REGISTRY_INVALID", "the registry is empty");
+  if (pin !== undefined && latest.epoch < pin.epoch) {
+    const message = `the registry shows epoch ${latest.epoch}, but ${pin.epoch} was seen before`;
+    throw new ProtocolError("REGISTRY_ROLLBACK", message);
+  }
+  return { latest, pin: { epoch: latest.epoch, hash: previous } };
+}
+
+async function verifiedEpoch(jws: string, rootKey: Uint8Array): Promise<unknown> {
+  try {
+    return await verifyDocument("smarter-metering/registry-epoch", jws, rootKey);
+  } catch (cause) {
+    throw new ProtocolError(
+      "REGISTRY_INVALID",
+      "a registry epoch is not signed by the root",
+      cause,
+    );
+  }
+}
+
+/** Checks a view's text against the epoch that names it, and returns it. Throws REGISTRY_INVALID. */
+export async function verifyView(
+  epoch: RegistryEpoch,
+  name: ViewName,
+  text: string,
+): Promise<string> {
+  if (toHex(await documentHash(text)) !== epoch.views[name]) {
+    throw new ProtocolError(
+      "REGISTRY_INVALID",
+      `view ${name} is not the one of epoch ${epoch.epoch}`,
+    );
+  }
+  return text;
+}

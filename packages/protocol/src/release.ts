@@ -1,0 +1,184 @@
+/** Releases, trustee → MDMS, and refusals, trustee → aggregator (docs/protocol.md §8.5). */
+import { z } from "zod";
+import { concatBytes, fromUtf8, utf8 } from "./bytes.ts";
+import { Reader, Writer } from "./encoding.ts";
+import { ProtocolError, wellFormed } from "./error.ts";
+import { openSealed, sealTo, type Recipient, type RecipientSecret } from "./sealing.ts";
+import { checkSignature, SIGNATURE_BYTES, signedBytes, type Signer } from "./signature.ts";
+
+const RELEASE_VERSION = 1;
+const NAME_BYTES_MAX = 64;
+const REASON_BYTES_MAX = 500;
+const JWE_BYTES_MAX = 1024 * 1024;
+
+const decimal = z.string().regex(/^(?:0|[1-9]\d*)$/);
+const seconds = z.number().int().nonnegative();
+const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** A neighbourhood's load of one block: counts per slot, never who. */
+const loadRelease = z.strictObject({
+  kind: z.literal("LOAD"),
+  stream: z.enum(["LOAD", "LOAD_EXPORT"]),
+  cohort: z.string().min(1).max(NAME_BYTES_MAX),
+  cohortVersion: z.number().int().positive(),
+  blockStart: seconds,
+  intervalSeconds: z.number().int().positive(),
+  /** Service points in the sum, and how many of them have a value in each slot. */
+  contributors: z.number().int().nonnegative(),
+  members: z.number().int().nonnegative(),
+  contributorsPerSlot: z.array(z.number().int().nonnegative()),
+  energy_Wh: z.array(z.number().int().nonnegative()),
+  policyId: z.string(),
+  registryEpoch: z.number().int().nonnegative(),
+  paillierKeyId: hex32,
+  requestDigest: hex32,
+});
+
+/** A service point's registers over one billing window: last border minus first, per band, then export. */
+const billRelease = z.strictObject({
+  kind: z.literal("BILL"),
+  /** base64url; opens at the MDMS to its own pseudonym of the service point. */
+  servicePointToken: z.string().min(1),
+  fromGrid: seconds,
+  toGrid: seconds,
+  fromBorder: seconds,
+  toBorder: seconds,
+  registerBank: z.string().regex(/^[0-9a-f]{16}$/),
+  registers_mWh: z.array(decimal).length(8),
+  policyId: z.string(),
+  registryEpoch: z.number().int().nonnegative(),
+  paillierKeyId: hex32,
+  requestDigest: hex32,
+});
+
+const releaseContent = z.discriminatedUnion("kind", [loadRelease, billRelease]);
+export type LoadRelease = z.infer<typeof loadRelease>;
+export type BillRelease = z.infer<typeof billRelease>;
+export type ReleaseContent = LoadRelease | BillRelease;
+
+export interface SealedRelease {
+  readonly kind: "LOAD" | "BILL";
+  readonly requestDigest: Uint8Array;
+  readonly policyId: string;
+  /** The trustee's own count of its releases, from 0: shows a ledger that was rolled back (§8.4). */
+  readonly sequence: number;
+  readonly jwe: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+function encodeHeader(release: Omit<SealedRelease, "jwe" | "signature">): Uint8Array {
+  return new Writer()
+    .u8(RELEASE_VERSION)
+    .u8(release.kind === "LOAD" ? 1 : 2)
+    .fixed(release.requestDigest, 32)
+    .vector(utf8(release.policyId), NAME_BYTES_MAX)
+    .u64(release.sequence)
+    .finish();
+}
+
+const releaseSignedBytes = (release: Omit<SealedRelease, "signature">): Promise<Uint8Array> =>
+  signedBytes("smarter-metering/release/v1", encodeHeader(release), release.jwe);
+
+export async function sealRelease(
+  content: ReleaseContent,
+  sequence: number,
+  requestDigest: Uint8Array,
+  mdms: Recipient,
+  trustee: Signer,
+): Promise<SealedRelease> {
+  const plaintext = utf8(JSON.stringify(releaseContent.parse(content)));
+  const jwe = await sealTo(mdms, "smarter-metering/release", plaintext);
+  const { kind, policyId } = content;
+  const unsigned = { kind, policyId, requestDigest, sequence, jwe };
+  return { ...unsigned, signature: await trustee.sign(await releaseSignedBytes(unsigned)) };
+}
+
+/** Throws PROTOCOL_BAD_SIGNATURE. */
+export async function verifyRelease(release: SealedRelease, trusteeKey: Uint8Array): Promise<void> {
+  await checkSignature(trusteeKey, release.signature, await releaseSignedBytes(release));
+}
+
+/** Opens a verified release at the MDMS. Throws RELEASE_UNOPENABLE for every cause. */
+export async function openRelease(
+  release: SealedRelease,
+  mdms: RecipientSecret,
+): Promise<ReleaseContent> {
+  const plaintext = await openSealed(mdms, "smarter-metering/release", release.jwe);
+  if (plaintext !== undefined) {
+    const parsed = releaseContent.safeParse(JSON.parse(fromUtf8(plaintext)));
+    if (parsed.success && parsed.data.kind === release.kind) return parsed.data;
+  }
+  throw new ProtocolError("RELEASE_UNOPENABLE", "cannot open release");
+}
+
+export function encodeRelease(release: SealedRelease): Uint8Array {
+  const tail = new Writer()
+    .vector(release.jwe, JWE_BYTES_MAX)
+    .fixed(release.signature, SIGNATURE_BYTES)
+    .finish();
+  return concatBytes(encodeHeader(release), tail);
+}
+
+export function decodeRelease(bytes: Uint8Array): SealedRelease {
+  const reader = new Reader(bytes);
+  wellFormed(reader.u8() === RELEASE_VERSION, "unknown release version");
+  const kind = reader.u8();
+  wellFormed(kind === 1 || kind === 2, "unknown kind of release");
+  const release: SealedRelease = {
+    kind: kind === 1 ? "LOAD" : "BILL",
+    requestDigest: reader.fixed(32),
+    policyId: fromUtf8(reader.vector(NAME_BYTES_MAX)),
+    sequence: reader.safeU64(),
+    jwe: reader.vector(JWE_BYTES_MAX),
+    signature: reader.fixed(SIGNATURE_BYTES),
+  };
+  reader.end();
+  return release;
+}
+
+/** Why a request was refused: rule codes with reasons that carry counts and times, no pseudonyms. */
+export interface Refusal {
+  readonly requestDigest: Uint8Array;
+  readonly reasons: readonly { readonly code: string; readonly reason: string }[];
+  readonly signature: Uint8Array;
+}
+
+function encodeRefusalTerms(refusal: Omit<Refusal, "signature">): Uint8Array {
+  const writer = new Writer().u8(RELEASE_VERSION).fixed(refusal.requestDigest, 32);
+  writer.u8(refusal.reasons.length);
+  for (const { code, reason } of refusal.reasons) {
+    writer.vector(utf8(code), NAME_BYTES_MAX).vector(utf8(reason), REASON_BYTES_MAX);
+  }
+  return writer.finish();
+}
+
+export async function signRefusal(
+  refusal: Omit<Refusal, "signature">,
+  trustee: Signer,
+): Promise<Refusal> {
+  const data = await signedBytes("smarter-metering/refusal/v1", encodeRefusalTerms(refusal));
+  return { ...refusal, signature: await trustee.sign(data) };
+}
+
+/** Throws PROTOCOL_BAD_SIGNATURE. */
+export async function verifyRefusal(refusal: Refusal, trusteeKey: Uint8Array): Promise<void> {
+  const data = await signedBytes("smarter-metering/refusal/v1", encodeRefusalTerms(refusal));
+  await checkSignature(trusteeKey, refusal.signature, data);
+}
+
+export function encodeRefusal(refusal: Refusal): Uint8Array {
+  return concatBytes(encodeRefusalTerms(refusal), refusal.signature);
+}
+
+export function decodeRefusal(bytes: Uint8Array): Refusal {
+  const reader = new Reader(bytes);
+  wellFormed(reader.u8() === RELEASE_VERSION, "unknown refusal version");
+  const requestDigest = reader.fixed(32);
+  const reasons = Array.from({ length: reader.u8() }, () => ({
+    code: fromUtf8(reader.vector(NAME_BYTES_MAX)),
+    reason: fromUtf8(reader.vector(REASON_BYTES_MAX)),
+  }));
+  const signature = reader.fixed(SIGNATURE_BYTES);
+  reader.end();
+  return { requestDigest, reasons, signature };
+}

@@ -1,0 +1,66 @@
+/** What a meter sends up in one request (docs/protocol.md §4). The concentrator reads kinds and headers, nothing else. */
+import { Reader, Writer } from "./encoding.ts";
+import { wellFormed } from "./error.ts";
+
+export const UPLINK_ITEMS_MAX = 256;
+const PART_BYTES_MAX = 65_535;
+const ITEM_BYTES_MAX = 2 * PART_BYTES_MAX + 16;
+/** One request's body at most: 256 items of a full day's frame fit with ample room. */
+export const UPLINK_BYTES_MAX = 4 * 1024 * 1024;
+
+/** `openerEnvelope` is empty for LIVE frames and in profile `meter-encrypts`. */
+export type UplinkItem =
+  | { readonly kind: "FRAME"; readonly frame: Uint8Array; readonly openerEnvelope: Uint8Array }
+  | {
+      readonly kind: "ENVELOPE" | "ENROLMENT_OFFER" | "ENROLMENT_ANSWER";
+      readonly message: Uint8Array;
+    };
+
+const KINDS: readonly UplinkItem["kind"][] = [
+  "FRAME",
+  "ENVELOPE",
+  "ENROLMENT_OFFER",
+  "ENROLMENT_ANSWER",
+];
+
+export function encodeUplinkItem(item: UplinkItem): Uint8Array {
+  const writer = new Writer().u8(KINDS.indexOf(item.kind) + 1);
+  if (item.kind === "FRAME") {
+    writer.vector(item.frame, PART_BYTES_MAX).vector(item.openerEnvelope, PART_BYTES_MAX);
+  } else {
+    writer.vector(item.message, PART_BYTES_MAX);
+  }
+  return writer.finish();
+}
+
+export function decodeUplinkItem(bytes: Uint8Array): UplinkItem {
+  const reader = new Reader(bytes);
+  const kind = KINDS[reader.u8() - 1];
+  wellFormed(kind !== undefined, "unknown kind of uplink item");
+  const first = reader.vector(PART_BYTES_MAX);
+  if (kind !== "FRAME") {
+    reader.end();
+    return { kind, message: first };
+  }
+  const openerEnvelope = reader.vector(PART_BYTES_MAX);
+  reader.end();
+  return { kind, frame: first, openerEnvelope };
+}
+
+/** The body of one request: encoded items, each with a u32 length before it. */
+export function encodeUplink(items: readonly Uint8Array[]): Uint8Array {
+  wellFormed(items.length <= UPLINK_ITEMS_MAX, `more than ${UPLINK_ITEMS_MAX} uplink items`);
+  const writer = new Writer();
+  for (const item of items) writer.vector(item, ITEM_BYTES_MAX);
+  return writer.finish();
+}
+
+export function decodeUplink(bytes: Uint8Array): Uint8Array[] {
+  const reader = new Reader(bytes);
+  const items: Uint8Array[] = [];
+  while (reader.offset < bytes.length) {
+    wellFormed(items.length < UPLINK_ITEMS_MAX, `more than ${UPLINK_ITEMS_MAX} uplink items`);
+    items.push(reader.vector(ITEM_BYTES_MAX));
+  }
+  return items;
+}

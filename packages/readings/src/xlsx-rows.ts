@@ -1,0 +1,99 @@
+// Rows of a workbook, read in a worker thread (xlsx-worker.ts) under a memory limit.
+import { Worker } from "node:worker_threads";
+import type { Row } from "./layout.ts";
+import { ReadingsError } from "./readings-error.ts";
+import type { WorkerMessage } from "./xlsx-worker.ts";
+import { declaredBytes } from "./zip-directory.ts";
+
+/** Heap of the worker: a sheet of 525,600 rows needs less than half of it. */
+const WORKER_HEAP_MEBIBYTES = 192;
+
+/**
+ * Batches of rows of the first sheet of `workbook`.
+ * READINGS_TOO_LARGE when it declares more than `bytesMax` or its reading outgrows the worker;
+ * READINGS_FORMAT_UNKNOWN when it is no workbook.
+ */
+export async function* xlsxRows(
+  workbook: Uint8Array,
+  file: string,
+  bytesMax: number,
+): AsyncGenerator<Row[]> {
+  const expanded = declaredBytes(workbook);
+  if (expanded === undefined) throw notWorkbook(file, "its ZIP directory is damaged");
+  if (expanded > bytesMax) {
+    throw new ReadingsError(
+      "READINGS_TOO_LARGE",
+      `${file}: expands to ${expanded} bytes, more than ${bytesMax}; save it as CSV or split it`,
+    );
+  }
+  const worker = new Worker(new URL("./xlsx-worker.ts", import.meta.url), {
+    workerData: workbook,
+    resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MEBIBYTES },
+    execArgv: [...process.execArgv, ...typeScriptLoader()],
+  });
+  const inbox = new Inbox(worker, file);
+  try {
+    for (;;) {
+      const message = await inbox.next();
+      if (message.kind === "end") return;
+      if (message.kind === "failed") throw notWorkbook(file, message.reason);
+      yield message.rows;
+      worker.postMessage(null);
+    }
+  } finally {
+    await worker.terminate();
+  }
+}
+
+/** Node before 22.18 runs a TypeScript worker through tsx, which a worker may not inherit. */
+function typeScriptLoader(): string[] {
+  const strips = "typescript" in process.features && process.features.typescript !== false;
+  const inherited = process.execArgv.some((argument) => argument.includes("tsx"));
+  return strips || inherited || !import.meta.url.endsWith(".ts") ? [] : ["--import", "tsx"];
+}
+
+/** The worker's messages in order; it has at most four of them on their way. */
+class Inbox {
+  readonly #messages: WorkerMessage[] = [];
+  #failure: Error | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(worker: Worker, file: string) {
+    worker.on("message", (message: WorkerMessage) => {
+      this.#messages.push(message);
+      this.#wake?.();
+    });
+    worker.on("error", (cause: Error) => {
+      this.#failure = workerFailure(file, cause);
+      this.#wake?.();
+    });
+    worker.on("exit", () => {
+      this.#failure ??= notWorkbook(file, "its reader stopped early");
+      this.#wake?.();
+    });
+  }
+
+  async next(): Promise<WorkerMessage> {
+    for (;;) {
+      const message = this.#messages.shift();
+      if (message !== undefined) return message;
+      if (this.#failure !== undefined) throw this.#failure;
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+}
+
+function workerFailure(file: string, cause: Error): ReadingsError {
+  if ("code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY") {
+    return new ReadingsError(
+      "READINGS_TOO_LARGE",
+      `${file}: the workbook needs more than ${WORKER_HEAP_MEBIBYTES} MiB; save it as CSV`,
+      { cause },
+    );
+  }
+  return new ReadingsError("READINGS_FORMAT_UNKNOWN", `${file}: cannot read the workbook`, { cause });
+}
+
+function notWorkbook(file: string, reason: string): ReadingsError {
+  return new ReadingsError("READINGS_FORMAT_UNKNOWN", `${file}: not a readable workbook: ${reason}`);
+}

@@ -1,0 +1,110 @@
+/**
+ * The thread in which PGlite runs, because a query blocks the event loop of the thread it runs in.
+ * Started by pglite-driver.ts and pglite-template.ts only.
+ */
+import { existsSync, renameSync, rmSync } from "node:fs";
+import { parentPort } from "node:worker_threads";
+import assert from "node:assert/strict";
+import { PGlite, types } from "@electric-sql/pglite";
+import type { PGliteOptions } from "@electric-sql/pglite";
+import { workerInput } from "../worker/spawn-worker.ts";
+import type { PgliteInput, PgliteReply, PgliteRequest, SqlFailure } from "./pglite-wire.ts";
+
+const parseInt8 = (text: string): bigint => BigInt(text);
+
+/** The types of result columns that both PGlite and a PostgreSQL driver return alike. */
+const returnedTypes = new Set([
+  ...[types.BOOL, types.BYTEA, types.INT2, types.INT4, types.INT8, types.FLOAT4, types.FLOAT8],
+  ...[types.TEXT, types.VARCHAR, types.BPCHAR, types.JSON, types.JSONB],
+  2278, // void, what a function without a result gives
+]);
+
+/** Without a limit a store that only grows keeps 1 GB of write-ahead log; 64 MB bounds it. */
+const serveOptions: PGliteOptions = {
+  parsers: { [types.INT8]: parseInt8 },
+  startParams: [...PGlite.defaultStartParams, "-c", "max_wal_size=64MB", "-c", "jit=off"],
+};
+
+assert(parentPort !== null, "this file runs in a worker thread");
+const port = parentPort;
+const reply = (message: PgliteReply): void => port.postMessage(message);
+
+/**
+ * A new folder is filled beside its final place and then renamed: a database that exists is whole,
+ * also when the process was killed while it made it.
+ */
+async function open(database?: string, template?: Uint8Array): Promise<PGlite> {
+  const archive = template === undefined ? {} : { loadDataDir: new Blob([template.slice()]) };
+  if (database === undefined) return PGlite.create({ ...serveOptions, ...archive });
+  if (!existsSync(database)) {
+    const partial = `${database}.partial`;
+    rmSync(partial, { recursive: true, force: true });
+    const filling = await PGlite.create({ ...serveOptions, ...archive, dataDir: partial });
+    await filling.close();
+    renameSync(partial, database);
+  }
+  return PGlite.create({ ...serveOptions, dataDir: database });
+}
+
+async function answer(db: PGlite, { id, statement }: PgliteRequest): Promise<void> {
+  if (statement === null) {
+    await db.close();
+    reply({ kind: "rows", id, rows: [] });
+    port.close();
+    return;
+  }
+  try {
+    const result = await db.query<Record<string, unknown>>(statement.sql, [...statement.params]);
+    const refused = result.fields.find(({ dataTypeID }) => !returnedTypes.has(dataTypeID));
+    if (refused !== undefined) {
+      const message = `column ${refused.name} has type ${refused.dataTypeID}: cast it in the query`;
+      return reply({ kind: "failure", id, failure: { message, refusedType: true } });
+    }
+    reply({ kind: "rows", id, rows: result.rows });
+  } catch (error) {
+    reply({ kind: "failure", id, failure: failureOf(error) });
+    // A trap inside WebAssembly leaves the database in no state to go on from.
+    if (error instanceof WebAssembly.RuntimeError) throw error;
+  }
+}
+
+function failureOf(error: unknown): SqlFailure {
+  if (!(error instanceof Error)) return { message: "unknown failure" };
+  const text = (name: string): string | undefined => {
+    const value: unknown = Reflect.get(error, name);
+    return typeof value === "string" ? value : undefined;
+  };
+  const sqlState = text("code");
+  const table = text("table");
+  const constraint = text("constraint");
+  return {
+    message: error.message,
+    ...(sqlState === undefined ? {} : { sqlState }),
+    ...(table === undefined ? {} : { table }),
+    ...(constraint === undefined ? {} : { constraint }),
+  };
+}
+
+async function main(): Promise<void> {
+  const input = workerInput() as PgliteInput;
+  if (input.task === "make-template") {
+    const db = await PGlite.create();
+    const archive = await db.dumpDataDir("gzip");
+    await db.close();
+    reply({ kind: "template", archive: new Uint8Array(await archive.arrayBuffer()) });
+    return;
+  }
+  let db: PGlite;
+  try {
+    db = await open(input.database, input.template);
+  } catch (error) {
+    return reply({ kind: "unusable", message: error instanceof Error ? error.message : "unknown" });
+  }
+  reply({ kind: "ready" });
+  let last: Promise<void> = Promise.resolve();
+  port.on("message", (request: PgliteRequest) => {
+    last = last.then(() => answer(db, request));
+  });
+}
+
+await main();
