@@ -45,13 +45,15 @@ export function inverse(a: bigint, modulus: bigint): bigint | undefined {
   return t0 < 0n ? t0 + modulus : t0;
 }
 
-/** base^exponent mod modulus for exponent ≥ 0, four bits at a time. */
+/** base^exponent mod modulus for exponent ≥ 0: bit by bit, or four at a time where that pays. */
 export function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
-  const powers = [1n, base % modulus];
-  for (let i = 2; i < 16; i++) powers.push(((powers[i - 1] ?? 0n) * (base % modulus)) % modulus);
+  const digitBits = bitLength(exponent) > 80 ? 4 : 1;
+  const reduced = base % modulus;
+  const powers = [1n, reduced];
+  for (let i = 2; i < 1 << digitBits; i++) powers.push(((powers[i - 1] ?? 0n) * reduced) % modulus);
   let result = 1n;
-  for (const digit of exponent.toString(16)) {
-    for (let i = 0; i < 4 && result !== 1n; i++) result = (result * result) % modulus;
+  for (const digit of exponent.toString(1 << digitBits)) {
+    for (let i = 0; i < digitBits && result !== 1n; i++) result = (result * result) % modulus;
     const value = Number.parseInt(digit, 16);
     if (value > 0) result = (result * (powers[value] ?? 0n)) % modulus;
   }

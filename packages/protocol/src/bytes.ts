@@ -32,11 +32,11 @@ export function fromHex(text: string, length?: number): Uint8Array {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export const utf8 = (text: string): Uint8Array => encoder.encode(text);
 
-/** Throws PROTOCOL_MALFORMED when the bytes are not UTF-8. */
+/** Throws PROTOCOL_MALFORMED when the bytes are not UTF-8. A byte order mark is text: one encoding per value. */
 export function fromUtf8(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);

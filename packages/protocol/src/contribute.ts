@@ -2,11 +2,11 @@
  * From an opened frame to contributions (docs/protocol.md §6.3, §6.4): the one function that does it, run by the opener
  * (`pes-encrypts`), by the meter (`meter-encrypts`) and by a customer who re-computes his own ciphertexts.
  */
-import { packingFor, packToBytes, type Packing } from "@smarter-metering/paillier";
+import { pack, packingFor, type Packing } from "@smarter-metering/paillier";
 import { primitives } from "#primitives";
-import { concatBytes, utf8 } from "./bytes.ts";
+import { concatBytes, fromHex, utf8 } from "./bytes.ts";
 import { encodeContributionHeader, type ContributionHeader, type Stream } from "./contribution.ts";
-import { ProtocolError } from "./error.ts";
+import { ProtocolError, wellFormed } from "./error.ts";
 import { REGISTER_BITS, type FrameBody } from "./frame-body.ts";
 import type { FrameHeader } from "./frame.ts";
 
@@ -64,6 +64,9 @@ export function planContributions(
   body: FrameBody,
   context: ContributionContext,
 ): PlannedContribution[] {
+  wellFormed(header.kind === "BLOCK", "a LIVE frame has nothing to contribute");
+  const endsAt = (header.firstSlot + header.count) * header.intervalSeconds;
+  if (endsAt > context.blockSeconds) refuse("it ends after its block");
   const planned: PlannedContribution[] = [];
   const { load } = context;
   if (load !== undefined && header.count > 0) {
@@ -80,7 +83,6 @@ export function planContributions(
       );
     }
   }
-  const endsAt = (header.firstSlot + header.count) * header.intervalSeconds;
   if (endsAt === context.blockSeconds) planned.push(planBill(header, hash, body, context));
   return planned;
 }
@@ -124,7 +126,8 @@ function planLoad(
       register += values[i] ?? 0;
       complete &&= quality[i] !== QUALITY_MISSING;
     }
-    const energy = Math.floor(register / 1000) - before;
+    // A slot without a value must add nothing: the set's sum is bounded by the number of its values (§5).
+    const energy = complete ? Math.floor(register / 1000) - before : 0;
     if (energy >= 2 ** load.valueBits) refuse("a reading exceeds the fuse");
     wattHours.push(BigInt(energy));
     if (complete) bitmap[slot >> 3] = (bitmap[slot >> 3] ?? 0) | (1 << (slot & 7));
@@ -171,7 +174,10 @@ function plan(
     frameHash,
   };
   const headerBytes = encodeContributionHeader(header);
-  return { header, headerBytes, message: packToBytes(packing, values) };
+  const digits = pack(packing, values)
+    .toString(16)
+    .padStart(packing.modulusBits / 4, "0");
+  return { header, headerBytes, message: fromHex(digits, packing.modulusBits / 8) };
 }
 
 /**

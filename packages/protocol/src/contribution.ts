@@ -67,8 +67,7 @@ export function instantOf(
 }
 
 export function encodeContributionHeader(header: ContributionHeader): Uint8Array {
-  const bitmapBytes = header.stream === "BILL" ? 0 : Math.ceil(header.count / 8);
-  wellFormed(header.bitmap.length === bitmapBytes, "bitmap of the wrong length");
+  checkContributionHeader(header);
   return new Writer()
     .u8(CONTRIBUTION_VERSION)
     .u8(profileCode(header.profile))
@@ -108,13 +107,19 @@ function readContributionHeader(reader: Reader): ContributionHeader {
   wellFormed(reader.u8() === unitCode(stream), "unit does not fit the stream");
   const packing = { valueBits: reader.u8(), slotBits: reader.u8() };
   const bitmap = reader.vector(BITMAP_BYTES_MAX);
-  wellFormed(
-    bitmap.length === (stream === "BILL" ? 0 : Math.ceil(slots.count / 8)),
-    "bitmap of the wrong length",
-  );
-  wellFormed(spareBitsClear(bitmap, slots.count), "bitmap has bits beyond its count");
   const frameHash = reader.fixed(32);
-  return { profile, stream, ...ids, ...slots, registerBank, ...packing, bitmap, frameHash };
+  const header = { profile, stream, ...ids, ...slots, registerBank, ...packing, bitmap, frameHash };
+  checkContributionHeader(header);
+  return header;
+}
+
+function checkContributionHeader(header: ContributionHeader): void {
+  const { stream, count, bitmap, intervalSeconds, valueBits, slotBits } = header;
+  const bitmapBytes = stream === "BILL" ? 0 : Math.ceil(count / 8);
+  wellFormed(bitmap.length === bitmapBytes, "bitmap of the wrong length");
+  wellFormed(spareBitsClear(bitmap, count), "bitmap has bits beyond its count");
+  wellFormed(intervalSeconds > 0, "interval of 0 seconds");
+  wellFormed(valueBits > 0 && valueBits <= slotBits, "values do not fit their slots");
 }
 
 function spareBitsClear(bitmap: Uint8Array, count: number): boolean {
@@ -124,7 +129,7 @@ function spareBitsClear(bitmap: Uint8Array, count: number): boolean {
 
 export function encodeContribution(contribution: Contribution): Uint8Array {
   const tail = new Writer()
-    .vector(contribution.ciphertext, CIPHERTEXT_BYTES_MAX)
+    .vector(contribution.ciphertext, CIPHERTEXT_BYTES_MAX, 1)
     .fixed(contribution.signature, SIGNATURE_BYTES)
     .finish();
   return concatBytes(contribution.headerBytes, tail);
@@ -133,8 +138,8 @@ export function encodeContribution(contribution: Contribution): Uint8Array {
 export function decodeContribution(bytes: Uint8Array): Contribution {
   const reader = new Reader(bytes);
   const header = readContributionHeader(reader);
-  const headerBytes = bytes.slice(0, reader.offset);
-  const ciphertext = reader.vector(CIPHERTEXT_BYTES_MAX);
+  const headerBytes = reader.consumed();
+  const ciphertext = reader.vector(CIPHERTEXT_BYTES_MAX, 1);
   const signature = reader.fixed(SIGNATURE_BYTES);
   reader.end();
   return { header, headerBytes, ciphertext, signature };

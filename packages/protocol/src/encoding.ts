@@ -21,7 +21,8 @@ export class Writer {
 
   /** A non-negative integer below 2^53 (number) or 2^64 (bigint). */
   u64(value: number | bigint): this {
-    const big = BigInt(value);
+    const exact = typeof value === "bigint" || Number.isSafeInteger(value);
+    const big = exact ? BigInt(value) : -1n;
     wellFormed(big >= 0n && big < 1n << 64n, "u64 out of range");
     const bytes = new Uint8Array(8);
     new DataView(bytes.buffer).setBigUint64(0, big);
@@ -35,9 +36,9 @@ export class Writer {
     return this;
   }
 
-  /** `name<0..max>`: a length prefix just wide enough for `max`. */
-  vector(bytes: Uint8Array, max: number): this {
-    wellFormed(bytes.length <= max, `vector of ${bytes.length} bytes, at most ${max}`);
+  /** `name<min..max>`: a length prefix of 1, 2 or 4 bytes, the narrowest that holds `max`. */
+  vector(bytes: Uint8Array, max: number, min = 0): this {
+    checkLength(bytes.length, max, min);
     this.#integer(bytes.length, prefixBytes(max));
     this.#parts.push(bytes);
     return this;
@@ -68,7 +69,8 @@ export class Reader {
   #offset = 0;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    // A Buffer's `slice` would be a window onto it, not a copy.
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -105,11 +107,16 @@ export class Reader {
     return this.#bytes.slice(start, start + length);
   }
 
-  vector(max: number): Uint8Array {
+  vector(max: number, min = 0): Uint8Array {
     const prefix = prefixBytes(max);
     const length = prefix === 1 ? this.u8() : prefix === 2 ? this.u16() : this.u32();
-    wellFormed(length <= max, `vector of ${length} bytes, at most ${max}`);
+    checkLength(length, max, min);
     return this.fixed(length);
+  }
+
+  /** A copy of everything read so far: the bytes that a signature covers. */
+  consumed(): Uint8Array {
+    return this.#bytes.slice(0, this.#offset);
   }
 
   /** Throws unless all bytes were read. */
@@ -123,6 +130,10 @@ export class Reader {
     this.#offset += length;
     return start;
   }
+}
+
+function checkLength(length: number, max: number, min: number): void {
+  wellFormed(length >= min && length <= max, `vector of ${length} bytes, not ${min} to ${max}`);
 }
 
 function prefixBytes(max: number): 1 | 2 | 4 {

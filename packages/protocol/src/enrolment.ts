@@ -3,7 +3,7 @@
  * each other's keys; the UCS between them carries the MACs and learns nothing that would let it put in a key of its own.
  */
 import { primitives } from "#primitives";
-import { concatBytes, utf8 } from "./bytes.ts";
+import { concatBytes, fromUtf8, utf8 } from "./bytes.ts";
 import { Reader, Writer } from "./encoding.ts";
 import { ProtocolError, wellFormed } from "./error.ts";
 import { checkSignature, SIGNATURE_BYTES, signedBytes, type Signer } from "./signature.ts";
@@ -12,6 +12,7 @@ const CODE_BYTES = 16;
 const CODE_CHARACTERS = 26;
 const NONCE_BYTES = 16;
 const MAC_BYTES = 32;
+const ACCOUNT_BYTES_MAX = 255;
 const SPKI_BYTES_MAX = 2048;
 const OFFER_VERSION = 1;
 /** Crockford's base 32: no I, L, O, U. The check character is the value modulo 37 with five more symbols. */
@@ -35,9 +36,9 @@ export function encodeEnrolmentCode(code: Uint8Array): string {
  * repeats what was typed.
  */
 export function parseEnrolmentCode(text: string): Uint8Array {
-  const normal = text.toUpperCase().replaceAll(/[\s-]/g, "");
-  const body = normal.slice(0, -1).replaceAll("O", "0").replaceAll(/[IL]/g, "1");
-  const digits = Array.from(body, (character) => ALPHABET.indexOf(character));
+  const dense = text.toUpperCase().replaceAll(/[\s-]/g, "");
+  const normal = dense.replaceAll("O", "0").replaceAll(/[IL]/g, "1");
+  const digits = Array.from(normal.slice(0, -1), (character) => ALPHABET.indexOf(character));
   const value = digits.reduce((sum, digit) => (sum << 5n) | BigInt(Math.max(digit, 0)), 0n);
   const fits = digits.length === CODE_CHARACTERS && !digits.includes(-1) && value < 1n << 128n;
   if (!fits || CHECK_ALPHABET[Number(value % 37n)] !== normal.at(-1)) {
@@ -66,7 +67,7 @@ async function contextBytes(context: EnrolmentContext): Promise<Uint8Array> {
   return new Writer()
     .fixed(context.meterId, 16)
     .fixed(context.networkPseudonym, 16)
-    .vector(utf8(context.account), 255)
+    .vector(utf8(context.account), ACCOUNT_BYTES_MAX)
     .fixed(await primitives.sha256(context.customerSpki), 32)
     .fixed(context.nonce, NONCE_BYTES)
     .finish();
@@ -152,7 +153,7 @@ export function encodeEnrolmentRequest(request: EnrolmentRequest): Uint8Array {
     .u8(OFFER_VERSION)
     .fixed(request.networkPseudonym, 16)
     .fixed(request.meterId, 16)
-    .vector(utf8(request.account), 255)
+    .vector(utf8(request.account), ACCOUNT_BYTES_MAX)
     .vector(request.customerSpki, SPKI_BYTES_MAX)
     .fixed(request.nonce, NONCE_BYTES)
     .fixed(request.mac, MAC_BYTES)
@@ -164,7 +165,7 @@ export function decodeEnrolmentRequest(bytes: Uint8Array): EnrolmentRequest {
   wellFormed(reader.u8() === OFFER_VERSION, "unknown enrolment version");
   const networkPseudonym = reader.fixed(16);
   const meterId = reader.fixed(16);
-  const account = new TextDecoder().decode(reader.vector(255));
+  const account = fromUtf8(reader.vector(ACCOUNT_BYTES_MAX));
   const customerSpki = reader.vector(SPKI_BYTES_MAX);
   const nonce = reader.fixed(NONCE_BYTES);
   const mac = reader.fixed(MAC_BYTES);

@@ -31,6 +31,7 @@ export function encodeBody(body: FrameBody, count: number): Uint8Array {
   );
   wellFormed(registersMilliwattHours.length === REGISTERS, "a body has 8 registers");
   wellFormed(registersMilliwattHours.every(isRegister), "register out of range");
+  wellFormed(quality.every(isQuality), "unknown quality");
   const bytes = new Uint8Array(bodyBytes(count));
   const view = new DataView(bytes.buffer);
   for (let i = 0; i < count; i++) {
@@ -53,16 +54,16 @@ export function decodeBody(bytes: Uint8Array, count: number): FrameBody {
     importMilliwattHours[i] = view.getUint32(4 * i);
     exportMilliwattHours[i] = view.getUint32(4 * (count + i));
   }
-  const quality = bytes.slice(8 * count, 9 * count);
-  wellFormed(
-    quality.every((code) => code <= QUALITY_CODE_MAX),
-    "unknown quality",
-  );
+  // `Uint8Array.from`, not `slice`: the caller wipes `bytes`, and a Buffer's slice would be wiped with it.
+  const quality = Uint8Array.from(bytes.subarray(8 * count, 9 * count));
+  wellFormed(quality.every(isQuality), "unknown quality");
   const reader = new Reader(bytes.subarray(9 * count));
   const registersMilliwattHours = Array.from({ length: REGISTERS }, () => reader.u64());
   wellFormed(registersMilliwattHours.every(isRegister), "register out of range");
   return { importMilliwattHours, exportMilliwattHours, quality, registersMilliwattHours };
 }
+
+const isQuality = (code: number): boolean => code <= QUALITY_CODE_MAX;
 
 const isRegister = (value: bigint): boolean => value >= 0n && value < 1n << BigInt(REGISTER_BITS);
 

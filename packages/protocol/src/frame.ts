@@ -60,7 +60,7 @@ export function profileOf(code: number): Profile {
 }
 
 export function encodeFrameHeader(header: FrameHeader): Uint8Array {
-  wellFormed(header.count <= FRAME_READINGS_MAX, "too many readings in one frame");
+  checkFrameHeader(header);
   return new Writer()
     .u8(FRAME_VERSION)
     .u8(profileCode(header.profile))
@@ -99,9 +99,13 @@ function readFrameHeader(reader: Reader): FrameHeader {
     registerBank: reader.fixed(8),
     previousFrameHash: reader.fixed(32),
   };
+  checkFrameHeader(header);
+  return header;
+}
+
+function checkFrameHeader(header: FrameHeader): void {
   wellFormed(header.count <= FRAME_READINGS_MAX, "too many readings in one frame");
   wellFormed(header.intervalSeconds > 0, "interval of 0 seconds");
-  return header;
 }
 
 export function encodeFrame(frame: SealedFrame): Uint8Array {
@@ -113,7 +117,7 @@ export function decodeFrame(bytes: Uint8Array): SealedFrame {
   wellFormed(bytes.length <= FRAME_BYTES_MAX, `frame over ${FRAME_BYTES_MAX} bytes`);
   const reader = new Reader(bytes);
   const header = readFrameHeader(reader);
-  const headerBytes = bytes.slice(0, reader.offset);
+  const headerBytes = reader.consumed();
   const body = reader.fixed(bodyBytes(header.count) + TAG_BYTES);
   const signature = reader.fixed(SIGNATURE_BYTES);
   reader.end();
@@ -175,10 +179,12 @@ export async function openFrame(frame: SealedFrame, key: Uint8Array): Promise<Fr
   const commitment = await keyCommitment(header.meterId, header.keyEpoch, key);
   const committed = primitives.equalSecret(commitment, header.keyCommitment);
   const plaintext = await primitives.aesGcmOpen(key, nonceOf(header), headerBytes, body);
-  if (plaintext === undefined || !committed) {
-    throw new ProtocolError("FRAME_UNOPENABLE", "cannot open frame");
+  try {
+    if (plaintext === undefined || !committed) {
+      throw new ProtocolError("FRAME_UNOPENABLE", "cannot open frame");
+    }
+    return decodeBody(plaintext, header.count);
+  } finally {
+    plaintext?.fill(0);
   }
-  const decoded = decodeBody(plaintext, header.count);
-  plaintext.fill(0);
-  return decoded;
 }

@@ -93,6 +93,7 @@ export {
 export { parseMdmsView, parseUcsView, type MdmsView, type UcsView } from "./party-views.ts";
 export { primitives } from "#primitives";
 export type { Primitives } from "./primitives.ts";
+export { registerBankOf } from "./register-bank.ts";
 export {
   GENESIS_HASH,
   signEpoch,
@@ -103,6 +104,14 @@ export {
   type RegistryEpoch,
   type ViewName,
 } from "./registry-epoch.ts";
+export {
+  followRegistry,
+  type PinStore,
+  type RegistryFeed,
+  type RegistryFeedOptions,
+  type RegistrySnapshot,
+  type RegistryTransport,
+} from "./registry-feed.ts";
 export {
   contributionsOf,
   decodeRequest,
@@ -137,6 +146,7 @@ export {
   recipientFromSpki,
   recipientSecret,
   sealToken,
+  spkiOfPkcs8,
   type Recipient,
   type RecipientSecret,
 } from "./sealing.ts";

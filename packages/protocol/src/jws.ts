@@ -24,7 +24,8 @@ export function toBase64Url(bytes: Uint8Array): string {
 export function fromBase64Url(text: string): Uint8Array {
   wellFormed(/^[A-Za-z0-9_-]*$/.test(text) && text.length % 4 !== 1, "not base64url");
   const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-  const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
   wellFormed(toBase64Url(bytes) === text, "base64url with stray bits");
   return bytes;
 }
@@ -68,7 +69,7 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** SHA-256 of a document's text, in hex: how epochs and views name each other. */
+/** SHA-256 of a document's text: how epochs and views name each other. */
 export async function documentHash(text: string): Promise<Uint8Array> {
   return primitives.sha256(utf8(text));
 }

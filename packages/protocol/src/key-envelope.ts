@@ -34,7 +34,7 @@ function unsignedBytes(envelope: Omit<KeyEnvelope, "signature">): Uint8Array {
     .u32(envelope.keyEpoch)
     .fixed(envelope.keyCommitment, 32)
     .fixed(envelope.recipientKeyId, 32)
-    .vector(envelope.jwe, JWE_BYTES_MAX)
+    .vector(envelope.jwe, JWE_BYTES_MAX, 1)
     .finish();
 }
 
@@ -57,7 +57,7 @@ export function decodeEnvelope(bytes: Uint8Array): KeyEnvelope {
     keyEpoch: reader.u32(),
     keyCommitment: reader.fixed(32),
     recipientKeyId: reader.fixed(32),
-    jwe: reader.vector(JWE_BYTES_MAX),
+    jwe: reader.vector(JWE_BYTES_MAX, 1),
     signature: reader.fixed(SIGNATURE_BYTES),
   };
   reader.end();

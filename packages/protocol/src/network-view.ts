@@ -31,6 +31,9 @@ export const party = z.strictObject({
 });
 export type Party = z.infer<typeof party>;
 
+const strictlyAscending = (list: readonly string[]): boolean =>
+  list.every((entry, index) => index === 0 || (list[index - 1] ?? "") < entry);
+
 const cohort = z.strictObject({
   id: z.string().min(1).max(64),
   version: z.number().int().positive(),
@@ -44,7 +47,7 @@ const cohort = z.strictObject({
   /** v of the LOAD packing (§5), from the largest fuse among the members. */
   loadValueBits: z.number().int().min(1).max(48),
   /** Network pseudonyms in ascending order: the order of every member bitmap. */
-  members: z.array(hex16),
+  members: z.array(hex16).refine(strictlyAscending, "members are not in ascending order"),
 });
 export type Cohort = z.infer<typeof cohort>;
 

@@ -5,6 +5,7 @@ import { parseJson } from "./jws.ts";
 import { party } from "./network-view.ts";
 
 const hex16 = z.string().regex(/^[0-9a-f]{32}$/);
+const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
 const seconds = z.number().int().nonnegative();
 
 const mdmsView = z.strictObject({
@@ -44,7 +45,7 @@ const ucsView = z.strictObject({
       network: hex16,
       contractStart: seconds,
       contractEnd: seconds.nullable(),
-      meters: z.array(z.strictObject({ meterId: hex16, signingKey: z.string() })),
+      meters: z.array(z.strictObject({ meterId: hex16, signingKey: hex32 })),
     }),
   ),
 });

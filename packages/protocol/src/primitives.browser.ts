@@ -18,6 +18,7 @@ async function signingKey(seed: Uint8Array, extractable: boolean): Promise<Crypt
 }
 
 async function aesKey(key: Uint8Array, usage: "encrypt" | "decrypt"): Promise<CryptoKey> {
+  if (key.length !== 32) throw new RangeError("AES-256 takes a key of 32 bytes");
   return subtle.importKey("raw", source(key), "AES-GCM", false, [usage]);
 }
 
@@ -75,8 +76,12 @@ export const primitives: Primitives = {
 
   async ed25519Verify(publicKey, signature, data) {
     if (publicKey.length !== 32 || signature.length !== 64) return false;
-    const key = await subtle.importKey("raw", source(publicKey), "Ed25519", false, ["verify"]);
-    return subtle.verify("Ed25519", key, source(signature), source(data));
+    try {
+      const key = await subtle.importKey("raw", source(publicKey), "Ed25519", false, ["verify"]);
+      return await subtle.verify("Ed25519", key, source(signature), source(data));
+    } catch {
+      return false; // Some browsers refuse 32 bytes that are not a point when they are imported.
+    }
   },
 
   equalSecret(a, b) {

@@ -1,8 +1,9 @@
 /** Releases, trustee → MDMS, and refusals, trustee → aggregator (docs/protocol.md §8.5). */
 import { z } from "zod";
-import { concatBytes, fromUtf8, utf8 } from "./bytes.ts";
+import { concatBytes, fromUtf8, toHex, utf8 } from "./bytes.ts";
 import { Reader, Writer } from "./encoding.ts";
 import { ProtocolError, wellFormed } from "./error.ts";
+import { parseJson } from "./jws.ts";
 import { openSealed, sealTo, type Recipient, type RecipientSecret } from "./sealing.ts";
 import { checkSignature, SIGNATURE_BYTES, signedBytes, type Signer } from "./signature.ts";
 
@@ -89,6 +90,10 @@ export async function sealRelease(
   const plaintext = utf8(JSON.stringify(releaseContent.parse(content)));
   const jwe = await sealTo(mdms, "smarter-metering/release", plaintext);
   const { kind, policyId } = content;
+  wellFormed(
+    agrees(content, { kind, policyId, requestDigest }),
+    "content of a release names another request",
+  );
   const unsigned = { kind, policyId, requestDigest, sequence, jwe };
   return { ...unsigned, signature: await trustee.sign(await releaseSignedBytes(unsigned)) };
 }
@@ -104,16 +109,36 @@ export async function openRelease(
   mdms: RecipientSecret,
 ): Promise<ReleaseContent> {
   const plaintext = await openSealed(mdms, "smarter-metering/release", release.jwe);
-  if (plaintext !== undefined) {
-    const parsed = releaseContent.safeParse(JSON.parse(fromUtf8(plaintext)));
-    if (parsed.success && parsed.data.kind === release.kind) return parsed.data;
+  const content = plaintext && contentOf(plaintext);
+  if (content === undefined || !agrees(content, release)) {
+    throw new ProtocolError("RELEASE_UNOPENABLE", "cannot open release");
   }
-  throw new ProtocolError("RELEASE_UNOPENABLE", "cannot open release");
+  return content;
+}
+
+function contentOf(plaintext: Uint8Array): ReleaseContent | undefined {
+  try {
+    return releaseContent.safeParse(parseJson(fromUtf8(plaintext))).data;
+  } catch {
+    return undefined; // Not UTF-8 or not JSON: as unopenable as any other.
+  }
+}
+
+/** Header and sealed content name the same thing: a JWE lifted under another signed header is refused. */
+function agrees(
+  content: ReleaseContent,
+  header: Pick<SealedRelease, "kind" | "policyId" | "requestDigest">,
+): boolean {
+  return (
+    content.kind === header.kind &&
+    content.policyId === header.policyId &&
+    content.requestDigest === toHex(header.requestDigest)
+  );
 }
 
 export function encodeRelease(release: SealedRelease): Uint8Array {
   const tail = new Writer()
-    .vector(release.jwe, JWE_BYTES_MAX)
+    .vector(release.jwe, JWE_BYTES_MAX, 1)
     .fixed(release.signature, SIGNATURE_BYTES)
     .finish();
   return concatBytes(encodeHeader(release), tail);
@@ -129,7 +154,7 @@ export function decodeRelease(bytes: Uint8Array): SealedRelease {
     requestDigest: reader.fixed(32),
     policyId: fromUtf8(reader.vector(NAME_BYTES_MAX)),
     sequence: reader.safeU64(),
-    jwe: reader.vector(JWE_BYTES_MAX),
+    jwe: reader.vector(JWE_BYTES_MAX, 1),
     signature: reader.fixed(SIGNATURE_BYTES),
   };
   reader.end();

@@ -6,6 +6,7 @@ import { CompactEncrypt, compactDecrypt } from "jose";
 import { primitives } from "#primitives";
 import { fromUtf8, utf8 } from "./bytes.ts";
 import { ProtocolError } from "./error.ts";
+import { toBase64Url } from "./jws.ts";
 
 const RSA_OAEP = { name: "RSA-OAEP", hash: "SHA-256" };
 const MODULUS_BITS_MIN = 3072;
@@ -59,6 +60,16 @@ export async function generateRecipient(): Promise<{ spki: Uint8Array; pkcs8: Ui
   return { spki: new Uint8Array(spki), pkcs8: new Uint8Array(pkcs8) };
 }
 
+/**
+ * The SubjectPublicKeyInfo of a private key. An owner who got both from a store that others can write to believes this one alone.
+ */
+export async function spkiOfPkcs8(pkcs8: Uint8Array): Promise<Uint8Array> {
+  const pair = await crypto.subtle.importKey("pkcs8", source(pkcs8), RSA_OAEP, true, ["decrypt"]);
+  const { kty, n, e } = await crypto.subtle.exportKey("jwk", pair);
+  const key = await crypto.subtle.importKey("jwk", { kty, n, e }, RSA_OAEP, true, ["encrypt"]);
+  return new Uint8Array(await crypto.subtle.exportKey("spki", key));
+}
+
 export async function recipientSecret(
   spki: Uint8Array,
   pkcs8: Uint8Array,
@@ -67,15 +78,16 @@ export async function recipientSecret(
   return { keyId: await primitives.sha256(spki), key };
 }
 
+/** What `sealTo` writes and `openSealed` demands, to the letter: no algorithm to confuse, nothing to smuggle. */
+const headerOf = (typ: SealedType) => ({ alg: "RSA-OAEP-256", enc: "A256GCM", typ });
+
 export async function sealTo(
   recipient: Recipient,
   typ: SealedType,
   plaintext: Uint8Array,
 ): Promise<Uint8Array> {
-  const header = { alg: "RSA-OAEP-256", enc: "A256GCM", typ };
-  return utf8(
-    await new CompactEncrypt(plaintext).setProtectedHeader(header).encrypt(recipient.key),
-  );
+  const encryption = new CompactEncrypt(plaintext).setProtectedHeader(headerOf(typ));
+  return utf8(await encryption.encrypt(recipient.key));
 }
 
 /** Undefined for every cause of failure: a peer that could tell causes apart would hold an oracle. */
@@ -85,11 +97,13 @@ export async function openSealed(
   sealed: Uint8Array,
 ): Promise<Uint8Array | undefined> {
   try {
-    const { plaintext, protectedHeader } = await compactDecrypt(fromUtf8(sealed), secret.key, {
+    const jwe = fromUtf8(sealed);
+    if (!jwe.startsWith(`${toBase64Url(utf8(JSON.stringify(headerOf(typ))))}.`)) return undefined;
+    const { plaintext } = await compactDecrypt(jwe, secret.key, {
       keyManagementAlgorithms: ["RSA-OAEP-256"],
       contentEncryptionAlgorithms: ["A256GCM"],
     });
-    return protectedHeader.typ === typ ? plaintext : undefined;
+    return plaintext;
   } catch {
     return undefined;
   }

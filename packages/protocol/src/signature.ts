@@ -24,7 +24,7 @@ export interface Signer {
 
 /** A signer from its 32-byte seed (RFC 8032 §5.1.5). */
 export async function signerFromSeed(seed: Uint8Array): Promise<Signer> {
-  const secret = seed.slice();
+  const secret = Uint8Array.from(seed);
   const publicKey = await primitives.ed25519PublicKey(secret);
   return { publicKey, sign: (data) => primitives.ed25519Sign(secret, data) };
 }

@@ -26,9 +26,9 @@ const KINDS: readonly UplinkItem["kind"][] = [
 export function encodeUplinkItem(item: UplinkItem): Uint8Array {
   const writer = new Writer().u8(KINDS.indexOf(item.kind) + 1);
   if (item.kind === "FRAME") {
-    writer.vector(item.frame, PART_BYTES_MAX).vector(item.openerEnvelope, PART_BYTES_MAX);
+    writer.vector(item.frame, PART_BYTES_MAX, 1).vector(item.openerEnvelope, PART_BYTES_MAX);
   } else {
-    writer.vector(item.message, PART_BYTES_MAX);
+    writer.vector(item.message, PART_BYTES_MAX, 1);
   }
   return writer.finish();
 }
@@ -37,7 +37,7 @@ export function decodeUplinkItem(bytes: Uint8Array): UplinkItem {
   const reader = new Reader(bytes);
   const kind = KINDS[reader.u8() - 1];
   wellFormed(kind !== undefined, "unknown kind of uplink item");
-  const first = reader.vector(PART_BYTES_MAX);
+  const first = reader.vector(PART_BYTES_MAX, 1);
   if (kind !== "FRAME") {
     reader.end();
     return { kind, message: first };

@@ -66,5 +66,7 @@ export function unreadable(file: string, cause: unknown): ReadingsError {
     const message = `${file}: no such file or folder; check the path`;
     return new ReadingsError("READINGS_FILE_MISSING", message, { cause });
   }
-  return new ReadingsError("READINGS_FILE_UNREADABLE", `${file}: cannot be read (${code})`, { cause });
+  return new ReadingsError("READINGS_FILE_UNREADABLE", `${file}: cannot be read (${code})`, {
+    cause,
+  });
 }

@@ -127,7 +127,11 @@ function placeRows(
     latest = Math.max(latest, instant);
     const slot = (instant - grid.startSeconds) / grid.intervalSeconds;
     if (!Number.isInteger(slot)) {
-      add(index, "off-grid", `${formatUtc(instant)} is not on the grid of ${grid.intervalSeconds} s`);
+      add(
+        index,
+        "off-grid",
+        `${formatUtc(instant)} is not on the grid of ${grid.intervalSeconds} s`,
+      );
       continue;
     }
     if (isEmpty[index] === 1) add(index, "empty", `no value at ${formatUtc(instant)}`);
@@ -136,7 +140,8 @@ function placeRows(
     else if (isEmpty[index] === 1) continue;
     else if (sameValue(samples, earlier, index)) {
       add(index, "duplicate", `${formatUtc(instant)} again`);
-    } else add(index, "conflict", `${formatUtc(instant)} again with another value: the first is kept`);
+    } else
+      add(index, "conflict", `${formatUtc(instant)} again with another value: the first is kept`);
   }
   addGaps(samples, rows, grid, options.findings);
   return rows;
@@ -190,7 +195,14 @@ function integrate(
   }
   const { startSeconds, intervalSeconds } = grid;
   const { label } = samples;
-  return { label, startSeconds, intervalSeconds, importMilliwattHours, exportMilliwattHours, quality };
+  return {
+    label,
+    startSeconds,
+    intervalSeconds,
+    importMilliwattHours,
+    exportMilliwattHours,
+    quality,
+  };
 }
 
 function judge(
@@ -250,7 +262,9 @@ function place(
 export function describeMagnitudes(samples: HouseholdSamples): string {
   const { seconds, mantissa, scale, isEmpty } = samples.columns;
   const stepSeconds =
-    samples.declaredIntervalSeconds ?? mostFrequentStep(seconds.slice(0, samples.count).sort()) ?? 900;
+    samples.declaredIntervalSeconds ??
+    mostFrequentStep(seconds.slice(0, samples.count).sort()) ??
+    900;
   let [sum, count, largest] = [0, 0, 0];
   for (let index = 0; index < samples.count; index += 1) {
     if (isEmpty[index] === 1) continue;

@@ -56,7 +56,8 @@ export const EXCHANGE_HEADER = [
 /** How many rows `detectLayout` may want to see: a header, and faulty rows before the first good one. */
 export const LAYOUT_ROWS_MAX = 10;
 
-const HOUSEHOLD_WORD = /^(household|house|home|apartment|apt|flat|meter|customer|lclid|id|label|name)/i;
+const HOUSEHOLD_WORD =
+  /^(household|house|home|apartment|apt|flat|meter|customer|lclid|id|label|name)/i;
 const VALUE_WORD = /(value|power|energy|load|usage|use|consumption|demand|reading|import)/i;
 const DAY_SECONDS = 86_400;
 const PARTS_OF_A_DAY = [24, 48, 96, 144, 288, 1440];
@@ -67,7 +68,8 @@ export function detectLayout(rows: readonly Row[], file: string): Layout {
   const first = readable[0]?.cells.map((cell) => cell.trim()) ?? [];
   if (EXCHANGE_HEADER.every((name, column) => first[column] === name)) return EXCHANGE_LAYOUT;
   const data = readable.find((row) => timeColumnOf(row.cells) >= 0);
-  if (data === undefined) throw unknown(file, `no time stamp in the first rows (${TIMESTAMP_FORMS})`);
+  if (data === undefined)
+    throw unknown(file, `no time stamp in the first rows (${TIMESTAMP_FORMS})`);
   const header = timeColumnOf(first) >= 0 ? undefined : first;
   const timeColumn = timeColumnOf(data.cells);
   const columnCount = Math.max(trimmedLength(data.cells), header ? trimmedLength(header) : 0);
@@ -81,7 +83,10 @@ export function detectLayout(rows: readonly Row[], file: string): Layout {
     return { ...base, format: "wide", householdColumn, partSeconds, unit };
   }
   if (parseTimestamp(data.cells[timeColumn]?.trim() ?? "")?.dateOnly === true) {
-    throw unknown(file, `a date followed by ${partCount} columns: not ${PARTS_OF_A_DAY.join(", ")}`);
+    throw unknown(
+      file,
+      `a date followed by ${partCount} columns: not ${PARTS_OF_A_DAY.join(", ")}`,
+    );
   }
   const chosen = chooseLongColumns(header, data.cells, timeColumn, columnCount, file);
   const unit = header === undefined ? undefined : unitInHeader(header[chosen.valueColumn] ?? "");
@@ -105,7 +110,9 @@ export function trimmedLength(cells: readonly string[]): number {
 }
 
 function timeColumnOf(cells: readonly string[]): number {
-  const dated = cells.findIndex((cell) => /\D/.test(cell) && parseTimestamp(cell.trim()) !== undefined);
+  const dated = cells.findIndex(
+    (cell) => /\D/.test(cell) && parseTimestamp(cell.trim()) !== undefined,
+  );
   if (dated >= 0) return dated;
   return cells.findIndex((cell) => parseTimestamp(cell.trim()) !== undefined);
 }

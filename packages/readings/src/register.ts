@@ -4,7 +4,10 @@
 import { strict as assert } from "node:assert";
 import type { Factor } from "./unit.ts";
 
-const TEN_TO: readonly bigint[] = Array.from({ length: 64 }, (_, exponent) => 10n ** BigInt(exponent));
+const TEN_TO: readonly bigint[] = Array.from(
+  { length: 64 },
+  (_, exponent) => 10n ** BigInt(exponent),
+);
 
 /** 10^exponent, for exponents of 0 to 63. */
 export function tenTo(exponent: number): bigint {
@@ -31,8 +34,7 @@ export class Register {
 
   /** Adds mantissa · 10^−scale ≥ 0 and returns by how many whole milliwatt-hours the register grew. */
   add(mantissa: bigint, scale: number): number {
-    const total =
-      this.#remainder + mantissa * tenTo(this.#scaleMax - scale) * this.#numerator;
+    const total = this.#remainder + mantissa * tenTo(this.#scaleMax - scale) * this.#numerator;
     const whole = total / this.#denominator;
     this.#remainder = total - whole * this.#denominator;
     return Number(whole);

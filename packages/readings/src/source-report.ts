@@ -36,6 +36,9 @@ export interface SourceReport {
   readonly dstDays: readonly Transition[];
 }
 
+/** Of each kind; the report itself holds more. */
+const SHOWN_PER_KIND = 5;
+
 /** The report as lines of text for a person. */
 export function describeReport(report: SourceReport): string[] {
   const zone = report.zone ?? "none needed: the time stamps are instants";
@@ -62,15 +65,21 @@ function describeFindings(report: SourceReport): string[] {
   const lines: string[] = [];
   for (const [kind, total] of Object.entries(report.counts)) {
     lines.push(`${kind}: ${total}`);
-    const shown = report.findings.filter((finding) => finding.kind === kind);
+    const kept = report.findings.filter((finding) => finding.kind === kind);
+    const shown = kept.slice(0, SHOWN_PER_KIND);
     for (const finding of shown) {
       const household = finding.household === undefined ? "" : ` household ${finding.household}`;
-      lines.push(`  ${locationOf(finding)}${household}: ${finding.detail}`);
+      lines.push(printable(`  ${locationOf(finding)}${household}: ${finding.detail}`));
     }
     // One gap is many intervals, so only rows can be compared with what is shown.
     if (kind !== "gap" && total > shown.length) lines.push(`  and ${total - shown.length} more`);
   }
   return lines.length === 0 ? ["Findings    none"] : lines;
+}
+
+/** Labels come from files: their control characters must not reach a terminal. */
+function printable(line: string): string {
+  return line.replace(/\p{Cc}/gu, "?");
 }
 
 function count(number: number, noun: string): string {

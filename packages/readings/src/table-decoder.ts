@@ -114,7 +114,11 @@ export class TableDecoder {
     this.#mark ??= decimalMarkOf(text);
     const value = parseDecimal(text, this.#mark ?? ".");
     if (value !== undefined) return value;
-    this.#malformed(row, column, `not a number that can be read exactly (mark "${this.#mark ?? "."}")`);
+    this.#malformed(
+      row,
+      column,
+      `not a number that can be read exactly (mark "${this.#mark ?? "."}")`,
+    );
     return "malformed";
   }
 

@@ -37,11 +37,15 @@ export function parseTimestamp(text: string): Timestamp | undefined {
   return undefined;
 }
 
-function compose(fields: (string | undefined)[], offset: string | undefined): Timestamp | undefined {
+function compose(
+  fields: (string | undefined)[],
+  offset: string | undefined,
+): Timestamp | undefined {
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = fields.map((field) =>
     Number(field ?? 0),
   );
-  if (year < YEAR_MIN || year > YEAR_MAX || hour > 23 || minute > 59 || second > 59) return undefined;
+  if (year < YEAR_MIN || year > YEAR_MAX || hour > 23 || minute > 59 || second > 59)
+    return undefined;
   const midnight = Date.UTC(year, month - 1, day);
   if (new Date(midnight).getUTCDate() !== day || month < 1 || month > 12) return undefined;
   const seconds = midnight / 1000 + hour * 3600 + minute * 60 + second;

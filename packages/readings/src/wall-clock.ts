@@ -1,6 +1,6 @@
 // From wall-clock time to instants in one zone, daylight saving time included (docs/protocol.md §2.1).
-// The other direction, local days and seasons of an instant, is the tariff's; this is all that a
-// reader of files needs.
+// The other direction, seasons and price bands of an instant, is the tariff's; this is all that a
+// reader of files and the synthetic household need.
 import { ReadingsError } from "./readings-error.ts";
 
 const DAY_SECONDS = 86_400;
@@ -40,6 +40,19 @@ export class WallClock {
       if (instant >= fromSeconds && instant < untilSeconds) instants.push(instant);
     }
     return instants;
+  }
+
+  /** The first instant of the local day that begins at `midnightWallSeconds`. */
+  dayStart(midnightWallSeconds: number): number {
+    // Where clocks skip midnight itself, the day begins with the hour after it.
+    const instants = this.instantsOf(midnightWallSeconds);
+    return instants[0] ?? this.instantsOf(midnightWallSeconds + 3600)[0] ?? midnightWallSeconds;
+  }
+
+  /** What the zone's clocks show at an instant, as wall seconds. */
+  wallAt(epochSeconds: number): number {
+    const segment = this.#segments.findLast(({ fromSeconds }) => fromSeconds <= epochSeconds);
+    return epochSeconds + (segment?.offsetSeconds ?? 0);
   }
 
   /** The changes of the offset between two instants. */

@@ -1,9 +1,14 @@
-// Rows of a workbook, read in a worker thread (xlsx-worker.ts) under a memory limit.
+// Rows of a workbook, read in a worker thread (xlsx-worker.js) under a memory limit.
 import { Worker } from "node:worker_threads";
 import type { Row } from "./layout.ts";
 import { ReadingsError } from "./readings-error.ts";
-import type { WorkerMessage } from "./xlsx-worker.ts";
 import { declaredBytes } from "./zip-directory.ts";
+
+/** From xlsx-worker.js; every batch of rows is answered with one (empty) message. */
+type WorkerMessage =
+  | { readonly kind: "rows"; readonly rows: Row[] }
+  | { readonly kind: "end" }
+  | { readonly kind: "failed"; readonly reason: string };
 
 /** Heap of the worker: a sheet of 525,600 rows needs less than half of it. */
 const WORKER_HEAP_MEBIBYTES = 192;
@@ -26,10 +31,9 @@ export async function* xlsxRows(
       `${file}: expands to ${expanded} bytes, more than ${bytesMax}; save it as CSV or split it`,
     );
   }
-  const worker = new Worker(new URL("./xlsx-worker.ts", import.meta.url), {
+  const worker = new Worker(new URL("./xlsx-worker.js", import.meta.url), {
     workerData: workbook,
     resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MEBIBYTES },
-    execArgv: [...process.execArgv, ...typeScriptLoader()],
   });
   const inbox = new Inbox(worker, file);
   try {
@@ -38,18 +42,11 @@ export async function* xlsxRows(
       if (message.kind === "end") return;
       if (message.kind === "failed") throw notWorkbook(file, message.reason);
       yield message.rows;
-      worker.postMessage(null);
+      worker.postMessage(null, []);
     }
   } finally {
     await worker.terminate();
   }
-}
-
-/** Node before 22.18 runs a TypeScript worker through tsx, which a worker may not inherit. */
-function typeScriptLoader(): string[] {
-  const strips = "typescript" in process.features && process.features.typescript !== false;
-  const inherited = process.execArgv.some((argument) => argument.includes("tsx"));
-  return strips || inherited || !import.meta.url.endsWith(".ts") ? [] : ["--import", "tsx"];
 }
 
 /** The worker's messages in order; it has at most four of them on their way. */
@@ -91,9 +88,14 @@ function workerFailure(file: string, cause: Error): ReadingsError {
       { cause },
     );
   }
-  return new ReadingsError("READINGS_FORMAT_UNKNOWN", `${file}: cannot read the workbook`, { cause });
+  return new ReadingsError("READINGS_FORMAT_UNKNOWN", `${file}: cannot read the workbook`, {
+    cause,
+  });
 }
 
 function notWorkbook(file: string, reason: string): ReadingsError {
-  return new ReadingsError("READINGS_FORMAT_UNKNOWN", `${file}: not a readable workbook: ${reason}`);
+  return new ReadingsError(
+    "READINGS_FORMAT_UNKNOWN",
+    `${file}: not a readable workbook: ${reason}`,
+  );
 }

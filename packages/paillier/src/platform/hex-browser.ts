@@ -12,5 +12,8 @@ export function fromHex(hex: string): Uint8Array {
     const code = hex.charCodeAt(index);
     return code < 58 ? code - 48 : code - 87; // '0'…'9', 'a'…'f'
   };
-  return Uint8Array.from({ length: hex.length / 2 }, (_, i) => 16 * digit(2 * i) + digit(2 * i + 1));
+  return Uint8Array.from(
+    { length: hex.length / 2 },
+    (_, i) => 16 * digit(2 * i) + digit(2 * i + 1),
+  );
 }

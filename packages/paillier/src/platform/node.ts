@@ -3,24 +3,25 @@
  * exponentiation with a secret exponent, threads. `browser.ts` is its twin.
  */
 import { checkPrime, createDiffieHellman, generatePrime } from "node:crypto";
-import { promisify } from "node:util";
 
 import { bitLength, bigintFromBytes, bytesFromBigint } from "../big-endian.ts";
 import { power } from "../modular.ts";
 
 export { createPool } from "../engine/portable/pool.ts";
 
-const generatePrimeAsync = promisify(generatePrime);
-const checkPrimeAsync = promisify(checkPrime);
-
 /** A prime ≡ 3 mod 4 of exactly `bits` bits from OpenSSL's generator, off the event loop. */
 export async function randomBlumPrime(bits: number): Promise<bigint> {
-  const bytes = await generatePrimeAsync(bits, { add: 4n, rem: 3n });
-  return bigintFromBytes(new Uint8Array(bytes as ArrayBuffer));
+  return await new Promise((resolve, reject) => {
+    generatePrime(bits, { add: 4n, rem: 3n, bigint: true }, (error, prime) =>
+      error ? reject(error) : resolve(prime),
+    );
+  });
 }
 
 export async function isPrime(candidate: bigint): Promise<boolean> {
-  return await checkPrimeAsync(candidate);
+  return await new Promise((resolve, reject) => {
+    checkPrime(candidate, (error, prime) => (error ? reject(error) : resolve(prime)));
+  });
 }
 
 /**

@@ -59,7 +59,7 @@ export function createArithmetic(): Arithmetic {
           return subtract(job);
         case "scale":
           return scale(job);
-        case "decrypt":
+        default: // "decrypt"
           return decrypt(job.key.bits, bigintFromBytes(job.key.p), bigintFromBytes(job.key.q), job);
       }
     },
@@ -81,7 +81,11 @@ function check(job: PublicJob): Uint8Array {
   const n2 = n * n;
   const ciphertexts = readColumn(job, 0, itemBytes(job.key.bits).ciphertext);
   const residues = ciphertexts.map((c) => (c < n2 ? c % n : 0n));
-  const coprime = gcd(n, residues.reduce((all, residue) => (all * residue) % n, 1n)) === 1n;
+  const coprime =
+    gcd(
+      n,
+      residues.reduce((all, residue) => (all * residue) % n, 1n),
+    ) === 1n;
   return Uint8Array.from(residues, (residue) => (coprime || gcd(n, residue) === 1n ? 1 : 0));
 }
 

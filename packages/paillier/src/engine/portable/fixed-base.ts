@@ -16,7 +16,7 @@
  * and one division, and the offset Σ 2^(w−1)·2^(w·i) is repaid once, by the start value.
  */
 import { assert } from "../../errors.ts";
-import { inverse, power } from "../../modular.ts";
+import { inverse } from "../../modular.ts";
 
 /** hs^digit for each window and signed digit, as T (`residues`) and u (`lifts`). */
 export type FixedBaseTable = {
@@ -43,8 +43,8 @@ export function buildFixedBaseTable(
   const n2 = n * n;
   const windows = Math.ceil(exponentBits / windowBits);
   const half = 1 << (windowBits - 1);
-  const residues = new Array<bigint>(windows << windowBits).fill(1n);
-  const lifts = new Array<bigint>(windows << windowBits).fill(0n);
+  const residues = Array.from({ length: windows << windowBits }, () => 1n);
+  const lifts = Array.from({ length: windows << windowBits }, () => 0n);
   let generator = base;
   let generatorInverse = inverse(base % n, n);
   assert(generatorInverse !== undefined, "base coprime to n");
@@ -54,10 +54,10 @@ export function buildFixedBaseTable(
     const lift = ((generator / n) * generatorInverse) % n;
     const origin = (window << windowBits) + half; // where digit 0 stands
     fillWindow(n, { residue, lift, inverse: generatorInverse }, origin, half, residues, lifts);
-    const halfway = power(generator, BigInt(half), n2);
+    const halfway = squareTimes(generator, windowBits - 1, n2);
     start = (start * halfway) % n2;
     generator = (halfway * halfway) % n2;
-    generatorInverse = power(generatorInverse, BigInt(2 * half), n);
+    generatorInverse = squareTimes(generatorInverse, windowBits, n);
   }
   return { n, n2, windowBits, windows, start, residues, lifts };
 }
@@ -104,10 +104,16 @@ export function blind(table: FixedBaseTable, message: bigint, exponent: Uint8Arr
   return ciphertext < n2 ? ciphertext : ciphertext - n2;
 }
 
+/** base^(2^times) mod modulus. */
+function squareTimes(base: bigint, times: number, modulus: bigint): bigint {
+  let result = base;
+  for (let i = 0; i < times; i++) result = (result * result) % modulus;
+  return result;
+}
+
 /** `width` ≤ 12 bits of a big-endian number, from bit `position` upwards; zeros above its top. */
 function digitAt(bytes: Uint8Array, position: number, width: number): number {
   const last = bytes.length - 1 - (position >> 3);
-  const three =
-    (bytes[last] ?? 0) | ((bytes[last - 1] ?? 0) << 8) | ((bytes[last - 2] ?? 0) << 16);
+  const three = (bytes[last] ?? 0) | ((bytes[last - 1] ?? 0) << 8) | ((bytes[last - 2] ?? 0) << 16);
   return (three >> (position & 7)) & ((1 << width) - 1);
 }

@@ -37,7 +37,7 @@ type Task = {
 type Thread = { readonly worker: Worker; task: Task | undefined; chunk: number };
 
 export function createPool({ threads, jobsMax }: PoolOptions): Pool {
-  const slots = new Array<Thread | undefined>(threads).fill(undefined);
+  const slots = Array.from({ length: threads }, (): Thread | undefined => undefined);
   const tasks: Task[] = [];
   let closed = false;
 
@@ -121,7 +121,8 @@ export function createPool({ threads, jobsMax }: PoolOptions): Pool {
     close: async () => {
       closed = true;
       for (const task of tasks.splice(0)) task.settle(closedError());
-      await Promise.all(slots.splice(0).map((thread) => thread?.worker.terminate()));
+      const threads = slots.splice(0).filter((thread) => thread !== undefined);
+      await Promise.all(threads.map(({ worker }) => worker.terminate()));
     },
   };
 }

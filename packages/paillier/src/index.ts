@@ -1,0 +1,51 @@
+/**
+ * The Paillier cryptosystem (docs/protocol.md §2.5, §2.7): keys, batch encryption, packing, sums,
+ * decryption. Runs in Node and, apart from threads, in the browser.
+ */
+export {
+  decodeCiphertexts,
+  encodeCiphertext,
+  validateCiphertexts,
+  type Ciphertext,
+  type Headroom,
+  type Validation,
+} from "./ciphertext.ts";
+export { itemBytes, type Engine, type EngineKey, type EngineSecretKey } from "./engine/engine.ts";
+export { createPortableEngine, type PortableEngineOptions } from "./engine/portable/portable.ts";
+export { PaillierError, type PaillierErrorCode } from "./errors.ts";
+export {
+  parsePublicKey,
+  parseSecretKey,
+  serializePublicKey,
+  serializeSecretKey,
+  type PublicKeyJson,
+  type SecretKeyJson,
+} from "./key-format.ts";
+export {
+  engineKeyOf,
+  engineSecretKeyOf,
+  generateKeyPair,
+  type KeyPair,
+  type PublicKey,
+  type SecretKey,
+} from "./keys.ts";
+export type { Random } from "./modular.ts";
+export {
+  pack,
+  packingFor,
+  unpack,
+  type Packing,
+  type PackingOptions,
+  type Unpacked,
+  type UnpackOptions,
+} from "./packing.ts";
+export {
+  add,
+  decryptBatch,
+  encryptBatch,
+  product,
+  productOfEach,
+  scale,
+  subtract,
+  type EncryptOptions,
+} from "./paillier.ts";

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+import { build } from "esbuild";
+import fc from "fast-check";
+
+import { blind, buildFixedBaseTable } from "../src/engine/portable/fixed-base.ts";
+import { createPool } from "../src/engine/portable/pool.ts";
+import { createPortableEngine, engineKeyOf, engineSecretKeyOf, itemBytes } from "../src/index.ts";
+import * as hexBrowser from "../src/platform/hex-browser.ts";
+import * as hexNode from "../src/platform/hex-node.ts";
+import * as browser from "../src/platform/browser.ts";
+import * as node from "../src/platform/node.ts";
+import { engineConformance, flat, numbersOf } from "./engine-conformance.ts";
+import { loadTestKey2048 } from "./fixed-keys.ts";
+import { raise } from "./textbook.ts";
+
+engineConformance("portable, inline", () => createPortableEngine());
+engineConformance("portable, two threads", () => createPortableEngine({ threads: 2 }));
+
+describe("fixed-base table", () => {
+  test("any window width gives base^exponent, edges included", () => {
+    const [p, q] = [4_294_967_291n, 4_294_967_279n]; // two primes below 2^32
+    const n = p * q;
+    const n2 = n * n;
+    const base = raise(n - 9n, n, n2);
+    for (const windowBits of [1, 2, 3, 5, 8, 11, 12]) {
+      const table = buildFixedBaseTable(n, base, 32, windowBits);
+      const edges = [0, 1, 2 ** 31, 2 ** 31 - 1, 2 ** 32 - 1];
+      const check = (exponent: number, message: bigint) => {
+        const expected = ((1n + message * n) * raise(base, BigInt(exponent), n2)) % n2;
+        assert.equal(blind(table, message, flat([BigInt(exponent)], 4)), expected);
+      };
+      for (const exponent of edges) check(exponent, n - 1n);
+      fc.assert(fc.property(fc.nat(0xffffffff), fc.bigInt(0n, n - 1n), check), { numRuns: 20 });
+    }
+  });
+});
+
+describe("platform twins", () => {
+  test("hex: same answers", () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => {
+        assert.equal(hexBrowser.toHex(bytes), hexNode.toHex(bytes));
+        assert.deepEqual(hexBrowser.fromHex(hexNode.toHex(bytes)), bytes);
+        assert.deepEqual(hexNode.fromHex(hexBrowser.toHex(bytes)), bytes);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test("secretPower: OpenSSL and bigint agree, leading zeros and refused values included", async () => {
+    const { p } = (await loadTestKey2048()).secretKey;
+    const p2 = p * p;
+    const [fast, slow] = [node.secretPower(p - 1n, p2), browser.secretPower(p - 1n, p2)];
+    const root = raise(2n, p, p2); // of order dividing p − 1: its power is 1
+    const edges = [0n, 1n, 2n, p2 - 1n, p2 - 2n, p2, p2 + 3n, p, p + 1n, root, p2 - root, p2 << 9n];
+    for (const base of edges) assert.equal(fast(base), slow(base));
+    const halving = node.secretPower(3n, p2); // small exponent: short results need the padding
+    for (const base of [3n, 1n << 300n, 1n << 600n]) assert.equal(halving(base), base ** 3n % p2);
+  });
+
+  test("both tell primes from the products of primes", async () => {
+    const { p, q } = (await loadTestKey2048()).secretKey;
+    for (const { isPrime } of [node, browser]) {
+      assert.equal(await isPrime(p), true);
+      assert.equal(await isPrime(p * q), false);
+    }
+  });
+});
+
+describe("worker pool", () => {
+  test("a dead thread fails its job with a code, and the next job gets a fresh one", async () => {
+    const { publicKey, secretKey } = await loadTestKey2048();
+    const pool = createPool({ threads: 1, jobsMax: 8 });
+    const key = engineKeyOf(publicKey);
+    const columns = [flat([1n], itemBytes(2048).ciphertext)];
+    // a job that no engine makes: it throws outside of the worker's own error handling
+    const deadly = { operation: "check", key, count: 1, columns: [columns[0], undefined] };
+    const failed = { code: "PAILLIER_ENGINE_FAILED" };
+    await assert.rejects(pool.run(deadly as never), TypeError, "refused before it is sent");
+    const missing = { operation: "warm", key: undefined, count: 1, columns: [] };
+    await assert.rejects(pool.run(missing as never), failed);
+    const fatal = { operation: "decrypt", key: { bits: 2048 }, count: 1, columns };
+    await assert.rejects(pool.run(fatal as never), failed); // wiping a key that is not there
+    assert.deepEqual([...(await pool.run({ operation: "check", key, count: 1, columns }))], [1]);
+    const secret = engineSecretKeyOf(secretKey);
+    const decrypted = await pool.run({ operation: "decrypt", key: secret, count: 1, columns });
+    assert.deepEqual(numbersOf(decrypted, itemBytes(2048).message), [0n]);
+    await pool.close();
+  });
+
+  test("limits: one call too many is refused, closing fails those that wait", async () => {
+    const { publicKey } = await loadTestKey2048();
+    const engine = createPortableEngine({ threads: 1, jobsMax: 2 });
+    const messages = flat([1n], itemBytes(2048).message);
+    const calls = [1, 2, 3].map(() => engine.encrypt(engineKeyOf(publicKey), messages));
+    const settled = Promise.allSettled(calls);
+    await assert.rejects(calls[2] ?? settled, { code: "PAILLIER_ENGINE_BUSY" });
+    await engine.close();
+    const [first, second] = await settled;
+    for (const outcome of [first, second]) {
+      assert.equal(outcome?.status, "rejected");
+      assert.equal((outcome.reason as { code: string }).code, "PAILLIER_ENGINE_CLOSED");
+    }
+  });
+
+  test("an idle pool lets the process end", async () => {
+    const script = `
+      import { createPortableEngine, encryptBatch } from "../src/index.ts";
+      import { loadTestKey2048 } from "./fixed-keys.ts";
+      const { publicKey } = await loadTestKey2048();
+      const engine = createPortableEngine({ threads: 2 });
+      const encrypted = await encryptBatch(engine, publicKey, [1n, 2n]);
+      process.stdout.write(String(encrypted.length));`;
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ["--import", "tsx", "--input-type=module", "--eval", script],
+      { cwd: fileURLToPath(new URL(".", import.meta.url)), timeout: 20_000 },
+    );
+    assert.equal(stdout, "2");
+  });
+});
+
+describe("bundles", () => {
+  const entry = fileURLToPath(new URL("../src/index.ts", import.meta.url));
+  test("the browser's has no node: import and no trace of a thread", async () => {
+    const { outputFiles } = await build({
+      entryPoints: [entry],
+      bundle: true,
+      write: false,
+      format: "esm",
+      platform: "browser",
+    });
+    const [file] = outputFiles;
+    assert.ok(file !== undefined && !/node:|worker_threads|Buffer\b/.test(file.text));
+  });
+});

@@ -1,0 +1,464 @@
+/**
+ * A small world for tests: every party's keys, a signed registry, meters that make real frames. In memory, 2048-bit Paillier TEST
+ * keys, fixed RSA TEST keys; signing keys follow from names, so that a failing run can be repeated.
+ */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import {
+  createPortableEngine,
+  serializePublicKey,
+  type Engine,
+  type KeyPair,
+} from "@smarter-metering/paillier";
+import {
+  encodeEnvelope,
+  encodeFrame,
+  encodeUplinkItem,
+  frameHash,
+  fromBase64Url,
+  fromHex,
+  indexNetworkView,
+  keyCommitment,
+  loadValueBits,
+  recipientFromSpki,
+  recipientSecret,
+  registerBankOf,
+  sealEnvelope,
+  sealFrame,
+  sealToken,
+  signerFromSeed,
+  signDocument,
+  toBase64Url,
+  toHex,
+  type FrameHeader,
+  type FrameKind,
+  type MdmsView,
+  type NetworkView,
+  type NetworkViewDocument,
+  type Party,
+  type Profile,
+  type Recipient,
+  type RecipientSecret,
+  type RegistryFeed,
+  type Role,
+  type SealedFrame,
+  type Signer,
+  type UcsView,
+} from "@smarter-metering/protocol";
+import {
+  addLocalDays,
+  bandsOf,
+  dayStartOf,
+  parseTariff,
+  type Tariff,
+} from "@smarter-metering/tariff";
+import { loadTestKey2048 } from "../../packages/paillier/test/fixed-keys.ts";
+
+/** 16 or 32 bytes that follow from a name. */
+export const named = (name: string, length = 32): Uint8Array =>
+  new Uint8Array(createHash("sha256").update(name).digest().subarray(0, length));
+
+export const worldTariff: Tariff = parseTariff({
+  kind: "smarter-metering/tariff",
+  tariff: "household-tou",
+  currency: "CHF",
+  minorDigits: 2,
+  calendar: {
+    id: "high-low",
+    bands: ["high", "low"],
+    rules: [{ weekdays: [1, 2, 3, 4, 5, 6], from: "07:00", to: "21:00", band: "high" }],
+    defaultBand: "low",
+  },
+  versions: [
+    {
+      version: 1,
+      validFrom: "2010-01-01",
+      pricesMicroPerKilowattHour: { high: 285_000, low: 217_000 },
+      feedInMicroPerKilowattHour: 96_000,
+      standingChargeMicroPerDay: 320_000,
+      taxBasisPoints: 810,
+    },
+  ],
+});
+
+export interface WorldOptions {
+  /** Households; default 4, all members of cohort "north". */
+  readonly households?: number;
+  readonly zone?: string;
+  /** First local day, YYYY-MM-DD; contracts start at its midnight. */
+  readonly startDate?: string;
+  readonly intervalSeconds?: number;
+  readonly loadIntervalSeconds?: number;
+  readonly profile?: Profile;
+  readonly exportLoad?: boolean;
+  /** Overrides of the policy document; by default an UNSAFE policy with k = 3. */
+  readonly policy?: Readonly<Record<string, unknown>>;
+}
+
+export interface WorldHousehold {
+  readonly label: string;
+  readonly network: string;
+  readonly mdms: string;
+  readonly meterId: string;
+  readonly meter: Signer;
+  readonly seed: Uint8Array;
+  readonly enrolmentCode: Uint8Array;
+  readonly frames: FrameMaker;
+}
+
+export interface WorldParty {
+  readonly signer: Signer;
+  readonly recipient?: Recipient;
+  readonly secret?: RecipientSecret;
+}
+
+export interface World {
+  readonly zone: string;
+  readonly startSeconds: number;
+  readonly tariff: Tariff;
+  readonly policy: Record<string, unknown>;
+  readonly paillier: KeyPair;
+  readonly engine: Engine;
+  readonly root: Signer;
+  readonly parties: Readonly<Record<Role, WorldParty>>;
+  readonly opener: { readonly recipient: Recipient; readonly secret: RecipientSecret };
+  readonly mdms: { readonly recipient: Recipient; readonly secret: RecipientSecret };
+  readonly customer: { readonly recipient: Recipient; readonly secret: RecipientSecret };
+  readonly households: readonly WorldHousehold[];
+  readonly networkDocument: NetworkViewDocument;
+  readonly network: MutableFeed<NetworkView>;
+  readonly mdmsFeed: MutableFeed<MdmsView>;
+  readonly ucsFeed: MutableFeed<UcsView>;
+  /** Start of local day `day` after the first. */
+  dayStart(day: number): number;
+  close(): Promise<void>;
+}
+
+/** A registry feed whose snapshot a test can replace. */
+export interface MutableFeed<View> extends RegistryFeed<View> {
+  set(epoch: number, view: View): void;
+}
+
+export function mutableFeed<View>(epoch: number, view: View): MutableFeed<View> {
+  let snapshot = { epoch, view };
+  return {
+    current: () => snapshot,
+    refresh: () => Promise.resolve(false),
+    set(nextEpoch, nextView) {
+      snapshot = { epoch: nextEpoch, view: nextView };
+    },
+  };
+}
+
+/** The RSA test key pair of that name, from `test-recipients.json`. */
+export async function testRecipient(
+  name: "opener" | "mdms" | "customer" | "other",
+): Promise<{ recipient: Recipient; secret: RecipientSecret; spki: Uint8Array; pkcs8: Uint8Array }> {
+  const file = new URL("test-recipients.json", import.meta.url);
+  const keys = JSON.parse(readFileSync(file, "utf8")) as Record<
+    string,
+    { spki: string; pkcs8: string }
+  >;
+  const entry = keys[name];
+  assert(entry !== undefined);
+  const spki = fromBase64Url(entry.spki);
+  const pkcs8 = fromBase64Url(entry.pkcs8);
+  return {
+    recipient: await recipientFromSpki(spki),
+    secret: await recipientSecret(spki, pkcs8),
+    spki,
+    pkcs8,
+  };
+}
+
+/** What a household consumed in one frame; registers follow. */
+export interface FrameValues {
+  readonly importMilliwattHours: readonly number[];
+  readonly exportMilliwattHours?: readonly number[];
+  readonly quality?: readonly number[];
+}
+
+export interface MadeFrame {
+  readonly frame: SealedFrame;
+  readonly bytes: Uint8Array;
+  readonly hash: Uint8Array;
+  /** The uplink item with the opener's envelope. */
+  readonly item: Uint8Array;
+  readonly openerEnvelope: Uint8Array;
+}
+
+/** Makes one meter's frames in order: chain, counter, registers, key epochs. */
+export class FrameMaker {
+  readonly registers: bigint[] = Array.from({ length: 8 }, () => 0n);
+  keyEpoch = 1;
+  dataKey: Uint8Array;
+  #counter = 0;
+  #previous: Uint8Array = new Uint8Array(32);
+  readonly #make: (
+    maker: FrameMaker,
+    header: Partial<FrameHeader>,
+    values: FrameValues,
+  ) => Promise<MadeFrame>;
+
+  constructor(
+    label: string,
+    make: (
+      maker: FrameMaker,
+      header: Partial<FrameHeader>,
+      values: FrameValues,
+    ) => Promise<MadeFrame>,
+  ) {
+    this.dataKey = named(`data key 1 of ${label}`);
+    this.#make = make;
+  }
+
+  /** The next frame; its counter and predecessor follow from the last, unless `header` overrides them. */
+  async next(
+    header: Partial<FrameHeader> & { readonly blockStart: number },
+    values: FrameValues,
+  ): Promise<MadeFrame> {
+    const chain = { counter: this.#counter, previousFrameHash: this.#previous };
+    const made = await this.#make(this, { ...chain, ...header }, values);
+    this.#counter += 1;
+    this.#previous = made.hash;
+    return made;
+  }
+
+  /** A restart of the meter: new key epoch, counter 0. */
+  restart(label: string): void {
+    this.keyEpoch += 1;
+    this.dataKey = named(`data key ${this.keyEpoch} of ${label}`);
+    this.#counter = 0;
+  }
+}
+
+export async function makeWorld(options: WorldOptions = {}): Promise<World> {
+  const zone = options.zone ?? "Europe/Zurich";
+  const startSeconds = dayStartOf(options.startDate ?? "2025-02-01", zone);
+  const intervalSeconds = options.intervalSeconds ?? 900;
+  const loadIntervalSeconds = options.loadIntervalSeconds ?? 900;
+  const profile = options.profile ?? "pes-encrypts";
+  const paillier = await loadTestKey2048();
+  const [opener, mdms, customer] = await Promise.all([
+    testRecipient("opener"),
+    testRecipient("mdms"),
+    testRecipient("customer"),
+  ]);
+  const signer = (name: string): Promise<Signer> => signerFromSeed(named(name));
+  const root = await signer("root");
+  const parties: Record<Role, WorldParty> = {
+    concentrator: { signer: await signer("concentrator") },
+    opener: { signer: await signer("opener"), ...opener },
+    aggregator: { signer: await signer("aggregator") },
+    trustee: { signer: await signer("trustee") },
+    mdms: { signer: await signer("mdms"), ...mdms },
+    ucs: { signer: await signer("ucs") },
+    "tariff-signer": { signer: await signer("tariff-signer") },
+  };
+  const bank = await registerBankOf(worldTariff.calendar);
+  const fuse = { amps: 63, phases: 3 };
+  const make = async (
+    household: Omit<WorldHousehold, "frames">,
+    maker: FrameMaker,
+    overrides: Partial<FrameHeader>,
+    values: FrameValues,
+  ): Promise<MadeFrame> => {
+    const meterId = fromHex(household.meterId);
+    const networkPseudonym = fromHex(household.network);
+    const count = values.importMilliwattHours.length;
+    const blockStart = overrides.blockStart ?? startSeconds;
+    const header: FrameHeader = {
+      profile,
+      kind: "BLOCK" as FrameKind,
+      networkPseudonym,
+      meterId,
+      keyEpoch: maker.keyEpoch,
+      keyCommitment: await keyCommitment(meterId, maker.keyEpoch, maker.dataKey),
+      counter: 0,
+      blockStart,
+      firstSlot: 0,
+      count,
+      intervalSeconds,
+      registerBank: bank,
+      previousFrameHash: new Uint8Array(32),
+      ...overrides,
+    };
+    if (header.kind === "BLOCK") advanceRegisters(maker, header, values, zone);
+    const body = {
+      importMilliwattHours: Uint32Array.from(values.importMilliwattHours),
+      exportMilliwattHours: Uint32Array.from(
+        values.exportMilliwattHours ?? values.importMilliwattHours.map(() => 0),
+      ),
+      quality: Uint8Array.from(values.quality ?? values.importMilliwattHours.map(() => 0)),
+      registersMilliwattHours: [...maker.registers],
+    };
+    const frame = await sealFrame(header, body, maker.dataKey, household.meter);
+    const context = { recipient: "opener", networkPseudonym, meterId, keyEpoch: header.keyEpoch };
+    const envelope = await sealEnvelope(
+      { ...context, recipient: "opener" },
+      maker.dataKey,
+      opener.recipient,
+      household.meter,
+    );
+    const openerEnvelope =
+      header.kind === "BLOCK" && profile === "pes-encrypts"
+        ? encodeEnvelope(envelope)
+        : new Uint8Array(0);
+    const bytes = encodeFrame(frame);
+    const item = encodeUplinkItem({ kind: "FRAME", frame: bytes, openerEnvelope });
+    return { frame, bytes, hash: await frameHash(frame), item, openerEnvelope };
+  };
+
+  const households: WorldHousehold[] = [];
+  for (let index = 0; index < (options.households ?? 4); index++) {
+    const label = `household ${index}`;
+    const household = {
+      label,
+      network: toHex(named(`network ${index}`, 16)),
+      mdms: toHex(named(`mdms ${index}`, 16)),
+      meterId: toHex(named(`meter ${index}`, 16)),
+      meter: await signer(`meter ${index}`),
+      seed: named(`meter ${index}`),
+      enrolmentCode: named(`code ${index}`, 16),
+    };
+    const frames = new FrameMaker(label, (maker, header, values) =>
+      make(household, maker, header, values),
+    );
+    households.push({ ...household, frames });
+  }
+
+  const policy: Record<string, unknown> = {
+    kind: "smarter-metering/policy",
+    id: "UNSAFE-test",
+    contributorsMin: 3,
+    contributorsMinFine: 500,
+    intervalSecondsMin: 900,
+    completenessMinBasisPoints: 9000,
+    churnMin: 5,
+    billWindowDaysMin: 28,
+    billGrid: { unit: "month" },
+    registersMax: 8,
+    loadCutoffSeconds: 21_600,
+    billCutoffSeconds: 259_200,
+    ...options.policy,
+  };
+  const partyList = Object.entries(parties).map(([role, party]): Party => {
+    const signingKey = toHex(party.signer.publicKey);
+    const entry = { role: role as Role, signingKey };
+    return party.recipient === undefined
+      ? entry
+      : { ...entry, encryptionKey: toBase64Url(party.recipient.spki) };
+  });
+  const contract = { contractStart: startSeconds, contractEnd: null };
+  const meterOf = (household: WorldHousehold) => ({
+    meterId: household.meterId,
+    signingKey: toHex(household.meter.publicKey),
+  });
+  const networkDocument: NetworkViewDocument = {
+    kind: "smarter-metering/network-view",
+    parties: partyList,
+    paillierKey: serializePublicKey(paillier.publicKey),
+    policy,
+    cohorts: [
+      {
+        id: "north",
+        version: 1,
+        fromBlock: startSeconds,
+        zone,
+        intervalSeconds: loadIntervalSeconds,
+        profile,
+        exportLoad: options.exportLoad ?? false,
+        loadValueBits: loadValueBits(fuse, loadIntervalSeconds),
+        members: households.map(({ network }) => network).toSorted(),
+      },
+    ],
+    servicePoints: await Promise.all(
+      households.map(async (household) => ({
+        network: household.network,
+        zone,
+        fuse,
+        consumptionClass: "household",
+        profile,
+        intervalSeconds,
+        ...contract,
+        registerBank: toHex(bank),
+        bandCount: worldTariff.calendar.bands.length,
+        mdmsToken: toBase64Url(await sealToken(mdms.recipient, fromHex(household.mdms))),
+        meters: [{ ...meterOf(household), from: addLocalDays(startSeconds, -1, zone), to: null }],
+      })),
+    ),
+  };
+  const tariffSigner = parties["tariff-signer"].signer;
+  const tariffJws = await signDocument("smarter-metering/tariff", worldTariff, tariffSigner);
+  const mdmsView: MdmsView = {
+    kind: "smarter-metering/mdms-view",
+    parties: partyList,
+    policy,
+    tariffs: [tariffJws],
+    cohorts: networkDocument.cohorts.map((cohort) => ({
+      id: cohort.id,
+      version: cohort.version,
+      fromBlock: cohort.fromBlock,
+      zone,
+      intervalSeconds: cohort.intervalSeconds,
+      members: cohort.members.length,
+    })),
+    servicePoints: households.map((household) => ({
+      servicePoint: household.mdms,
+      zone,
+      tariff: worldTariff.tariff,
+      ...contract,
+    })),
+  };
+  const ucsView: UcsView = {
+    kind: "smarter-metering/ucs-view",
+    parties: partyList,
+    servicePoints: households.map((household) => ({
+      network: household.network,
+      ...contract,
+      meters: [meterOf(household)],
+    })),
+  };
+  const engine = createPortableEngine({ threads: 0 });
+  return {
+    zone,
+    startSeconds,
+    tariff: worldTariff,
+    policy,
+    paillier,
+    engine,
+    root,
+    parties,
+    opener,
+    mdms,
+    customer,
+    households,
+    networkDocument,
+    network: mutableFeed(0, indexNetworkView(networkDocument)),
+    mdmsFeed: mutableFeed(0, mdmsView),
+    ucsFeed: mutableFeed(0, ucsView),
+    dayStart: (day) => addLocalDays(startSeconds, day, zone),
+    close: () => engine.close(),
+  };
+}
+
+function advanceRegisters(
+  maker: FrameMaker,
+  header: FrameHeader,
+  values: FrameValues,
+  zone: string,
+): void {
+  const { calendar } = worldTariff;
+  const first = header.blockStart + header.firstSlot * header.intervalSeconds;
+  const count = values.importMilliwattHours.length;
+  const bands = bandsOf(calendar, first, header.intervalSeconds, count, zone);
+  for (const [index, value] of values.importMilliwattHours.entries()) {
+    const band = bands[index] ?? 0;
+    maker.registers[band] = (maker.registers[band] ?? 0n) + BigInt(value);
+  }
+  const exportRegister = calendar.bands.length;
+  for (const value of values.exportMilliwattHours ?? []) {
+    maker.registers[exportRegister] = (maker.registers[exportRegister] ?? 0n) + BigInt(value);
+  }
+}
