@@ -10,7 +10,13 @@ export {
   type Headroom,
   type Validation,
 } from "./ciphertext.ts";
-export { itemBytes, type Engine, type EngineKey, type EngineSecretKey } from "./engine/engine.ts";
+export {
+  batchItemsMax,
+  itemBytes,
+  type Engine,
+  type EngineKey,
+  type EngineSecretKey,
+} from "./engine/engine.ts";
 export { createPortableEngine, type PortableEngineOptions } from "./engine/portable/portable.ts";
 export { PaillierError, type PaillierErrorCode } from "./errors.ts";
 export {

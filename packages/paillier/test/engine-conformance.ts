@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 
 import {
+  batchItemsMax,
   engineKeyOf,
   engineSecretKeyOf,
   itemBytes,
@@ -39,14 +40,16 @@ export function flat(numbers: readonly bigint[], widthBytes: number): Uint8Array
 export function numbersOf(bytes: Uint8Array, widthBytes: number): bigint[] {
   assert.equal(bytes.length % widthBytes, 0);
   return Array.from({ length: bytes.length / widthBytes }, (_, i) =>
-    BigInt(`0x${Buffer.from(bytes.subarray(i * widthBytes, (i + 1) * widthBytes)).toString("hex")}`),
+    BigInt(
+      `0x${Buffer.from(bytes.subarray(i * widthBytes, (i + 1) * widthBytes)).toString("hex")}`,
+    ),
   );
 }
 
 const big = (hex: string) => BigInt(`0x${hex}`);
 
 export function engineConformance(name: string, createEngine: () => Engine): void {
-  describe(`engine conformance: ${name}`, () => {
+  void describe(`engine conformance: ${name}`, () => {
     const engine = createEngine();
     after(() => engine.close());
     replayVectors(engine);
@@ -57,7 +60,7 @@ export function engineConformance(name: string, createEngine: () => Engine): voi
 
 function replayVectors(engine: Engine): void {
   for (const vector of vectors) {
-    test(`vectors, ${vector.key} bits`, async () => {
+    void test(`vectors, ${vector.key} bits`, async () => {
       const pair = await (vector.key === "2048" ? loadTestKey2048() : loadTestKey3072());
       const { bits } = pair.publicKey;
       const key = engineKeyOf(pair.publicKey);
@@ -73,7 +76,10 @@ function replayVectors(engine: Engine): void {
       const blindings = column("blinding", width.blinding);
 
       assert.deepEqual(await engine.encrypt(key, messages, blindings), ciphertexts);
-      assert.deepEqual(await engine.decrypt(engineSecretKeyOf(pair.secretKey), ciphertexts), messages);
+      assert.deepEqual(
+        await engine.decrypt(engineSecretKeyOf(pair.secretKey), ciphertexts),
+        messages,
+      );
       const { a, b } = vector.operands;
       assert.deepEqual(await engine.subtract(key, one(a), one(b)), one(vector.difference));
       assert.deepEqual(
@@ -100,7 +106,7 @@ function findEdges(engine: Engine): void {
   });
   const width = itemBytes(2048);
 
-  test("decrypts where a modular exponentiation is 0, 1 or -1 away from trouble", async () => {
+  void test("decrypts where a modular exponentiation is 0, 1 or -1 away from trouble", async () => {
     const { n, n2 } = publicKey;
     const { p, q } = pair.secretKey;
     const rows: [bigint, bigint][] = [
@@ -116,22 +122,33 @@ function findEdges(engine: Engine): void {
       [p * p + 1n, textbookDecrypt(pair.secretKey, p * p + 1n)], // 1 mod p² alone
     ];
     const secret = engineSecretKeyOf(pair.secretKey);
-    const plain = await engine.decrypt(secret, flat(rows.map(([c]) => c), width.ciphertext));
-    assert.deepEqual(numbersOf(plain, width.message), rows.map(([, m]) => m));
+    const plain = await engine.decrypt(
+      secret,
+      flat(
+        rows.map(([c]) => c),
+        width.ciphertext,
+      ),
+    );
+    assert.deepEqual(
+      numbersOf(plain, width.message),
+      rows.map(([, m]) => m),
+    );
   });
 
-  test("check tells units below n² from everything else", async () => {
+  void test("check tells units below n² from everything else", async () => {
     const { n, n2 } = publicKey;
     const { p, q } = pair.secretKey;
     const good = [1n, 2n, n2 - 1n, n + 1n];
     const bad = [0n, n, p, q, p * p, n2 - n, n2, n2 + 1n, (1n << 4096n) - 1n, 5n * n];
     const key = engineKeyOf(publicKey);
-    const check = async (cs: bigint[]) => [...(await engine.check(key, flat(cs, width.ciphertext)))];
+    const check = async (cs: bigint[]) => [
+      ...(await engine.check(key, flat(cs, width.ciphertext))),
+    ];
     assert.deepEqual(await check(good), [1, 1, 1, 1]);
     assert.deepEqual(await check([...bad, 1n]), [...bad.map(() => 0), 1]);
   });
 
-  test("fresh randomness blinds: equal messages, different ciphertexts, inputs untouched", async () => {
+  void test("fresh randomness blinds: equal messages, different ciphertexts, inputs untouched", async () => {
     const messages = flat([7n, 7n, 7n], width.message);
     const copy = messages.slice();
     const encrypted = await engine.encrypt(engineKeyOf(publicKey), messages);
@@ -142,10 +159,11 @@ function findEdges(engine: Engine): void {
     assert.deepEqual(secret, engineSecretKeyOf(pair.secretKey), "the caller's key is not wiped");
   });
 
-  test("a batch of many comes back in order, and like the textbook", async () => {
+  void test("warm: a batch of many comes back in order, and like the textbook", async () => {
     const messages = Array.from({ length: 37 }, (_, i) => BigInt(i * i));
     const blindings = messages.map((m) => (m + 1n) * 0x1234567n);
     const key = engineKeyOf(publicKey);
+    await engine.warm(key);
     const encrypted = await engine.encrypt(
       key,
       flat(messages, width.message),
@@ -163,12 +181,15 @@ function findEdges(engine: Engine): void {
       grouped.map((group) => group.reduce((a, b) => a + b)),
     );
     const differences = await engine.subtract(key, encrypted, encrypted);
-    assert.deepEqual(numbersOf(differences, width.ciphertext), messages.map(() => 1n));
+    assert.deepEqual(
+      numbersOf(differences, width.ciphertext),
+      messages.map(() => 1n),
+    );
   });
 }
 
 function refuseMisuse(engine: Engine, createEngine: () => Engine): void {
-  test("nothing in, nothing out; wrong lengths and foreign factors are refused", async () => {
+  void test("nothing in, nothing out; wrong lengths and foreign factors are refused", async () => {
     const { publicKey, secretKey } = await loadTestKey2048();
     const key = engineKeyOf(publicKey);
     const secret = engineSecretKeyOf(secretKey);
@@ -190,6 +211,7 @@ function refuseMisuse(engine: Engine, createEngine: () => Engine): void {
       () => engine.encrypt(key, new Uint8Array(width.message), new Uint8Array(width.blinding + 1)),
       () => engine.encrypt(key, new Uint8Array(width.message), none),
       () => engine.check(key, one.subarray(1)),
+      () => engine.check(key, new Uint8Array((batchItemsMax + 1) * width.ciphertext)),
       () => engine.product(key, one, [2]),
       () => engine.product(key, one, [1, 0]),
       () => engine.subtract(key, one, none),
@@ -206,7 +228,7 @@ function refuseMisuse(engine: Engine, createEngine: () => Engine): void {
     assert.equal((await engine.check(key, one))[0], 1, "a refusal does not break the engine");
   });
 
-  test("a closed engine says so", async () => {
+  void test("a closed engine says so", async () => {
     const { publicKey } = await loadTestKey2048();
     const closing = createEngine();
     await closing.close();

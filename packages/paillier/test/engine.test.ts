@@ -1,15 +1,25 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import { build } from "esbuild";
-import fc from "fast-check";
+import * as fc from "fast-check";
 
 import { blind, buildFixedBaseTable } from "../src/engine/portable/fixed-base.ts";
 import { createPool } from "../src/engine/portable/pool.ts";
-import { createPortableEngine, engineKeyOf, engineSecretKeyOf, itemBytes } from "../src/index.ts";
+import {
+  createPortableEngine,
+  decryptBatch,
+  engineKeyOf,
+  engineSecretKeyOf,
+  itemBytes,
+  serializePublicKey,
+} from "../src/index.ts";
 import * as hexBrowser from "../src/platform/hex-browser.ts";
 import * as hexNode from "../src/platform/hex-node.ts";
 import * as browser from "../src/platform/browser.ts";
@@ -78,14 +88,13 @@ describe("worker pool", () => {
     const pool = createPool({ threads: 1, jobsMax: 8 });
     const key = engineKeyOf(publicKey);
     const columns = [flat([1n], itemBytes(2048).ciphertext)];
-    // a job that no engine makes: it throws outside of the worker's own error handling
-    const deadly = { operation: "check", key, count: 1, columns: [columns[0], undefined] };
     const failed = { code: "PAILLIER_ENGINE_FAILED" };
-    await assert.rejects(pool.run(deadly as never), TypeError, "refused before it is sent");
-    const missing = { operation: "warm", key: undefined, count: 1, columns: [] };
-    await assert.rejects(pool.run(missing as never), failed);
+    // Jobs that no engine makes. The first throws where the worker catches it, the second where it
+    // does not: when it wipes a key that is not there.
+    const caught = { operation: "warm", key: undefined, count: 1, columns: [] };
+    await assert.rejects(pool.run(caught as never), failed);
     const fatal = { operation: "decrypt", key: { bits: 2048 }, count: 1, columns };
-    await assert.rejects(pool.run(fatal as never), failed); // wiping a key that is not there
+    await assert.rejects(pool.run(fatal as never), failed);
     assert.deepEqual([...(await pool.run({ operation: "check", key, count: 1, columns }))], [1]);
     const secret = engineSecretKeyOf(secretKey);
     const decrypted = await pool.run({ operation: "decrypt", key: secret, count: 1, columns });
@@ -126,10 +135,11 @@ describe("worker pool", () => {
 });
 
 describe("bundles", () => {
-  const entry = fileURLToPath(new URL("../src/index.ts", import.meta.url));
-  test("the browser's has no node: import and no trace of a thread", async () => {
+  const source = (path: string) => fileURLToPath(new URL(`../src/${path}`, import.meta.url));
+
+  test("the browser's has no node: import, no thread, and the same answers", async () => {
     const { outputFiles } = await build({
-      entryPoints: [entry],
+      entryPoints: [source("index.ts")],
       bundle: true,
       write: false,
       format: "esm",
@@ -137,5 +147,54 @@ describe("bundles", () => {
     });
     const [file] = outputFiles;
     assert.ok(file !== undefined && !/node:|worker_threads|Buffer\b/.test(file.text));
+    const url = `data:text/javascript;base64,${Buffer.from(file.text).toString("base64")}`;
+    const inBrowser = (await import(url)) as typeof import("../src/index.ts");
+    const { publicKey, secretKey } = await loadTestKey2048();
+    assert.throws(() => inBrowser.createPortableEngine({ threads: 1 }), TypeError);
+    const theirs = inBrowser.createPortableEngine();
+    const ours = createPortableEngine();
+    const encrypted = await inBrowser.encryptBatch(theirs, publicKey, [1n, 41n]);
+    assert.deepEqual(await decryptBatch(ours, secretKey, encrypted), [1n, 41n]);
+    assert.deepEqual(await inBrowser.decryptBatch(theirs, secretKey, encrypted), [1n, 41n]);
+    const parsed = await inBrowser.parsePublicKey(serializePublicKey(publicKey));
+    assert.deepEqual(parsed, publicKey);
+  });
+
+  test("Node's finds its worker, bundled beside it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "paillier-bundle-"));
+    try {
+      const index = source("index.ts");
+      const keys = fileURLToPath(new URL("fixed-keys.json", import.meta.url));
+      await build({
+        stdin: {
+          resolveDir: folder,
+          contents: `
+            import { createPortableEngine, decryptBatch, encryptBatch, parseSecretKey }
+              from ${JSON.stringify(index)};
+            import keys from ${JSON.stringify(keys)};
+            const secretKey = await parseSecretKey(keys[0]);
+            const engine = createPortableEngine({ threads: 1 });
+            const encrypted = await encryptBatch(engine, secretKey.publicKey, [42n]);
+            console.log(String(await decryptBatch(engine, secretKey, encrypted)));
+            await engine.close();`,
+        },
+        bundle: true,
+        outfile: join(folder, "main.mjs"),
+        format: "esm",
+        platform: "node",
+      });
+      await build({
+        entryPoints: { "paillier-worker": source("engine/portable/worker.ts") },
+        bundle: true,
+        outdir: folder,
+        format: "esm",
+        platform: "node",
+      });
+      writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+      const { stdout } = await promisify(execFile)(process.execPath, [join(folder, "main.mjs")]);
+      assert.equal(stdout.trim(), "42");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

@@ -11,12 +11,16 @@ export const fixedKeysJson = JSON.parse(
   readFileSync(new URL("fixed-keys.json", import.meta.url), "utf8"),
 ) as [SecretKeyJson, SecretKeyJson, SecretKeyJson];
 
-/** Parsed on demand: parsing tests the primes, 0.1 to 0.2 s. */
-async function load(json: SecretKeyJson): Promise<KeyPair> {
-  const secretKey = await parseSecretKey(json);
-  return { publicKey: secretKey.publicKey, secretKey };
+/** Parsed on demand and once: parsing tests the primes, 0.1 to 0.2 s. */
+function loader(json: SecretKeyJson): () => Promise<KeyPair> {
+  let pair: Promise<KeyPair> | undefined;
+  return () =>
+    (pair ??= parseSecretKey(json).then((secretKey) => ({
+      publicKey: secretKey.publicKey,
+      secretKey,
+    })));
 }
 
-export const loadTestKey2048 = (): Promise<KeyPair> => load(fixedKeysJson[0]);
-export const loadOtherTestKey2048 = (): Promise<KeyPair> => load(fixedKeysJson[1]);
-export const loadTestKey3072 = (): Promise<KeyPair> => load(fixedKeysJson[2]);
+export const loadTestKey2048 = loader(fixedKeysJson[0]);
+export const loadOtherTestKey2048 = loader(fixedKeysJson[1]);
+export const loadTestKey3072 = loader(fixedKeysJson[2]);

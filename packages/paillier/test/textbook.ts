@@ -30,6 +30,7 @@ export function textbookDecrypt({ publicKey: { n, n2 }, p, q }: SecretKey, c: bi
   const l = (z: bigint) => (z - 1n) / n;
   const phiInverse = raise(phi % p, p - 2n, p); // φ⁻¹ mod p and mod q, by Fermat,
   const phiInverseQ = raise(phi % q, q - 2n, q); // joined by CRT:
-  const join = phiInverseQ + q * ((((phiInverse - phiInverseQ) % p) + p) * raise(q, p - 2n, p) % p);
+  const join =
+    phiInverseQ + q * (((((phiInverse - phiInverseQ) % p) + p) * raise(q, p - 2n, p)) % p);
   return (l(raise(c, phi, n2)) * join) % n;
 }

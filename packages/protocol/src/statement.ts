@@ -24,8 +24,8 @@ const statement = z.strictObject({
       text: z.string(),
       quantity: z.string(),
       price: z.string(),
-      /** Exact, in 10⁻¹² of the currency unit. */
-      amount_pico: decimal,
+      /** Exact, in 10⁻¹⁶ of the currency unit (packages/tariff). */
+      amountE16: decimal,
     }),
   ),
   amount: z.string(),

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { fromHex, toHex, utf8 } from "@smarter-metering/protocol";
 import { primitives as browser } from "../src/primitives.browser.ts";
 import { primitives as node } from "../src/primitives.node.ts";

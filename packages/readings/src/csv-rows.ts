@@ -21,6 +21,7 @@ export async function* csvRows(
   delimiter: string,
 ): AsyncGenerator<Row[]> {
   let rows: Row[] = [];
+  let faultLine = -1;
   const parser = parse({
     bom: true,
     delimiter,
@@ -35,6 +36,9 @@ export async function* csvRows(
     },
     on_skip: (error: CsvError | undefined) => {
       const line = typeof error?.["lines"] === "number" ? error["lines"] : 0;
+      // The parser may stumble over one line several times; it is one faulty row.
+      if (line === faultLine) return undefined;
+      faultLine = line;
       rows.push({ line, cells: [], fault: error?.code ?? "unreadable record" });
       return undefined;
     },

@@ -56,7 +56,7 @@ export class FileReader {
     const packed = gzip ? " gzip" : "";
     if (isZip(head)) {
       const workbook = await collect(all, name, this.#limits.workbookBytes);
-      const layout = await this.#decode(xlsxRows(workbook, name, this.#limits.bytes), name, false);
+      const layout = await this.#decode(xlsxRows(workbook, name, this.#limits), name, false);
       this.formats.add(`xlsx ${layout.format}${packed}`);
     } else {
       refuseBinary(head, name);

@@ -176,14 +176,15 @@ function integrate(
   const importMilliwattHours = new Float64Array(grid.length);
   const exportMilliwattHours = new Float64Array(grid.length);
   const quality = new Uint8Array(grid.length).fill(MISSING);
-  const valueMax = largestValue(options, grid.intervalSeconds);
+  const valueMax = largestValue(options, options.unit, grid.intervalSeconds);
+  const exportMax = largestValue(options, "mWh", grid.intervalSeconds);
   for (const [slot, row] of rows.entries()) {
     const index = row - 1;
     if (index < 0 || columns.isEmpty[index] === 1) continue;
     const mantissa = columns.mantissa[index] ?? 0n;
     const scale = columns.scale[index] ?? 0;
     const exported = columns.exportMilliwattHours[index] ?? 0;
-    const problem = judge(mantissa, scale, valueMax);
+    const problem = judge(mantissa, scale, valueMax) ?? judge(BigInt(exported), 0, exportMax);
     if (problem !== undefined) {
       options.findings.add(place(samples, index, problem.kind, problem.detail));
       continue;
@@ -218,10 +219,10 @@ function judge(
   return { kind: "absurd", detail: "above the largest power of the connection: taken as missing" };
 }
 
-/** The largest believable value in the source's own unit. */
-function largestValue(options: GridOptions, intervalSeconds: number): number {
+/** The largest believable value in `unit`. */
+function largestValue(options: GridOptions, unit: Unit, intervalSeconds: number): number {
   const milliwattHours = (options.powerWattsMax * 1000 * intervalSeconds) / 3600;
-  const { numerator, denominator } = milliwattHoursPer(options.unit, intervalSeconds);
+  const { numerator, denominator } = milliwattHoursPer(unit, intervalSeconds);
   return (milliwattHours * Number(denominator)) / Number(numerator);
 }
 

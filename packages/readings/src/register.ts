@@ -37,6 +37,7 @@ export class Register {
     const total = this.#remainder + mantissa * tenTo(this.#scaleMax - scale) * this.#numerator;
     const whole = total / this.#denominator;
     this.#remainder = total - whole * this.#denominator;
+    assert(whole <= BigInt(Number.MAX_SAFE_INTEGER), "an interval beyond any connection's power");
     return Number(whole);
   }
 }

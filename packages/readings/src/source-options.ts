@@ -13,6 +13,8 @@ export interface SourceLimits {
   readonly bytes: number;
   /** Of one workbook as it lies on the disk. Default 128 MiB. */
   readonly workbookBytes: number;
+  /** Heap of the thread that reads a workbook. Default 128, twice what a year of minutes needs. */
+  readonly workbookHeapMebibytes: number;
   /** Grid of one household, gaps included. Default 6,000,000. */
   readonly intervals: number;
 }
@@ -24,6 +26,7 @@ export const SOURCE_LIMITS: SourceLimits = {
   households: 10_000,
   bytes: 2 ** 30,
   workbookBytes: 2 ** 27,
+  workbookHeapMebibytes: 128,
   intervals: 6_000_000,
 };
 

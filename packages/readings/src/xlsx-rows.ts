@@ -2,6 +2,7 @@
 import { Worker } from "node:worker_threads";
 import type { Row } from "./layout.ts";
 import { ReadingsError } from "./readings-error.ts";
+import type { SourceLimits } from "./source-options.ts";
 import { declaredBytes } from "./zip-directory.ts";
 
 /** From xlsx-worker.js; every batch of rows is answered with one (empty) message. */
@@ -10,32 +11,30 @@ type WorkerMessage =
   | { readonly kind: "end" }
   | { readonly kind: "failed"; readonly reason: string };
 
-/** Heap of the worker: a sheet of 525,600 rows needs less than half of it. */
-const WORKER_HEAP_MEBIBYTES = 192;
-
 /**
  * Batches of rows of the first sheet of `workbook`.
- * READINGS_TOO_LARGE when it declares more than `bytesMax` or its reading outgrows the worker;
+ * READINGS_TOO_LARGE when it declares more than `limits.bytes` or its reading outgrows the worker;
  * READINGS_FORMAT_UNKNOWN when it is no workbook.
  */
 export async function* xlsxRows(
   workbook: Uint8Array,
   file: string,
-  bytesMax: number,
+  limits: Pick<SourceLimits, "bytes" | "workbookHeapMebibytes">,
 ): AsyncGenerator<Row[]> {
   const expanded = declaredBytes(workbook);
   if (expanded === undefined) throw notWorkbook(file, "its ZIP directory is damaged");
-  if (expanded > bytesMax) {
+  if (expanded > limits.bytes) {
     throw new ReadingsError(
       "READINGS_TOO_LARGE",
-      `${file}: expands to ${expanded} bytes, more than ${bytesMax}; save it as CSV or split it`,
+      `${file}: expands to ${expanded} bytes, more than ${limits.bytes}; save it as CSV or split it`,
     );
   }
+  const heapMebibytes = limits.workbookHeapMebibytes;
   const worker = new Worker(new URL("./xlsx-worker.js", import.meta.url), {
     workerData: workbook,
-    resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MEBIBYTES },
+    resourceLimits: { maxOldGenerationSizeMb: heapMebibytes },
   });
-  const inbox = new Inbox(worker, file);
+  const inbox = new Inbox(worker, file, heapMebibytes);
   try {
     for (;;) {
       const message = await inbox.next();
@@ -55,13 +54,13 @@ class Inbox {
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(worker: Worker, file: string) {
+  constructor(worker: Worker, file: string, heapMebibytes: number) {
     worker.on("message", (message: WorkerMessage) => {
       this.#messages.push(message);
       this.#wake?.();
     });
     worker.on("error", (cause: Error) => {
-      this.#failure = workerFailure(file, cause);
+      this.#failure = workerFailure(file, heapMebibytes, cause);
       this.#wake?.();
     });
     worker.on("exit", () => {
@@ -80,11 +79,11 @@ class Inbox {
   }
 }
 
-function workerFailure(file: string, cause: Error): ReadingsError {
+function workerFailure(file: string, heapMebibytes: number, cause: Error): ReadingsError {
   if ("code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY") {
     return new ReadingsError(
       "READINGS_TOO_LARGE",
-      `${file}: the workbook needs more than ${WORKER_HEAP_MEBIBYTES} MiB; save it as CSV`,
+      `${file}: the workbook needs more than ${heapMebibytes} MiB; save it as CSV or raise limits.workbookHeapMebibytes`,
       { cause },
     );
   }

@@ -67,6 +67,15 @@ test("local days: lengths and starts", () => {
   }
 });
 
+test("a day that has begun goes on when clocks fall back over its midnight", () => {
+  const zone = "America/St_Johns"; // 00:01 became 23:01 of the day before
+  const start = utc("2010-11-07T02:30");
+  assert.equal(localParts(start + 120, zone).day, 6, "the wall shows the 6th again");
+  assert.equal(localDate(start + 120, zone), "2010-11-07");
+  assert.equal(localDayStart(start + 120, zone), start);
+  assert.equal(localDayStart(start - 1, zone), start - 86_400);
+});
+
 test("zoneOffsetSeconds changes at the second of the transition", () => {
   const change = utc("2026-03-29T01:00");
   assert.equal(zoneOffsetSeconds(change - 1, "Europe/Paris"), 3600);

@@ -20,6 +20,9 @@ export type EngineSecretKey = {
   readonly q: Uint8Array;
 };
 
+/** Items in one call at most, 50 MB of 3072-bit ciphertexts; more is a programmer error. */
+export const batchItemsMax = 65_536;
+
 /** Bytes per item: messages < n, ciphertexts < n², blinding exponents of half the modulus. */
 export function itemBytes(bits: number): {
   readonly message: number;

@@ -34,7 +34,7 @@ export async function isPrime(candidate: bigint): Promise<boolean> {
 export function secretPower(exponent: bigint, modulus: bigint): (base: bigint) => bigint {
   const widthBytes = Math.ceil(bitLength(modulus) / 8);
   const toBytes = (value: bigint) => bytesFromBigint(value, widthBytes);
-  const group = createDiffieHellman(toBytes(modulus), Uint8Array.of(2));
+  const group = createDiffieHellman(toBytes(modulus), Uint8Array.of(2)); // generator: not used
   group.setPrivateKey(toBytes(exponent));
   return (base) => {
     const reduced = base % modulus;

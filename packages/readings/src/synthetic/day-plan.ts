@@ -113,7 +113,7 @@ function planChores(home: Home, free: boolean): PlannedRun[] {
   const washes = random.chance(traits.washes);
   if (washes && isHome(home, washMinute)) {
     const heating = { appliance: "washing", startMinute: washMinute, minutes: 22 } as const;
-    runs.push({ ...heating, watts: 1500 });
+    runs.push({ ...heating, watts: 1300 });
     runs.push({ ...heating, startMinute: washMinute + 22, minutes: 55, watts: 180 });
     const dryer = { appliance: "dryer", startMinute: washMinute + 80, minutes: 60 } as const;
     if (traits.tumbles) runs.push({ ...dryer, watts: 1000 });

@@ -39,7 +39,7 @@ export function traitsOf(seed: string, index: number): Traits {
   const random = new Random(seed, "traits", index);
   // Between a weekend flat and a family of five; the square spreads the large ones.
   const spread = random.uniform();
-  const size = 0.4 + 1.6 * spread * (0.4 + 0.6 * spread);
+  const size = 0.5 + 1.5 * spread * (0.4 + 0.6 * spread);
   const works = random.chance(0.6);
   const periodMinutes = Math.round(random.between(38, 75));
   return {
@@ -65,23 +65,23 @@ export function traitsOf(seed: string, index: number): Traits {
     boiler: boilerOf(random, size),
     heating: heatingOf(random, size),
     electricCar: random.chance(0.05)
-      ? { watts: 3700, minutes: random.between(60, 180), chargesPerDay: random.between(0.3, 0.7) }
+      ? { watts: 2300, minutes: random.between(90, 240), chargesPerDay: random.between(0.3, 0.7) }
       : undefined,
     solarWattsPeak: random.chance(0.08) ? random.between(3000, 8000) : 0,
   };
 }
 
 function boilerOf(random: Random, size: number): Traits["boiler"] {
-  const has = random.chance(0.5);
-  const watts = random.between(700, 1400);
+  const has = random.chance(0.55);
+  const watts = random.between(650, 1250);
   const startMinute = Math.round(random.between(0, 240));
   const minutes = (60_000 * size * random.between(2.2, 4)) / watts;
   return has ? { watts, startMinute, minutes } : undefined;
 }
 
 function heatingOf(random: Random, size: number): Traits["heating"] {
-  const has = random.chance(0.45);
-  const watts = random.between(600, 1300);
+  const has = random.chance(0.5);
+  const watts = random.between(550, 1150);
   const wattsPerKelvin = size * random.between(10, 20);
   const periodMinutes = Math.round(random.between(35, 120));
   return has ? { watts, wattsPerKelvin, periodMinutes } : undefined;

@@ -75,13 +75,7 @@ async function connect(input: PgliteInput, lock?: FolderLock): Promise<Driver> {
     input,
     name: "store",
   });
-  const opened = await new Promise<PgliteReply>((resolveReply) => {
-    const unusable = (message: string): void => resolveReply({ kind: "unusable", message });
-    worker.once("message", resolveReply);
-    worker.once("error", (error: Error) => unusable(error.message));
-    worker.once("exit", () => unusable("its thread ended"));
-  });
-  worker.removeAllListeners();
+  const opened = await firstReply(worker);
   if (opened.kind === "ready") return new PgliteDriver(worker, lock);
   await worker.terminate();
   const what = opened.kind === "unusable" ? opened.message : "unexpected answer";
@@ -89,6 +83,15 @@ async function connect(input: PgliteInput, lock?: FolderLock): Promise<Driver> {
     throw damaged(input.database, what);
   }
   throw new RuntimeError("STORE_WORKER_DIED", `cannot start a new database: ${what}`);
+}
+
+function firstReply(worker: Worker): Promise<PgliteReply> {
+  return new Promise((settle) => {
+    const unusable = (message: string): void => settle({ kind: "unusable", message });
+    worker.once("message", settle);
+    worker.once("error", (error: Error) => unusable(error.message));
+    worker.once("exit", () => unusable("its thread ended"));
+  });
 }
 
 interface Waiting {

@@ -10,9 +10,9 @@ import { createDecryption } from "./decryption.ts";
 import { blind, buildFixedBaseTable, type FixedBaseTable } from "./fixed-base.ts";
 import type { Job, PublicJob } from "./job.ts";
 
-/** 0.2 s to build, 5.4 ms an encryption at 3072 bits: for the first encryptions under a key. */
+/** About 0.3 s to build, 6 ms an encryption at 3072 bits: for the first ones under a key. */
 const narrowWindowBits = 5;
-/** 2 s, 3.1 ms, 70 MB: the least total time for some thousands of encryptions. */
+/** About 2 s, 3.3 ms, 71 MB: the least total time for some thousands of encryptions. */
 const wideWindowBits = 9;
 /** Encryptions under the narrow table that cost as much as building the wide one. */
 const narrowEncryptionsMax = 800;

@@ -43,6 +43,7 @@ export function createPool({ threads, jobsMax }: PoolOptions): Pool {
 
   function submit(chunks: readonly Job[], thread?: number): Promise<Uint8Array[]> {
     if (closed) return Promise.reject(closedError());
+    if (chunks.length === 0) return Promise.resolve([]);
     if (tasks.length >= jobsMax) {
       const message = `${jobsMax} engine calls are waiting: try again later`;
       return Promise.reject(new PaillierError("PAILLIER_ENGINE_BUSY", message));
@@ -76,7 +77,8 @@ export function createPool({ threads, jobsMax }: PoolOptions): Pool {
   }
 
   function start(slot: number): Thread {
-    const worker = new Worker(new URL("./paillier-worker.js", import.meta.url));
+    const script = new URL("./paillier-worker.js", import.meta.url);
+    const worker = new Worker(script, { execArgv: [] }); // our flags (--input-type) may not fit
     const thread: Thread = { worker, task: undefined, chunk: 0 };
     worker.unref(); // an idle pool does not keep the process
     let cause: unknown;

@@ -3,7 +3,7 @@
  */
 import { createPool } from "#platform";
 import { assert, PaillierError } from "../../errors.ts";
-import { itemBytes, type Engine, type EngineKey } from "../engine.ts";
+import { batchItemsMax, itemBytes, type Engine, type EngineKey } from "../engine.ts";
 import { createArithmetic } from "./arithmetic.ts";
 import type { PublicOperation } from "./job.ts";
 import type { Pool } from "./pool.ts";
@@ -90,8 +90,10 @@ export function createPortableEngine({
 }
 
 function countOf(flat: Uint8Array, widthBytes: number): number {
-  assert(flat.length % widthBytes === 0, `whole items of ${widthBytes} bytes`);
-  return flat.length / widthBytes;
+  const count = flat.length / widthBytes;
+  assert(Number.isInteger(count), `whole items of ${widthBytes} bytes`);
+  assert(count <= batchItemsMax, `at most ${batchItemsMax} items in one call`);
+  return count;
 }
 
 /** A pool of no threads: every job at once, in the caller's. */

@@ -1,0 +1,51 @@
+/** Where a deployment keeps what: one folder per party, so that a copy of one party's folder is that party and no other. */
+import { join } from "node:path";
+
+export const PARTY_FOLDERS = [
+  "registry",
+  "bus",
+  "meters",
+  "concentrator",
+  "opener",
+  "aggregator",
+  "trustee",
+  "mdms",
+  "ucs",
+] as const;
+export type PartyFolder = (typeof PARTY_FOLDERS)[number];
+
+export interface Layout {
+  readonly root: string;
+  folder(party: PartyFolder): string;
+  /** `deployment.json`: what kind of deployment this is. */
+  readonly deployment: string;
+  /** `run.json`: process id and addresses, while `serve` runs. */
+  readonly run: string;
+  /** Demonstrations alone: the replay clock and who is who. */
+  readonly clock: string;
+  readonly demo: string;
+  readonly households: string;
+  config(party: PartyFolder): string;
+  keys(party: PartyFolder): string;
+  /** The party's bearer token for registry and bus. */
+  token(party: PartyFolder): string;
+  /** The newest registry epoch this party has seen. */
+  pin(party: PartyFolder): string;
+}
+
+export function layoutOf(root: string): Layout {
+  const folder = (party: PartyFolder): string => join(root, party);
+  return {
+    root,
+    folder,
+    deployment: join(root, "deployment.json"),
+    run: join(root, "run.json"),
+    clock: join(root, "clock.json"),
+    demo: join(root, "demo.json"),
+    households: join(root, "households.json"),
+    config: (party) => join(folder(party), "config.json"),
+    keys: (party) => join(folder(party), "keys.json"),
+    token: (party) => join(folder(party), "token"),
+    pin: (party) => join(folder(party), "registry-pin.json"),
+  };
+}

@@ -1,0 +1,90 @@
+/** The configuration file of each role: what `init` writes and `serve` reads. Unknown keys are refused. */
+import { loadConfig, type ConfigPaths, type LoadedConfig } from "@smarter-metering/runtime";
+import { z } from "zod";
+
+const listen = z.strictObject({
+  host: z.string().default("127.0.0.1"),
+  /** 0 takes a free one. */
+  port: z.number().int().min(0).max(65_535),
+});
+
+/** How a role reaches the registry and the bus; unused when all roles share one process. */
+const peers = (paths: ConfigPaths) => ({
+  registryUrl: z.url(),
+  /** The registry's Ed25519 root key, hex: pinned here, at installation. */
+  registryRootKey: z.string().regex(/^[0-9a-f]{64}$/),
+  registryPinFile: paths.path(),
+  registryPollSeconds: z.number().positive().default(30),
+  busUrl: z.url(),
+  /** Bearer token for registry and bus. */
+  tokenFile: paths.secretFile(),
+  keysFile: paths.secretFile(),
+  listen,
+});
+
+export const schemas = {
+  registry: (paths: ConfigPaths) =>
+    z.strictObject({
+      role: z.literal("registry"),
+      folder: paths.path(),
+      keysFile: paths.secretFile(),
+      /** Bearer tokens by role, and the administrator's. */
+      tokensFile: paths.secretFile(),
+      listen,
+    }),
+  bus: (paths: ConfigPaths) =>
+    z.strictObject({
+      role: z.literal("bus"),
+      storeFolder: paths.path(),
+      tokensFile: paths.secretFile(),
+      listen,
+    }),
+  concentrator: (paths: ConfigPaths) =>
+    z.strictObject({
+      role: z.literal("concentrator"),
+      ...peers(paths),
+      storeFolder: paths.path(),
+      mqttListen: listen.nullable(),
+      futureToleranceSeconds: z.number().int().nonnegative().default(300),
+    }),
+  opener: (paths: ConfigPaths) =>
+    z.strictObject({
+      role: z.literal("opener"),
+      ...peers(paths),
+      openerPlaintextReadingsMax: z.number().int().min(1).max(10_000).default(768),
+      engineThreads: z.number().int().min(0).max(64).default(2),
+    }),
+  aggregator: (paths: ConfigPaths) =>
+    z.strictObject({
+      role: z.literal("aggregator"),
+      ...peers(paths),
+      storeFolder: paths.path(),
+      tickSeconds: z.number().positive().default(60),
+    }),
+  trustee: (paths: ConfigPaths) =>
+    z.strictObject({
+      role: z.literal("trustee"),
+      ...peers(paths),
+      paillierKeyFile: paths.secretFile(),
+      ledgerFolder: paths.path(),
+      /** The release policy this trustee serves; any other is refused. */
+      policyId: z.string().min(1).max(64),
+    }),
+  mdms: (paths: ConfigPaths) =>
+    z.strictObject({ role: z.literal("mdms"), ...peers(paths), storeFolder: paths.path() }),
+  ucs: (paths: ConfigPaths) =>
+    z.strictObject({ role: z.literal("ucs"), ...peers(paths), storeFolder: paths.path() }),
+} as const;
+
+export type RoleName = keyof typeof schemas;
+export const ROLE_NAMES = Object.keys(schemas) as readonly RoleName[];
+export type RoleConfig<Role extends RoleName> = z.output<ReturnType<(typeof schemas)[Role]>>;
+
+/** Throws CONFIG_UNREADABLE, CONFIG_INVALID, CONFIG_FILE_MISSING. */
+export function loadRoleConfig<Role extends RoleName>(
+  role: Role,
+  path: string,
+): LoadedConfig<RoleConfig<Role>> {
+  const schemaOf = schemas[role] as (paths: ConfigPaths) => z.ZodType<RoleConfig<Role>>;
+  return loadConfig(path, schemaOf);
+}

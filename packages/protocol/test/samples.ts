@@ -1,0 +1,200 @@
+/** One message of every kind from fixed seeds: what the vectors are made of and what the tests change. */
+import {
+  encodeContribution,
+  encodeContributionHeader,
+  encodeEnrolmentAnswer,
+  encodeEnrolmentRequest,
+  encodeFrame,
+  encodeOffer,
+  encodeRefusal,
+  encodeRequest,
+  customerMac,
+  frameHash,
+  keyCommitment,
+  meterMac,
+  sealFrame,
+  signContribution,
+  signerFromSeed,
+  signOffer,
+  signRefusal,
+  signRequest,
+  type ContributionHeader,
+  type EnrolmentContext,
+  type FrameBody,
+  type FrameHeader,
+  type ReleaseContent,
+  type Signer,
+} from "@smarter-metering/protocol";
+
+/** `length` bytes, each of value `value`: easy to find in a dump. */
+export const filled = (length: number, value: number): Uint8Array =>
+  new Uint8Array(length).fill(value);
+
+export interface Signers {
+  readonly meter: Signer;
+  readonly opener: Signer;
+  readonly aggregator: Signer;
+  readonly trustee: Signer;
+  readonly stranger: Signer;
+}
+
+export async function signers(): Promise<Signers> {
+  return {
+    meter: await signerFromSeed(filled(32, 1)),
+    opener: await signerFromSeed(filled(32, 2)),
+    aggregator: await signerFromSeed(filled(32, 3)),
+    trustee: await signerFromSeed(filled(32, 4)),
+    stranger: await signerFromSeed(filled(32, 5)),
+  };
+}
+
+export const meterId = filled(16, 0xa1);
+export const networkPseudonym = filled(16, 0xb2);
+export const dataKey = filled(32, 0xc3);
+export const keyEpoch = 1_540_000_000;
+/** 2018-10-27T22:00:00Z: local midnight in Luxembourg, of the day that has 25 hours. */
+export const blockStart = 1_540_677_600;
+
+export async function frameHeader(changes: Partial<FrameHeader> = {}): Promise<FrameHeader> {
+  return {
+    profile: "pes-encrypts",
+    kind: "BLOCK",
+    networkPseudonym,
+    meterId,
+    keyEpoch,
+    keyCommitment: await keyCommitment(meterId, keyEpoch, dataKey),
+    counter: 7,
+    blockStart,
+    firstSlot: 0,
+    count: 2,
+    intervalSeconds: 900,
+    registerBank: filled(8, 0xd4),
+    previousFrameHash: filled(32, 0xe5),
+    ...changes,
+  };
+}
+
+export const frameBody: FrameBody = {
+  importMilliwattHours: Uint32Array.of(123_456, 0xffffffff),
+  exportMilliwattHours: Uint32Array.of(0, 1),
+  quality: Uint8Array.of(0, 4),
+  registersMilliwattHours: [2n ** 48n - 1n, 5n, 1n, 0n, 0n, 0n, 0n, 0n],
+};
+
+export const contributionHeader = (
+  changes: Partial<ContributionHeader> = {},
+): ContributionHeader => ({
+  profile: "pes-encrypts",
+  stream: "LOAD",
+  paillierKeyId: filled(32, 0x11),
+  networkPseudonym,
+  meterId,
+  blockStart,
+  firstSlot: 3,
+  count: 10,
+  intervalSeconds: 900,
+  registerBank: filled(8, 0xd4),
+  valueBits: 14,
+  slotBits: 24,
+  bitmap: Uint8Array.of(0xff, 0x02),
+  frameHash: filled(32, 0x22),
+  ...changes,
+});
+
+export const enrolmentCode = Uint8Array.from({ length: 16 }, (_, index) => 17 * index);
+export const enrolmentContext: EnrolmentContext = {
+  meterId,
+  networkPseudonym,
+  account: "änne@example.org",
+  customerSpki: filled(40, 0x33),
+  nonce: filled(16, 0x44),
+};
+
+export const releaseContent: ReleaseContent = {
+  kind: "LOAD",
+  stream: "LOAD",
+  cohort: "C-01",
+  cohortVersion: 1,
+  blockStart,
+  intervalSeconds: 900,
+  contributors: 120,
+  members: 121,
+  contributorsPerSlot: [120, 119],
+  energy_Wh: [4711, 4712],
+  policyId: "default-1",
+  registryEpoch: 3,
+  paillierKeyId: "11".repeat(32),
+  requestDigest: "55".repeat(32),
+};
+
+async function contribution(header: ContributionHeader, signer: Signer): Promise<Uint8Array> {
+  const bytes = encodeContributionHeader(header);
+  return encodeContribution(await signContribution(bytes, header, filled(8, 0x66), signer));
+}
+
+/** The messages without randomness of their own: equal seeds, equal bytes. */
+export async function deterministicMessages(): Promise<Record<string, Uint8Array>> {
+  const { meter, opener, aggregator, trustee } = await signers();
+  const frame = await sealFrame(await frameHeader(), frameBody, dataKey, meter);
+  const byOpener = await contribution(
+    contributionHeader({ frameHash: await frameHash(frame) }),
+    opener,
+  );
+  const bill = { stream: "BILL", bitmap: filled(0, 0), valueBits: 48, slotBits: 58 } as const;
+  const byMeter = await contribution(
+    contributionHeader({ ...bill, profile: "meter-encrypts" }),
+    meter,
+  );
+  const keys = { registryEpoch: 3, paillierKeyId: filled(32, 0x11), product: filled(8, 0x77) };
+  const loadRequest = await signRequest(
+    {
+      terms: {
+        kind: "LOAD",
+        stream: "LOAD_EXPORT",
+        cohort: "C-01",
+        cohortVersion: 1,
+        blockStart,
+        intervalSeconds: 900,
+        slotCount: 100,
+        members: Uint8Array.of(7),
+        ...keys,
+      },
+      contributions: [byOpener, byOpener, byMeter],
+    },
+    aggregator,
+  );
+  const grid = { fromGrid: blockStart, toGrid: blockStart + 30 * 86_400 };
+  const billRequest = await signRequest(
+    {
+      terms: { kind: "BILL", networkPseudonym, ...grid, ...keys },
+      contributions: [byMeter, byMeter],
+    },
+    aggregator,
+  );
+  const reasons = [{ code: "R1", reason: "12 of 100 contributors" }];
+  const { nonce, account, customerSpki } = enrolmentContext;
+  const pair = { networkPseudonym, meterId, nonce };
+  return {
+    frame: encodeFrame(frame),
+    contributionByOpener: byOpener,
+    contributionByMeter: byMeter,
+    loadRequest: encodeRequest(loadRequest),
+    billRequest: encodeRequest(billRequest),
+    refusal: encodeRefusal(
+      await signRefusal({ requestDigest: filled(32, 0x55), reasons }, trustee),
+    ),
+    enrolmentOffer: encodeOffer(await signOffer(pair, meter)),
+    enrolmentRequest: encodeEnrolmentRequest({
+      ...pair,
+      account,
+      customerSpki,
+      mac: await customerMac(enrolmentCode, enrolmentContext),
+    }),
+    enrolmentAnswer: encodeEnrolmentAnswer({
+      ...pair,
+      accepted: true,
+      meterKey: meter.publicKey,
+      mac: await meterMac(enrolmentCode, enrolmentContext, meter.publicKey),
+    }),
+  };
+}

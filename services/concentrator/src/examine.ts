@@ -1,0 +1,176 @@
+/**
+ * First half of the concentrator's work on an uplink item: decode, look up, check rules and signatures (docs/protocol.md §2.8, §3, §4,
+ * §10.1). Nothing is remembered here but which opener envelopes were found good.
+ */
+import {
+  decodeEnrolmentAnswer,
+  decodeEnvelope,
+  decodeFrame,
+  decodeOffer,
+  decodeUplinkItem,
+  equalBytes,
+  FRAME_BYTES_MAX,
+  frameHash,
+  fromHex,
+  primitives,
+  ProtocolError,
+  toHex,
+  verifyEnvelope,
+  verifyFrame,
+  verifyOffer,
+  type NetworkView,
+  type SealedFrame,
+  type UplinkItem,
+} from "@smarter-metering/protocol";
+import { checkHeader, type FrameRules } from "./frame-rules.ts";
+import { refused, type Refusal } from "./verdict.ts";
+
+/** A frame under a good signature of the registered meter. */
+export interface ExaminedFrame {
+  readonly kind: "frame";
+  readonly meterId: string;
+  readonly network: string;
+  readonly frame: SealedFrame;
+  readonly frameBytes: Uint8Array;
+  readonly hash: Uint8Array;
+  /** The uplink item as it came, with the opener's envelope. */
+  readonly item: Uint8Array;
+}
+
+/** A customer envelope, an enrolment offer or an enrolment answer. */
+export interface ExaminedMessage {
+  readonly kind: "message";
+  readonly meterId: string;
+  readonly network: string;
+  /** False for answers: their MAC is for the customer alone. */
+  readonly signed: boolean;
+  /** Of an enrolment answer: the request it settles. */
+  readonly answeredNonce: Uint8Array | undefined;
+  readonly item: Uint8Array;
+}
+
+export type Examined = ExaminedFrame | ExaminedMessage | Refusal;
+
+/** Hashes of opener envelopes whose signature was found good; a meter repeats one for a whole epoch. */
+export type KnownEnvelopes = Set<string>;
+/** When the set is full it starts anew: each envelope then costs one more check. */
+const KNOWN_ENVELOPES_MAX = 16_384;
+
+/** Never throws for what a peer sent. */
+export async function examineItem(
+  item: Uint8Array,
+  rules: FrameRules,
+  known: KnownEnvelopes,
+): Promise<Examined> {
+  try {
+    const decoded = decodeUplinkItem(item);
+    return decoded.kind === "FRAME"
+      ? await examineFrame(decoded, item, rules, known)
+      : await examineMessage(decoded, item, rules.view);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return error.code === "PROTOCOL_BAD_SIGNATURE"
+      ? refused("FRAME_BAD_SIGNATURE", error.message)
+      : refused("FRAME_MALFORMED", error.message);
+  }
+}
+
+async function examineFrame(
+  decoded: Extract<UplinkItem, { kind: "FRAME" }>,
+  item: Uint8Array,
+  rules: FrameRules,
+  known: KnownEnvelopes,
+): Promise<Examined> {
+  if (decoded.frame.length > FRAME_BYTES_MAX) {
+    return refused("FRAME_TOO_LARGE", `a frame has at most ${FRAME_BYTES_MAX} bytes`);
+  }
+  const frame = decodeFrame(decoded.frame);
+  const checked = checkHeader(frame.header, rules);
+  if ("status" in checked) return checked;
+  const signingKey = fromHex(checked.signingKey);
+  await verifyFrame(frame, signingKey);
+  const fault = await checkOpenerEnvelope(frame, decoded.openerEnvelope, signingKey, known);
+  if (fault !== undefined) return fault;
+  return {
+    kind: "frame",
+    meterId: toHex(frame.header.meterId),
+    network: toHex(frame.header.networkPseudonym),
+    frame,
+    frameBytes: decoded.frame,
+    hash: await frameHash(frame),
+    item,
+  };
+}
+
+/**
+ * The envelope is outside the frame's signature: were a wrong one accepted, the opener could not open the frame and the right one
+ * would be taken for a duplicate.
+ */
+async function checkOpenerEnvelope(
+  frame: SealedFrame,
+  bytes: Uint8Array,
+  signingKey: Uint8Array,
+  known: KnownEnvelopes,
+): Promise<Refusal | undefined> {
+  const { header } = frame;
+  const expected = header.kind === "BLOCK" && header.profile === "pes-encrypts";
+  if (!expected || bytes.length === 0) {
+    return expected || bytes.length > 0
+      ? refused("FRAME_MALFORMED", "an opener's envelope goes with each BLOCK and nothing else")
+      : undefined;
+  }
+  const envelope = decodeEnvelope(bytes);
+  if (
+    envelope.recipient !== "opener" ||
+    envelope.keyEpoch !== header.keyEpoch ||
+    !equalBytes(envelope.meterId, header.meterId) ||
+    !equalBytes(envelope.networkPseudonym, header.networkPseudonym) ||
+    !equalBytes(envelope.keyCommitment, header.keyCommitment)
+  ) {
+    return refused("FRAME_MALFORMED", "the opener's envelope belongs to another frame");
+  }
+  const name = toHex(await primitives.sha256(signingKey, bytes));
+  if (known.has(name)) return undefined;
+  await verifyEnvelope(envelope, signingKey);
+  if (known.size >= KNOWN_ENVELOPES_MAX) known.clear();
+  known.add(name);
+  return undefined;
+}
+
+async function examineMessage(
+  decoded: Exclude<UplinkItem, { kind: "FRAME" }>,
+  item: Uint8Array,
+  view: NetworkView,
+): Promise<Examined> {
+  const message = decodeMessage(decoded);
+  if (decoded.kind === "ENVELOPE" && "recipient" in message && message.recipient !== "customer") {
+    return refused("FRAME_MALFORMED", "an opener's envelope travels with its frame only");
+  }
+  const meterId = toHex(message.meterId);
+  const network = toHex(message.networkPseudonym);
+  // By id, not by time: keys of past epochs are wrapped long after a meter was replaced.
+  const meter = view.servicePoint(network)?.meters.find((entry) => entry.meterId === meterId);
+  if (meter === undefined) {
+    return refused("FRAME_FOREIGN", "no such meter at this service point");
+  }
+  const signingKey = fromHex(meter.signingKey);
+  if ("recipient" in message) await verifyEnvelope(message, signingKey);
+  else if ("signature" in message) await verifyOffer(message, signingKey);
+  else if (!equalBytes(message.meterKey, signingKey)) {
+    return refused("FRAME_BAD_SIGNATURE", "the answer names another key than the registered one");
+  }
+  const signed = "signature" in message;
+  return {
+    kind: "message",
+    meterId,
+    network,
+    signed,
+    answeredNonce: signed ? undefined : message.nonce,
+    item,
+  };
+}
+
+function decodeMessage({ kind, message }: Exclude<UplinkItem, { kind: "FRAME" }>) {
+  if (kind === "ENVELOPE") return decodeEnvelope(message);
+  return kind === "ENROLMENT_OFFER" ? decodeOffer(message) : decodeEnrolmentAnswer(message);
+}

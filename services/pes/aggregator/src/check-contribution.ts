@@ -1,0 +1,179 @@
+/**
+ * Everything the aggregator checks before a contribution enters its ledger (docs/protocol.md §6.2, §7). Sees ciphertexts, contexts
+ * and public keys. Ciphertexts are checked for a whole batch at once: one gcd.
+ */
+import { itemBytes, type Engine } from "@smarter-metering/paillier";
+import {
+  ADDITIONS_MAX,
+  billPacking,
+  concatBytes,
+  decodeContribution,
+  equalBytes,
+  fromHex,
+  instantOf,
+  loadPacking,
+  ProtocolError,
+  toHex,
+  verifyContribution,
+  type Cohort,
+  type Contribution,
+  type ContributionHeader,
+  type ServicePoint,
+} from "@smarter-metering/protocol";
+import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
+import { blockOf, type RegistryContext } from "./registry-context.ts";
+
+const FUTURE_SECONDS_MAX = 300;
+
+export type ContributionRefusal =
+  | "CONTRIBUTION_MALFORMED"
+  /** Service point, meter or membership is not in the registry epoch at hand. */
+  | "CONTRIBUTION_FOREIGN"
+  | "CONTRIBUTION_FUTURE"
+  | "CONTRIBUTION_PROFILE"
+  | "CONTRIBUTION_KEY"
+  | "CONTRIBUTION_PACKING"
+  | "CONTRIBUTION_OFF_GRID"
+  | "CONTRIBUTION_BAD_SIGNATURE"
+  | "CONTRIBUTION_CIPHERTEXT";
+
+/** A contribution that may enter the ledger; `cohort` is set for LOAD streams alone. */
+export interface CheckedContribution {
+  readonly contribution: Contribution;
+  readonly encoded: Uint8Array;
+  readonly servicePoint: string;
+  readonly cohort: Cohort | undefined;
+  /** Slots with a value; 0 for BILL. */
+  readonly valued: number;
+  readonly instant: number;
+}
+
+export type ContributionCheck =
+  | { readonly ok: true; readonly checked: CheckedContribution }
+  | { readonly ok: false; readonly code: ContributionRefusal };
+
+/** One verdict for each body, in order. */
+export async function checkContributions(
+  bodies: readonly Uint8Array[],
+  registry: RegistryContext,
+  nowSeconds: number,
+  engine: Engine,
+): Promise<ContributionCheck[]> {
+  const checks = await Promise.all(bodies.map((body) => checkOne(body, registry, nowSeconds)));
+  const ciphertexts = checks.flatMap((check) =>
+    check.ok ? [check.checked.contribution.ciphertext] : [],
+  );
+  const verdicts = await engine.check(registry.key, concatBytes(...ciphertexts));
+  let next = 0;
+  return checks.map((check) => {
+    if (!check.ok) return check;
+    return verdicts[next++] === 1 ? check : refused("CONTRIBUTION_CIPHERTEXT");
+  });
+}
+
+const refused = (code: ContributionRefusal): ContributionCheck => ({ ok: false, code });
+
+/** All but the ciphertext's value; its length is right when the verdict is. */
+async function checkOne(
+  encoded: Uint8Array,
+  registry: RegistryContext,
+  nowSeconds: number,
+): Promise<ContributionCheck> {
+  const contribution = decoded(encoded);
+  if (contribution === undefined) return refused("CONTRIBUTION_MALFORMED");
+  const { header } = contribution;
+  const { view, key, keyId } = registry;
+  const servicePoint = toHex(header.networkPseudonym);
+  const instant = instantOf(header);
+  if (instant > nowSeconds + FUTURE_SECONDS_MAX) return refused("CONTRIBUTION_FUTURE");
+  const point = view.servicePoint(servicePoint);
+  const meter = view.meterAt(servicePoint, toHex(header.meterId), instant);
+  if (point === undefined || meter === undefined) return refused("CONTRIBUTION_FOREIGN");
+  const cohort =
+    header.stream === "BILL" ? undefined : view.cohortOf(servicePoint, header.blockStart);
+  if (header.stream !== "BILL" && cohort === undefined) return refused("CONTRIBUTION_FOREIGN");
+  if (header.profile !== (cohort ?? point).profile) return refused("CONTRIBUTION_PROFILE");
+  if (!equalBytes(header.paillierKeyId, keyId)) return refused("CONTRIBUTION_KEY");
+  if (contribution.ciphertext.length !== itemBytes(key.bits).ciphertext) {
+    return refused("CONTRIBUTION_CIPHERTEXT");
+  }
+  if (!isPackingRegistered(header, cohort, key.bits)) return refused("CONTRIBUTION_PACKING");
+  const onGrid = cohort === undefined ? isBillOnGrid(header, point) : isLoadOnGrid(header, cohort);
+  if (!onGrid) return refused("CONTRIBUTION_OFF_GRID");
+  const signers =
+    header.profile === "meter-encrypts"
+      ? [meter.signingKey]
+      : view.parties("opener").map(({ signingKey }) => signingKey);
+  if (!(await isSignedByOneOf(contribution, signers))) return refused("CONTRIBUTION_BAD_SIGNATURE");
+  const valued = cohort === undefined ? 0 : bitsIn(header.bitmap);
+  return { ok: true, checked: { contribution, encoded, servicePoint, cohort, valued, instant } };
+}
+
+function decoded(encoded: Uint8Array): Contribution | undefined {
+  try {
+    return decodeContribution(encoded);
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
+}
+
+function isPackingRegistered(
+  header: ContributionHeader,
+  cohort: Cohort | undefined,
+  modulusBits: number,
+): boolean {
+  const packing =
+    cohort === undefined
+      ? billPacking(modulusBits)
+      : loadPacking(cohort.loadValueBits, modulusBits);
+  return (
+    packing.additionsMax === ADDITIONS_MAX &&
+    header.valueBits === packing.valueBits &&
+    header.slotBits === packing.slotBits
+  );
+}
+
+function isLoadOnGrid(header: ContributionHeader, cohort: Cohort): boolean {
+  const { stream, blockStart, intervalSeconds, firstSlot, count } = header;
+  return (
+    (stream === "LOAD" || cohort.exportLoad) &&
+    intervalSeconds === cohort.intervalSeconds &&
+    localDayStart(blockStart, cohort.zone) === blockStart &&
+    count > 0 &&
+    firstSlot + count <= blockOf(cohort, blockStart).slots
+  );
+}
+
+/** Registers stand at the end of a block; those without readings, at the start of the contract (§2.9). */
+function isBillOnGrid(header: ContributionHeader, point: ServicePoint): boolean {
+  const { blockStart, count } = header;
+  const instant = instantOf(header);
+  return (
+    toHex(header.registerBank) === point.registerBank &&
+    localDayStart(blockStart, point.zone) === blockStart &&
+    instant === addLocalDays(blockStart, 1, point.zone) &&
+    (count > 0 ? instant > point.contractStart : instant === point.contractStart)
+  );
+}
+
+async function isSignedByOneOf(
+  contribution: Contribution,
+  signers: readonly string[],
+): Promise<boolean> {
+  for (const signer of signers) {
+    try {
+      await verifyContribution(contribution, fromHex(signer, 32));
+      return true;
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+    }
+  }
+  return false;
+}
+
+function bitsIn(bitmap: Uint8Array): number {
+  let bits = 0;
+  for (let byte of bitmap) for (; byte > 0; byte &= byte - 1) bits += 1;
+  return bits;
+}

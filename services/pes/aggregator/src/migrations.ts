@@ -1,0 +1,82 @@
+/**
+ * The aggregator's tables (docs/protocol.md §7). All energy in them is ciphertext under the trustees' key; `valued` and `slots`
+ * count readings, they do not carry any. Service points are network pseudonyms in hex.
+ */
+import type { Migration } from "@smarter-metering/runtime";
+
+/** Columns that a LOAD set and a BILL window share: how far its release request has come. */
+const request = `
+  state text not null,
+  codes text not null default '',
+  digest bytea unique,
+  request bytea,
+  attempt int4 not null default 0,
+  retry_at int8 not null default 0,
+  sealed_at int8`;
+
+export const migrations: readonly Migration[] = [
+  {
+    name: "0001-ledger",
+    statements: [
+      `create table contribution (
+        service_point text not null,
+        stream text not null,
+        block int8 not null,
+        first_slot int4 not null,
+        slots int4 not null,
+        valued int4 not null,
+        cohort text,
+        version int4,
+        instant int8 not null,
+        origin text not null,
+        excluded bool not null default false,
+        frame_hash bytea not null,
+        encoded bytea not null,
+        primary key (service_point, stream, block, first_slot))`,
+      `create index contribution_of_set on contribution (cohort, version, stream, block)
+        where cohort is not null`,
+      `create index contribution_of_bill on contribution (service_point, instant)
+        where stream = 'BILL'`,
+      `create table contribution_conflict (
+        service_point text not null,
+        stream text not null,
+        block int8 not null,
+        first_slot int4 not null,
+        frame_hash bytea not null,
+        encoded bytea not null,
+        outcome text not null,
+        seen_at int8 not null,
+        primary key (service_point, stream, block, first_slot, frame_hash))`,
+      `create table load_set (
+        cohort text not null,
+        version int4 not null,
+        stream text not null,
+        block int8 not null,
+        block_end int8 not null,
+        members int4 not null,
+        slots int4 not null,
+        covered int4 not null default 0,
+        valued int4 not null default 0,
+        ${request},
+        primary key (cohort, version, stream, block))`,
+      `create index load_set_state on load_set (state, block_end)`,
+      `create table load_watermark (cohort text primary key, next_block int8 not null)`,
+      `create table bill_window (
+        service_point text not null,
+        from_grid int8 not null,
+        to_grid int8 not null,
+        from_block int8,
+        from_slot int4,
+        from_border int8,
+        to_block int8,
+        to_slot int4,
+        to_border int8,
+        ${request},
+        primary key (service_point, from_grid))`,
+      `create index bill_window_state on bill_window (state, to_grid)`,
+      `create table tally (
+        stream text not null, outcome text not null, total int8 not null,
+        primary key (stream, outcome))`,
+    ],
+  },
+];

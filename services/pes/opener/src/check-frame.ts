@@ -1,0 +1,147 @@
+/**
+ * Everything the opener checks before it opens a frame (docs/protocol.md §2, §3, §6.5). Sees sealed frames and public keys.
+ * What others checked already it checks again: it trusts no concentrator.
+ */
+import {
+  decodeEnvelope,
+  decodeFrame,
+  decodeUplinkItem,
+  equalBytes,
+  frameHash,
+  fromHex,
+  ProtocolError,
+  toHex,
+  verifyEnvelope,
+  verifyFrame,
+  type ContributionContext,
+  type FrameHeader,
+  type KeyEnvelope,
+  type NetworkView,
+  type SealedFrame,
+} from "@smarter-metering/protocol";
+import type { EngineKey } from "@smarter-metering/paillier";
+import { registryContext } from "./registry-context.ts";
+
+const FUTURE_SECONDS_MAX = 300;
+
+export type FrameRefusal =
+  | "FRAME_MALFORMED"
+  | "FRAME_TOO_LARGE"
+  | "FRAME_FOREIGN"
+  | "FRAME_PROFILE"
+  | "FRAME_FUTURE"
+  | "FRAME_OFF_GRID"
+  | "FRAME_BAD_SIGNATURE"
+  | "FRAME_UNOPENABLE"
+  | "FRAME_OUT_OF_RANGE"
+  /** The envelope is missing, malformed or badly signed, or it is another frame's or another recipient's. */
+  | "ENVELOPE_FOREIGN"
+  | "ENVELOPE_UNOPENABLE";
+
+/** A frame that may be opened. */
+export interface CheckedFrame {
+  readonly frame: SealedFrame;
+  readonly hash: Uint8Array;
+  readonly envelope: KeyEnvelope;
+  readonly context: ContributionContext;
+  readonly key: EngineKey;
+}
+
+export type FrameCheck =
+  | { readonly ok: true; readonly checked: CheckedFrame }
+  | { readonly ok: false; readonly code: FrameRefusal };
+
+/** What a frame is checked against. */
+export interface FrameCheckContext {
+  readonly view: NetworkView;
+  readonly nowSeconds: number;
+  readonly recipientKeyId: Uint8Array;
+  readonly readingsMax: number;
+}
+
+/** `item` is an encoded uplink item. Rejects only when the registry's Paillier key is bad. */
+export async function checkFrame(item: Uint8Array, against: FrameCheckContext): Promise<FrameCheck> {
+  const decoded = decodeItem(item);
+  if (decoded === undefined) return refused("FRAME_MALFORMED");
+  const { frame, openerEnvelope } = decoded;
+  const { header } = frame;
+  if (header.count > against.readingsMax) return refused("FRAME_TOO_LARGE");
+  const network = toHex(header.networkPseudonym);
+  const instant = header.blockStart + (header.firstSlot + header.count) * header.intervalSeconds;
+  if (instant > against.nowSeconds + FUTURE_SECONDS_MAX) return refused("FRAME_FUTURE");
+
+  const point = against.view.servicePoint(network);
+  const meter = against.view.meterAt(network, toHex(header.meterId), instant);
+  if (point === undefined || meter === undefined) return refused("FRAME_FOREIGN");
+  if (!(await passes(verifyFrame(frame, fromHex(meter.signingKey, 32))))) {
+    return refused("FRAME_BAD_SIGNATURE");
+  }
+  const cohort = against.view.cohortOf(network, header.blockStart);
+  const profiles = [header.profile, point.profile, cohort?.profile ?? point.profile];
+  if (profiles.some((profile) => profile !== "pes-encrypts")) return refused("FRAME_PROFILE");
+
+  const registry = await registryContext(against.view);
+  const context = registry.contextOf(point, cohort, header.blockStart);
+  const registered =
+    header.intervalSeconds === point.intervalSeconds &&
+    toHex(header.registerBank) === point.registerBank;
+  if (context === undefined || !registered) return refused("FRAME_OFF_GRID");
+
+  const envelope = await checkEnvelope(openerEnvelope, header, meter.signingKey, against);
+  if (envelope === undefined) return refused("ENVELOPE_FOREIGN");
+  const hash = await frameHash(frame);
+  return { ok: true, checked: { frame, hash, envelope, context, key: registry.key } };
+}
+
+const refused = (code: FrameRefusal): FrameCheck => ({ ok: false, code });
+
+function decodeItem(
+  bytes: Uint8Array,
+): { readonly frame: SealedFrame; readonly openerEnvelope: Uint8Array } | undefined {
+  try {
+    const item = decodeUplinkItem(bytes);
+    if (item.kind !== "FRAME") return undefined;
+    const frame = decodeFrame(item.frame);
+    return frame.header.kind === "BLOCK"
+      ? { frame, openerEnvelope: item.openerEnvelope }
+      : undefined;
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
+}
+
+/** The envelope, if it is the meter's, for this frame's key and for this opener. */
+async function checkEnvelope(
+  bytes: Uint8Array,
+  header: FrameHeader,
+  meterKey: string,
+  against: FrameCheckContext,
+): Promise<KeyEnvelope | undefined> {
+  let envelope: KeyEnvelope;
+  try {
+    envelope = decodeEnvelope(bytes);
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
+  const belongs =
+    envelope.recipient === "opener" &&
+    envelope.keyEpoch === header.keyEpoch &&
+    equalBytes(envelope.networkPseudonym, header.networkPseudonym) &&
+    equalBytes(envelope.meterId, header.meterId) &&
+    equalBytes(envelope.keyCommitment, header.keyCommitment) &&
+    equalBytes(envelope.recipientKeyId, against.recipientKeyId);
+  if (!belongs) return undefined;
+  return (await passes(verifyEnvelope(envelope, fromHex(meterKey, 32)))) ? envelope : undefined;
+}
+
+async function passes(verification: Promise<void>): Promise<boolean> {
+  try {
+    await verification;
+    return true;
+  } catch (error) {
+    if (error instanceof ProtocolError) return false;
+    throw error;
+  }
+}

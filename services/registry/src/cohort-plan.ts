@@ -1,0 +1,147 @@
+/**
+ * Cohort versions (docs/protocol.md §9.2, rules R1 and R6): who is summed with whom, from which block on. Run by the registry.
+ * Pure: from the state and the time to the same plan, every time.
+ */
+import type { ReleasePolicy } from "@smarter-metering/policy";
+import { ADDITIONS_MAX, loadPacking, loadValueBits } from "@smarter-metering/protocol";
+import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
+import { RegistryError } from "./error.ts";
+import { assignNeighbourhoods, contributorsNeeded, residents } from "./neighbourhoods.ts";
+import type { CohortVersion, Neighbourhood, RegistryState } from "./state.ts";
+
+/** The longest local day: clocks fall back by an hour. */
+const DAY_SECONDS_MAX = 25 * 3600;
+
+export interface CohortPlan {
+  /** The cohort of each neighbourhood that has one. */
+  readonly cohortOf: Readonly<Record<string, string>>;
+  /** Neighbourhoods too small to stand alone, and where they went. */
+  readonly merged: readonly { readonly neighbourhood: string; readonly cohort: string }[];
+  /** New versions to publish. */
+  readonly versions: readonly CohortVersion[];
+  /** Members who are billed but not counted yet (joiners), or counted but gone (leavers), and how many it takes to change that. */
+  readonly waiting: readonly WaitingMembers[];
+}
+
+export interface WaitingMembers {
+  /** A cohort, or a neighbourhood that has none. */
+  readonly where: string;
+  readonly joiners: number;
+  readonly leavers: number;
+  readonly needed: number;
+}
+
+export interface PlanOptions {
+  readonly policy: ReleasePolicy;
+  readonly modulusBits: number;
+  readonly nowSeconds: number;
+  /** Only before epoch 0, when nobody can have contributed: an instant in the first block of every version 1. */
+  readonly firstBlock?: number;
+}
+
+type PlanState = Pick<RegistryState, "neighbourhoods" | "cohortOf" | "cohorts" | "servicePoints">;
+
+/** Throws REGISTRY_COHORT_TOO_FINE when a day of a new version does not fit one ciphertext. */
+export function planCohorts(state: PlanState, options: PlanOptions): CohortPlan {
+  const cohortOf = assignNeighbourhoods(state, options.policy);
+  const merged = Object.entries(cohortOf)
+    .filter(([neighbourhood, cohort]) => neighbourhood !== cohort)
+    .map(([neighbourhood, cohort]) => ({ neighbourhood, cohort }));
+  const versions: CohortVersion[] = [];
+  const waiting: WaitingMembers[] = [];
+  for (const terms of state.neighbourhoods) {
+    const { id } = terms;
+    if (cohortOf[id] === undefined) {
+      const needed = contributorsNeeded(terms, options.policy);
+      waiting.push({ where: id, joiners: residents(state, [id]).length, leavers: 0, needed });
+    }
+    if (cohortOf[id] !== id) continue;
+    const change = nextVersion({ ...state, cohortOf }, terms, options);
+    if (change.version !== undefined) versions.push(change.version);
+    if (change.waiting !== undefined) waiting.push({ where: id, ...change.waiting });
+  }
+  return { cohortOf, merged, versions, waiting };
+}
+
+interface CohortChange {
+  readonly version?: CohortVersion;
+  readonly waiting?: Omit<WaitingMembers, "where">;
+}
+
+function nextVersion(state: PlanState, terms: Neighbourhood, options: PlanOptions): CohortChange {
+  const { policy, nowSeconds, firstBlock } = options;
+  const before = state.cohorts
+    .filter(({ id }) => id === terms.id)
+    .toSorted((a, b) => b.version - a.version)[0];
+  const parts = state.neighbourhoods.map(({ id }) => id);
+  const own = parts.filter((id) => state.cohortOf[id] === terms.id);
+  const isFirst = before === undefined;
+  const fromBlock =
+    isFirst && firstBlock !== undefined
+      ? localDayStart(firstBlock, terms.zone)
+      : nextBlock(nowSeconds, terms.zone);
+  const current = new Set(residents(state, own, fromBlock).map(({ network }) => network));
+  const members = new Set(before?.members);
+  const joiners = [...current].filter((network) => !members.has(network)).toSorted();
+  const leavers = new Set([...members].filter((network) => !current.has(network)));
+  const needed = isFirst ? contributorsNeeded(terms, policy) : Math.max(1, policy.churnMin);
+
+  // One change at a time: a version that does not hold yet is not replaced, or small changes could add up between two blocks.
+  const settled = isFirst || before.fromBlock <= nowSeconds;
+  const leave = settled && leavers.size >= needed ? leavers : new Set<string>();
+  const room = joiners.slice(0, ADDITIONS_MAX - members.size + leave.size);
+  const join = settled && room.length >= needed ? room : [];
+  const next = [...members].filter((network) => !leave.has(network)).concat(join);
+
+  const raised = settled && !isFirst && before.profile !== terms.profile;
+  const changes = raised || join.length > 0 || leave.size > 0;
+  const possible = changes && next.length >= contributorsNeeded(terms, policy);
+  const left = {
+    joiners: joiners.length - (possible ? join.length : 0),
+    leavers: leavers.size - (possible ? leave.size : 0),
+    needed,
+  };
+  const waiting = left.joiners + left.leavers > 0 ? { waiting: left } : {};
+  if (!possible) return waiting;
+  const version = (before?.version ?? 0) + 1;
+  return {
+    version: makeVersion(state, terms, { version, fromBlock, members: next }, options),
+    ...waiting,
+  };
+}
+
+/** First local midnight that is at least one whole block away. */
+function nextBlock(nowSeconds: number, zone: string): number {
+  const today = localDayStart(nowSeconds, zone);
+  return addLocalDays(today, today === nowSeconds ? 1 : 2, zone);
+}
+
+function makeVersion(
+  state: PlanState,
+  { id, zone, intervalSeconds, profile, exportLoad }: Neighbourhood,
+  { version, fromBlock, members }: Pick<CohortVersion, "version" | "fromBlock" | "members">,
+  { modulusBits }: PlanOptions,
+): CohortVersion {
+  const chosen = new Set(members);
+  const valueBits = state.servicePoints
+    .filter(({ network }) => chosen.has(network))
+    .reduce((max, { fuse }) => Math.max(max, loadValueBits(fuse, intervalSeconds)), 1);
+  const slotsMax = Math.ceil(DAY_SECONDS_MAX / intervalSeconds);
+  const { slots } = loadPacking(valueBits, modulusBits);
+  if (slots < slotsMax) {
+    const message = `cohort ${id}: a day has up to ${slotsMax} intervals of ${intervalSeconds} s, a \
+ciphertext of ${modulusBits} bits holds ${slots}; take a longer interval or a longer key`;
+    throw new RegistryError("REGISTRY_COHORT_TOO_FINE", message);
+  }
+  return {
+    id,
+    version,
+    fromBlock,
+    zone,
+    intervalSeconds,
+    profile,
+    exportLoad,
+    loadValueBits: valueBits,
+    members: members.toSorted(),
+  };
+}

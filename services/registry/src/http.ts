@@ -1,0 +1,127 @@
+/**
+ * The registry over HTTP (docs/protocol.md §9). Epochs are hashes and open to all; a view goes to the parties it is made for, by bearer
+ * token; changes take the administrator's. Bodies are limited; errors are problem+json (RFC 9457) without what was sent.
+ */
+import { primitives, utf8, VIEW_NAMES, type Role, type ViewName } from "@smarter-metering/protocol";
+import type { Log } from "@smarter-metering/runtime";
+import { Hono, type Context, type MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { z } from "zod";
+import { admission } from "./changes.ts";
+import { RegistryError, type RegistryErrorCode } from "./error.ts";
+import type { RegistryService } from "./registry.ts";
+import { label, name, profile } from "./state.ts";
+
+/** 10,000 service points of a few hundred bytes. */
+const BODY_BYTES_MAX = 8 * 1024 * 1024;
+
+/** Bearer tokens; a party without one has no access. */
+export interface RegistryTokens {
+  readonly admin: string;
+  readonly parties: Partial<Readonly<Record<Role, string>>>;
+}
+
+/** Which parties a view is for. */
+const READERS: Readonly<Record<ViewName, readonly Role[]>> = {
+  network: ["concentrator", "opener", "aggregator", "trustee"],
+  mdms: ["mdms"],
+  ucs: ["ucs"],
+};
+
+const STATUS: Readonly<Record<RegistryErrorCode, 400 | 404 | 409 | 500>> = {
+  REGISTRY_DAMAGED: 500,
+  REGISTRY_INVALID_CHANGE: 400,
+  REGISTRY_TAKEN: 409,
+  REGISTRY_UNKNOWN: 404,
+  REGISTRY_COHORT_TOO_FINE: 409,
+  REGISTRY_PROFILE_DOWNGRADE: 409,
+  REGISTRY_REWRITES_PAST: 409,
+  REGISTRY_TARIFF_INVALID: 400,
+  REGISTRY_NO_SUCH_EPOCH: 404,
+};
+
+const viewParams = z.object({
+  name: z.enum(VIEW_NAMES),
+  epoch: z
+    .string()
+    .regex(/^\d{1,9}$/)
+    .transform(Number),
+});
+const moveOut = z.strictObject({ label, contractEnd: z.number().int().nonnegative() });
+const tariff = z.strictObject({ jws: z.string().max(1024 * 1024) });
+const raise = z.strictObject({ neighbourhood: name, profile });
+
+export function makeApp(registry: RegistryService, tokens: RegistryTokens, log: Log): Hono {
+  const app = new Hono();
+  app.use(
+    bodyLimit({ maxSize: BODY_BYTES_MAX, onError: (c) => problem(c, 413, "BODY_TOO_LARGE") }),
+  );
+  app.onError((error, c) => {
+    if (error instanceof RegistryError && STATUS[error.code] !== 500) {
+      return problem(c, STATUS[error.code], error.code, error.message);
+    }
+    if (error instanceof z.ZodError || error instanceof SyntaxError) {
+      return problem(c, 400, "REQUEST_MALFORMED", "the body is not what this route takes");
+    }
+    log.error("request failed", { path: c.req.path, error });
+    return problem(c, 500, "INTERNAL");
+  });
+
+  app.get("/v1/epochs", async (c) => c.json(await registry.transport().epochs()));
+
+  app.get("/v1/views/:name/:epoch", async (c) => {
+    const params = viewParams.safeParse(c.req.param());
+    if (!params.success) return problem(c, 404, "REGISTRY_NO_SUCH_EPOCH");
+    const readers = READERS[params.data.name].map((role) => tokens.parties[role]);
+    if (!(await bears(c, readers))) return unauthorised(c);
+    const text = await registry.transport().view(params.data.name, params.data.epoch);
+    return c.body(text, 200, { "content-type": "application/json", "cache-control": "no-store" });
+  });
+
+  const admin: MiddlewareHandler = async (c, next) =>
+    (await bears(c, [tokens.admin])) ? next() : unauthorised(c);
+  app.post("/v1/service-points", admin, async (c) =>
+    c.json(await registry.admit(admission.parse(await c.req.json())), 201),
+  );
+  app.post("/v1/tariffs", admin, async (c) => {
+    await registry.publishTariff(tariff.parse(await c.req.json()).jws);
+    return c.json({ epoch: registry.status().epoch }, 201);
+  });
+  app.post("/v1/move-outs", admin, async (c) => {
+    await registry.moveOut(moveOut.parse(await c.req.json()));
+    return c.json({ epoch: registry.status().epoch }, 201);
+  });
+  app.post("/v1/profiles", admin, async (c) => {
+    const body = raise.parse(await c.req.json());
+    await registry.raiseProfile(body.neighbourhood, body.profile);
+    return c.json({ epoch: registry.status().epoch }, 201);
+  });
+  app.get("/v1/cohort-plan", admin, async (c) => c.json(await registry.cohortPlan()));
+  return app;
+}
+
+/** Compares hashes in constant time: neither bytes nor length of a token show in the answer's timing. */
+async function bears(c: Context, accepted: readonly (string | undefined)[]): Promise<boolean> {
+  const [, given] = /^Bearer (.{16,})$/.exec(c.req.header("authorization") ?? "") ?? [];
+  if (given === undefined) return false;
+  const hash = await primitives.sha256(utf8(given));
+  let fits = false;
+  for (const token of accepted) {
+    if (token === undefined) continue;
+    fits = primitives.equalSecret(await primitives.sha256(utf8(token)), hash) || fits;
+  }
+  return fits;
+}
+
+const unauthorised = (c: Context): Response =>
+  problem(c, 401, "UNAUTHORISED", "this needs another bearer token");
+
+function problem(
+  c: Context,
+  status: 400 | 401 | 404 | 409 | 413 | 500,
+  code: string,
+  detail = code,
+): Response {
+  const body = JSON.stringify({ type: "about:blank", status, code, detail });
+  return c.body(body, status, { "content-type": "application/problem+json" });
+}

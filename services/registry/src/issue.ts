@@ -1,0 +1,106 @@
+/**
+ * From a state to a signed epoch (docs/protocol.md §9.1). Run by the registry, the only holder of the root key. Ed25519 signs the same
+ * bytes the same way every time, so an epoch lost between the state and its file is made again, bit for bit.
+ */
+import assert from "node:assert/strict";
+import {
+  documentHash,
+  GENESIS_HASH,
+  signEpoch,
+  toHex,
+  type Signer,
+  type ViewName,
+} from "@smarter-metering/protocol";
+import { RegistryError } from "./error.ts";
+import type { RegistryState } from "./state.ts";
+import { tariffsOf } from "./tariff-list.ts";
+import { viewsOf, viewTexts } from "./views.ts";
+
+export interface IssuedEpoch {
+  /** The state that this epoch publishes, `issued` included. */
+  readonly state: RegistryState;
+  readonly jws: string;
+  readonly views: Readonly<Record<ViewName, string>>;
+}
+
+/** The epoch after `state.issued`, at `issuedAt` (epoch seconds). */
+export async function issueEpoch(
+  state: RegistryState,
+  root: Signer,
+  issuedAt: number,
+): Promise<IssuedEpoch> {
+  const epoch = state.issued === null ? 0 : state.issued.epoch + 1;
+  return makeEpoch(state, root, { epoch, previous: state.issued?.hash ?? GENESIS_HASH, issuedAt });
+}
+
+/** The epoch that `state.issued` names, again. Throws REGISTRY_DAMAGED when it is not the same. */
+export async function reissueEpoch(state: RegistryState, root: Signer): Promise<IssuedEpoch> {
+  assert(state.issued !== null, "no epoch was issued");
+  const issued = await makeEpoch(state, root, state.issued);
+  if (issued.state.issued?.hash !== state.issued.hash) {
+    const message = `epoch ${state.issued.epoch} is missing and does not follow from the state`;
+    throw new RegistryError("REGISTRY_DAMAGED", message);
+  }
+  return issued;
+}
+
+async function makeEpoch(
+  state: RegistryState,
+  root: Signer,
+  link: { readonly epoch: number; readonly previous: string; readonly issuedAt: number },
+): Promise<IssuedEpoch> {
+  const { epoch, previous, issuedAt } = link;
+  const views = viewTexts(await viewsOf(state, tariffsOf(state)));
+  const hash = async (text: string): Promise<string> => toHex(await documentHash(text));
+  const hashes = {
+    network: await hash(views.network),
+    mdms: await hash(views.mdms),
+    ucs: await hash(views.ucs),
+  };
+  const jws = await signEpoch({ epoch, previous, issuedAt, views: hashes }, root);
+  const issued = { epoch, previous, issuedAt, hash: await hash(jws) };
+  return { state: { ...state, issued }, jws, views };
+}
+
+/**
+ * What no epoch may change of those before it: names, tokens, cohort versions, assignments, ends of contracts; and a profile moves
+ * towards `meter-encrypts` alone. Throws REGISTRY_REWRITES_PAST, REGISTRY_PROFILE_DOWNGRADE.
+ */
+export function checkSuccession(before: RegistryState, after: RegistryState): void {
+  const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+  const rewrites = (what: string): never => {
+    throw new RegistryError("REGISTRY_REWRITES_PAST", `an epoch may not change ${what}`);
+  };
+  if (!same(after.cohorts.slice(0, before.cohorts.length), before.cohorts)) {
+    rewrites("earlier cohort versions");
+  }
+  if (Object.entries(before.cohortOf).some(([id, cohort]) => after.cohortOf[id] !== cohort)) {
+    rewrites("which cohort a neighbourhood belongs to");
+  }
+  for (const [index, old] of before.servicePoints.entries()) {
+    const point = after.servicePoints[index];
+    const lasting = ({
+      label,
+      network,
+      mdms,
+      mdmsToken,
+      neighbourhood,
+      contractStart,
+    }: typeof old) =>
+      JSON.stringify([label, network, mdms, mdmsToken, neighbourhood, contractStart]);
+    if (point === undefined || lasting(point) !== lasting(old)) rewrites("who a service point is");
+    if (old.contractEnd !== null && point?.contractEnd !== old.contractEnd) {
+      rewrites("the end of a contract");
+    }
+  }
+  for (const old of before.neighbourhoods) {
+    const now = after.neighbourhoods.find(({ id }) => id === old.id);
+    if (now === undefined || !same({ ...now, profile: old.profile }, old)) {
+      rewrites(`the terms of neighbourhood ${old.id}`);
+    }
+    if (old.profile === "meter-encrypts" && now?.profile !== "meter-encrypts") {
+      const message = `neighbourhood ${old.id} cannot go back to pes-encrypts`;
+      throw new RegistryError("REGISTRY_PROFILE_DOWNGRADE", message);
+    }
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * The registry (docs/protocol.md §9): a party of its own that signs who is who and never sees a reading. It alone holds the root key
+ * and the map between a service point's names.
+ *
+ * Order of a change: new state on disk, then views and epoch on disk, then the answer. The state is the commit point; an epoch that a
+ * crash kept from its file is made again from it at the next start.
+ */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { parsePublicKey } from "@smarter-metering/paillier";
+import {
+  primitives,
+  type Party,
+  type Profile,
+  type RegistryTransport,
+  type Signer,
+} from "@smarter-metering/protocol";
+import type { Clock, Log, Metrics } from "@smarter-metering/runtime";
+import type { Hono } from "hono";
+import { openArchive, type Archive } from "./archive.ts";
+import {
+  lettersOf,
+  withMoveOut,
+  withProfile,
+  withServicePoints,
+  type Admission,
+  type Admitted,
+  type NewServicePoint,
+} from "./changes.ts";
+import { planCohorts, type CohortPlan } from "./cohort-plan.ts";
+import { RegistryError } from "./error.ts";
+import { makeApp, type RegistryTokens } from "./http.ts";
+import { checkSuccession, issueEpoch, reissueEpoch } from "./issue.ts";
+import { loadState, policyOf, saveState, type Neighbourhood, type RegistryState } from "./state.ts";
+import { withTariff } from "./tariff-list.ts";
+
+/** Waiting joiners are looked at this often: a version in the future may have come into force. */
+const PLAN_PERIOD_MS = 3_600_000;
+/** Changes that wait for the one before them; beyond, REGISTRY_INVALID_CHANGE tells the operator to slow down. */
+const CHANGES_WAITING_MAX = 32;
+
+export interface RegistryConfig {
+  readonly tokens: RegistryTokens;
+}
+
+export interface RegistryPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Holds `state.json`, `epochs/` and `views/`; nobody but the registry reads it. */
+  readonly folder: string;
+  readonly rootSigner: Signer;
+  /** Default: the platform's. */
+  readonly random?: (length: number) => Uint8Array;
+}
+
+export interface RegistryService {
+  /** HTTP face, to be mounted by the wiring. */
+  readonly app: Hono;
+  /** The same for parties in this process; it hands out every view, so hand it out with care. */
+  transport(): RegistryTransport;
+  /** New service points in one new epoch. */
+  admit(request: Admission): Promise<Admitted>;
+  publishTariff(jws: string): Promise<void>;
+  moveOut(moveOut: { readonly label: string; readonly contractEnd: number }): Promise<void>;
+  raiseProfile(neighbourhood: string, profile: Profile): Promise<void>;
+  cohortPlan(): Promise<CohortPlan>;
+  status(): RegistryStatus;
+  close(): Promise<void>;
+}
+
+export interface RegistryStatus {
+  readonly epoch: number;
+  readonly servicePoints: number;
+  readonly cohorts: number;
+}
+
+export const statePath = (folder: string): string => join(folder, "state.json");
+
+export interface StateOptions {
+  readonly parties: readonly Party[];
+  /** As serialised by packages/paillier. */
+  readonly paillierKey: unknown;
+  readonly policy: unknown;
+  /** JWS by a tariff signer among the parties. */
+  readonly tariffs: readonly string[];
+  readonly neighbourhoods: readonly Neighbourhood[];
+  readonly servicePoints: readonly NewServicePoint[];
+  /** An instant in the first local day that cohorts hold for: nobody has contributed before epoch 0. */
+  readonly firstBlock: number;
+  readonly random?: (length: number) => Uint8Array;
+}
+
+/** A state to begin with, cohorts planned; `saveState` it to `statePath`. Throws RegistryError. */
+export async function createRegistryState(options: StateOptions): Promise<RegistryState> {
+  const { parties, paillierKey, policy, firstBlock } = options;
+  let state: RegistryState = {
+    kind: "smarter-metering/registry-state",
+    parties: [...parties],
+    paillierKey,
+    policy,
+    tariffs: [],
+    neighbourhoods: [...options.neighbourhoods],
+    cohortOf: {},
+    cohorts: [],
+    servicePoints: [],
+    issued: null,
+  };
+  for (const jws of options.tariffs) state = await withTariff(state, jws);
+  if (options.servicePoints.length > 0) {
+    const request = { servicePoints: [...options.servicePoints] };
+    state = await withServicePoints(state, request, options.random ?? primitives.randomBytes);
+  }
+  return withPlan(state, await planOf(state, firstBlock, firstBlock));
+}
+
+async function planOf(
+  state: RegistryState,
+  nowSeconds: number,
+  firstBlock?: number,
+): Promise<CohortPlan> {
+  const { bits: modulusBits } = await parsePublicKey(state.paillierKey);
+  const options = { policy: policyOf(state), modulusBits, nowSeconds };
+  return planCohorts(state, firstBlock === undefined ? options : { ...options, firstBlock });
+}
+
+const withPlan = (state: RegistryState, plan: CohortPlan): RegistryState => ({
+  ...state,
+  cohortOf: { ...plan.cohortOf },
+  cohorts: [...state.cohorts, ...plan.versions],
+});
+
+/** Throws REGISTRY_DAMAGED when state and published epochs do not fit together. */
+export async function startRegistry(
+  config: RegistryConfig,
+  ports: RegistryPorts,
+): Promise<RegistryService> {
+  await mkdir(ports.folder, { recursive: true, mode: 0o700 });
+  const archive = await openArchive(ports.folder, ports.rootSigner.publicKey);
+  const registry = new Registry(config, ports, archive, await loadState(statePath(ports.folder)));
+  await registry.recover();
+  return registry;
+}
+
+class Registry implements RegistryService {
+  readonly app: Hono;
+  readonly #ports: RegistryPorts;
+  readonly #archive: Archive;
+  readonly #cancelPlan: () => void;
+  #state: RegistryState;
+  #last: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  constructor(
+    config: RegistryConfig,
+    ports: RegistryPorts,
+    archive: Archive,
+    state: RegistryState,
+  ) {
+    this.#ports = ports;
+    this.#archive = archive;
+    this.#state = state;
+    this.app = makeApp(this, config.tokens, ports.log);
+    this.#cancelPlan = ports.clock.every(PLAN_PERIOD_MS, () =>
+      this.#change((current) => current).catch((error: unknown) => {
+        ports.log.error("cohorts could not be planned", { error });
+      }),
+    );
+  }
+
+  /** The archive is as long as the state says; the newest epoch alone may have to be written again. */
+  async recover(): Promise<void> {
+    const { issued } = this.#state;
+    const archived = this.#archive.epochs().length;
+    if (issued === null) {
+      if (archived > 0) throw damaged("epochs were published, but the state knows of none");
+      await this.#publish(this.#state);
+    } else if (archived === issued.epoch) {
+      const { jws, views } = await reissueEpoch(this.#state, this.#ports.rootSigner);
+      await this.#archive.append(jws, views);
+    } else if (archived !== issued.epoch + 1) {
+      throw damaged(`${issued.epoch + 1} epochs were published, ${archived} are there`);
+    }
+  }
+
+  transport(): RegistryTransport {
+    return {
+      epochs: () => Promise.resolve(this.#archive.epochs()),
+      view: (name, epoch) => this.#archive.view(name, epoch),
+    };
+  }
+
+  async admit(request: Admission): Promise<Admitted> {
+    const random = this.#ports.random ?? primitives.randomBytes;
+    await this.#change((state) => withServicePoints(state, request, random));
+    const labels = request.servicePoints.map(({ label }) => label);
+    return lettersOf(this.#state, labels);
+  }
+
+  publishTariff(jws: string): Promise<void> {
+    return this.#change((state) => withTariff(state, jws));
+  }
+
+  moveOut(moveOut: { readonly label: string; readonly contractEnd: number }): Promise<void> {
+    return this.#change((state) => withMoveOut(state, moveOut, this.#nowSeconds()));
+  }
+
+  raiseProfile(neighbourhood: string, profile: Profile): Promise<void> {
+    return this.#change((state) => withProfile(state, neighbourhood, profile));
+  }
+
+  cohortPlan(): Promise<CohortPlan> {
+    return planOf(this.#state, this.#nowSeconds());
+  }
+
+  status(): RegistryStatus {
+    const { issued, servicePoints, cohortOf } = this.#state;
+    const cohorts = new Set(Object.values(cohortOf)).size;
+    return { epoch: issued?.epoch ?? 0, servicePoints: servicePoints.length, cohorts };
+  }
+
+  async close(): Promise<void> {
+    this.#cancelPlan();
+    await this.#last.catch(() => undefined); // Whoever asked for the change has its error.
+  }
+
+  /** One change after the other: change, plan cohorts, check against the past, publish if anything is new. */
+  #change(change: (state: RegistryState) => RegistryState | Promise<RegistryState>): Promise<void> {
+    if (this.#waiting >= CHANGES_WAITING_MAX) {
+      const message = "too many changes wait; try again in a moment";
+      return Promise.reject(new RegistryError("REGISTRY_INVALID_CHANGE", message));
+    }
+    const run = async (): Promise<void> => {
+      const before = this.#state;
+      const changed = await change(before);
+      const plan = await planOf(changed, this.#nowSeconds());
+      const same = changed === before && plan.versions.length === 0;
+      if (same && Object.keys(plan.cohortOf).every((id) => id in before.cohortOf)) return;
+      const after = withPlan(changed, plan);
+      checkSuccession(before, after);
+      await this.#publish(after);
+    };
+    this.#waiting += 1;
+    const done = this.#last.then(run, run).finally(() => (this.#waiting -= 1));
+    this.#last = done;
+    return done;
+  }
+
+  async #publish(state: RegistryState): Promise<void> {
+    const { rootSigner, folder, log } = this.#ports;
+    const issued = await issueEpoch(state, rootSigner, this.#nowSeconds());
+    await saveState(statePath(folder), issued.state);
+    await this.#archive.append(issued.jws, issued.views);
+    this.#state = issued.state;
+    log.info("registry epoch issued", { epoch: this.status().epoch });
+  }
+
+  #nowSeconds(): number {
+    return Math.floor(this.#ports.clock.nowMs() / 1000);
+  }
+}
+
+const damaged = (what: string): RegistryError =>
+  new RegistryError("REGISTRY_DAMAGED", `${what}; restore the registry's folder from a copy`);

@@ -1,0 +1,126 @@
+/**
+ * The registry's own record (docs/protocol.md §9): the one place where a service point's three names stand together. Run by the
+ * registry; nobody else may read the file. It holds no reading and no ciphertext.
+ *
+ * A state is a value: changes make a new one (changes.ts), which is durable before its epoch is published.
+ */
+import { readFile } from "node:fs/promises";
+import { parsePolicy, type ReleasePolicy } from "@smarter-metering/policy";
+import { ROLES } from "@smarter-metering/protocol";
+import { writeFileAtomic } from "@smarter-metering/runtime";
+import { z } from "zod";
+import { RegistryError } from "./error.ts";
+
+const hex16 = z.string().regex(/^[0-9a-f]{32}$/);
+const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
+const base64url = z.string().regex(/^[A-Za-z0-9_-]+$/);
+const seconds = z.number().int().nonnegative();
+export const profile = z.enum(["pes-encrypts", "meter-encrypts"]);
+export const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
+/** What the operator calls a service point or account: shown in letters, never in a view. */
+export const label = z.string().min(1).max(128);
+export const fuse = z.strictObject({
+  amps: z.number().positive().max(10_000),
+  phases: z.number().int().min(1).max(3),
+});
+
+const party = z.strictObject({
+  role: z.enum(ROLES),
+  signingKey: hex32,
+  encryptionKey: base64url.optional(),
+});
+
+export const neighbourhood = z.strictObject({
+  id: name,
+  zone: z.string(),
+  /** LOAD interval of its cohort. */
+  intervalSeconds: z.number().int().positive(),
+  profile,
+  exportLoad: z.boolean(),
+});
+export type Neighbourhood = z.infer<typeof neighbourhood>;
+
+const cohortVersion = z.strictObject({
+  id: name,
+  version: z.number().int().positive(),
+  fromBlock: seconds,
+  zone: z.string(),
+  intervalSeconds: z.number().int().positive(),
+  profile,
+  exportLoad: z.boolean(),
+  loadValueBits: z.number().int().min(1).max(48),
+  members: z.array(hex16),
+});
+export type CohortVersion = z.infer<typeof cohortVersion>;
+
+const meter = z.strictObject({
+  meterId: hex16,
+  signingKey: hex32,
+  from: seconds,
+  to: seconds.nullable(),
+});
+
+const servicePoint = z.strictObject({
+  label,
+  /** Pseudonym on the network and at the UCS. */
+  network: hex16,
+  /** Pseudonym at the MDMS. */
+  mdms: hex16,
+  /** The MDMS pseudonym sealed to the MDMS: sealed once and kept, for sealing is randomised and views are not. */
+  mdmsToken: base64url,
+  neighbourhood: name,
+  fuse,
+  consumptionClass: z.string(),
+  intervalSeconds: z.number().int().positive(),
+  contractStart: seconds,
+  contractEnd: seconds.nullable(),
+  tariff: name,
+  meters: z.array(meter).min(1),
+  /** 16 bytes; null once the contract ends. */
+  enrolmentCode: hex16.nullable(),
+});
+export type ServicePointRecord = z.infer<typeof servicePoint>;
+
+const registryState = z.strictObject({
+  kind: z.literal("smarter-metering/registry-state"),
+  parties: z.array(party),
+  paillierKey: z.unknown(),
+  policy: z.unknown(),
+  /** The newest document of each tariff, as JWS by a tariff signer. */
+  tariffs: z.array(z.string()),
+  neighbourhoods: z.array(neighbourhood),
+  /** Which cohort a neighbourhood belongs to: decided once, before its first block. */
+  cohortOf: z.record(name, name),
+  /** Every version there ever was. */
+  cohorts: z.array(cohortVersion),
+  servicePoints: z.array(servicePoint),
+  /** The newest epoch; from it and the rest of the state the epoch can be made again, bit for bit. */
+  issued: z
+    .strictObject({ epoch: seconds, previous: hex32, issuedAt: seconds, hash: hex32 })
+    .nullable(),
+});
+export type RegistryState = z.infer<typeof registryState>;
+
+/** The release policy of a state. Throws REGISTRY_INVALID_CHANGE. */
+export function policyOf(state: Pick<RegistryState, "policy">): ReleasePolicy {
+  try {
+    return parsePolicy(state.policy);
+  } catch (cause) {
+    throw new RegistryError("REGISTRY_INVALID_CHANGE", "the release policy is not valid", cause);
+  }
+}
+
+/** Reads the state file. Throws REGISTRY_DAMAGED when it is missing or not a registry state. */
+export async function loadState(path: string): Promise<RegistryState> {
+  try {
+    return registryState.parse(JSON.parse(await readFile(path, "utf8")));
+  } catch (cause) {
+    const message = `${path} is missing or not a registry state; restore it, or run init anew`;
+    throw new RegistryError("REGISTRY_DAMAGED", message, cause);
+  }
+}
+
+/** Durable and whole, readable by the owner alone; resolves after fsync. */
+export async function saveState(path: string, state: RegistryState): Promise<void> {
+  await writeFileAtomic(path, JSON.stringify(registryState.parse(state)));
+}

@@ -1,0 +1,116 @@
+/**
+ * What each party may know of a state (docs/protocol.md §9.1). Run by the registry. A view names service points by one pseudonym and
+ * orders them by it; the other pseudonym, the label and the enrolment code never enter it. Pure, so that an epoch can be made again.
+ */
+import {
+  registerBankOf,
+  toHex,
+  type MdmsView,
+  type NetworkViewDocument,
+  type UcsView,
+  type ViewName,
+} from "@smarter-metering/protocol";
+import type { Tariff } from "@smarter-metering/tariff";
+import { RegistryError } from "./error.ts";
+import type { Neighbourhood, RegistryState, ServicePointRecord } from "./state.ts";
+
+export interface Views {
+  readonly network: NetworkViewDocument;
+  readonly mdms: MdmsView;
+  readonly ucs: UcsView;
+}
+
+/** `tariffs` are the parsed documents of `state.tariffs`, by id. */
+export async function viewsOf(
+  state: RegistryState,
+  tariffs: ReadonlyMap<string, Tariff>,
+): Promise<Views> {
+  const neighbourhoods = new Map(state.neighbourhoods.map((entry) => [entry.id, entry]));
+  const banks = new Map<string, { registerBank: string; bandCount: number }>();
+  for (const [id, { calendar }] of tariffs) {
+    const registerBank = toHex(await registerBankOf(calendar));
+    banks.set(id, { registerBank, bandCount: calendar.bands.length });
+  }
+  const { parties, paillierKey, policy, cohorts } = state;
+  const byNetwork = state.servicePoints.toSorted((a, b) => (a.network < b.network ? -1 : 1));
+  const byMdms = state.servicePoints.toSorted((a, b) => (a.mdms < b.mdms ? -1 : 1));
+  return {
+    network: {
+      kind: "smarter-metering/network-view",
+      parties,
+      paillierKey,
+      policy,
+      cohorts,
+      servicePoints: byNetwork.map((point) =>
+        networkPoint(
+          point,
+          known(neighbourhoods.get(point.neighbourhood)),
+          known(banks.get(point.tariff)),
+        ),
+      ),
+    },
+    mdms: {
+      kind: "smarter-metering/mdms-view",
+      parties,
+      policy,
+      tariffs: state.tariffs,
+      cohorts: cohorts.map(({ id, version, fromBlock, zone, intervalSeconds, members }) => ({
+        ...{ id, version, fromBlock, zone, intervalSeconds },
+        members: members.length,
+      })),
+      servicePoints: byMdms.map(({ mdms, neighbourhood, tariff, contractStart, contractEnd }) => ({
+        servicePoint: mdms,
+        zone: known(neighbourhoods.get(neighbourhood)).zone,
+        tariff,
+        contractStart,
+        contractEnd,
+      })),
+    },
+    ucs: {
+      kind: "smarter-metering/ucs-view",
+      parties,
+      servicePoints: byNetwork.map(({ network, contractStart, contractEnd, meters }) => ({
+        network,
+        contractStart,
+        contractEnd,
+        meters: meters.map(({ meterId, signingKey }) => ({ meterId, signingKey })),
+      })),
+    },
+  };
+}
+
+function networkPoint(
+  point: ServicePointRecord,
+  { zone, profile }: Neighbourhood,
+  bank: { readonly registerBank: string; readonly bandCount: number },
+): NetworkViewDocument["servicePoints"][number] {
+  const { network, fuse, consumptionClass, intervalSeconds, contractStart, contractEnd } = point;
+  const { mdmsToken, meters } = point;
+  const contract = { intervalSeconds, contractStart, contractEnd };
+  return {
+    network,
+    zone,
+    fuse,
+    consumptionClass,
+    profile,
+    ...contract,
+    ...bank,
+    mdmsToken,
+    meters,
+  };
+}
+
+function known<T>(value: T | undefined): T {
+  if (value !== undefined) return value;
+  const message = "a service point names a neighbourhood or a tariff that the state does not hold";
+  throw new RegistryError("REGISTRY_DAMAGED", message);
+}
+
+/** The bytes that are hashed into the epoch and served. */
+export function viewTexts(views: Views): Record<ViewName, string> {
+  return {
+    network: JSON.stringify(views.network),
+    mdms: JSON.stringify(views.mdms),
+    ucs: JSON.stringify(views.ucs),
+  };
+}
