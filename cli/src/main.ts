@@ -56,7 +56,9 @@ async function dispatch(
 
 function findCommand(named: readonly string[]): Command | undefined {
   const two = named.slice(0, 2).join(" ");
-  return commands.find(({ name }) => name === two) ?? commands.find(({ name }) => name === named[0]);
+  return (
+    commands.find(({ name }) => name === two) ?? commands.find(({ name }) => name === named[0])
+  );
 }
 
 /** The words without the first `count` that are not options. */

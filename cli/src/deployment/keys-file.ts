@@ -46,7 +46,10 @@ export async function loadKeysFile(path: string): Promise<PartyKeys> {
   const text = new TextDecoder().decode(await readSecretFile(path));
   const parsed = keysDocument.safeParse(jsonOrUndefined(text));
   if (!parsed.success) {
-    throw new CliError("KEYS_FILE_INVALID", `${path} holds no party keys; restore it from a backup`);
+    throw new CliError(
+      "KEYS_FILE_INVALID",
+      `${path} holds no party keys; restore it from a backup`,
+    );
   }
   const { signingSeed, encryption } = parsed.data;
   const signer = await signerFromSeed(fromHex(signingSeed, 32));

@@ -1,6 +1,6 @@
 /**
  * A Paillier ciphertext as a value: bound to its key, known to be well-formed, and counting how
- * much has been added into it (docs/protocol.md §2.5, §2.7). Public; passes through every role.
+ * much has been added into it (docs/protocol.md §5, §6). Public; passes through every role.
  */
 import { bigintFromBytes, bytesFromBigint, concatBytes, hexFromBigint } from "./big-endian.ts";
 import { itemBytes, type Engine } from "./engine/engine.ts";
@@ -23,7 +23,7 @@ export type Ciphertext = {
   readonly bytes: Uint8Array;
 };
 
-/** The largest set that is decrypted as one, unless a packing says otherwise (A_max, §2.5). */
+/** The largest set that is decrypted as one, unless a packing says otherwise (A_max, §5). */
 export const weightMaxDefault = 1024;
 
 /** `weight` and `weightMax` for ciphertexts that come from outside; default 1 and 1024. */

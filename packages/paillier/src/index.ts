@@ -1,7 +1,8 @@
 /**
- * The Paillier cryptosystem (docs/protocol.md §2.5, §2.7): keys, batch encryption, packing, sums,
+ * The Paillier cryptosystem (docs/protocol.md §5, §6): keys, batch encryption, packing, sums,
  * decryption. Runs in Node and, apart from threads, in the browser.
  */
+export { bigintFromBytes, bytesFromBigint } from "./big-endian.ts";
 export {
   decodeCiphertexts,
   encodeCiphertext,

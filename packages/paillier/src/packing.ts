@@ -1,5 +1,5 @@
 /**
- * Many small values in one plaintext (docs/protocol.md §2.5): M = Σ x_j·2^(w·j), slots of w bits
+ * Many small values in one plaintext (docs/protocol.md §5): M = Σ x_j·2^(w·j), slots of w bits
  * wide enough for the sum of `additionsMax` values. Meter or opener pack; whoever receives a
  * release unpacks. Values are readings: no message here carries one.
  */
@@ -24,11 +24,12 @@ export type PackingOptions = {
   readonly additionsMax?: number;
 } & ({ readonly maxValue: number | bigint } | { readonly valueBits: number });
 
-/** The packing for values up to `maxValue` (or of `valueBits`): v = ⌈log2(maxValue + 1)⌉. */
+/** The packing for values up to `maxValue` (or of `valueBits`): v = max(1, ⌈log2(maxValue + 1)⌉). */
 export function packingFor(options: PackingOptions): Packing {
   const { modulusBits, additionsMax = 1024 } = options;
   const valueBits =
-    "valueBits" in options ? options.valueBits : bitLength(BigInt(options.maxValue));
+    "valueBits" in options ? options.valueBits : bitLength(BigInt(options.maxValue) | 1n);
+  assert(!("maxValue" in options) || options.maxValue >= 0, "maxValue not negative");
   assert(Number.isInteger(valueBits) && valueBits >= 1, "values of at least one bit");
   assert(Number.isInteger(additionsMax) && additionsMax >= 1, "additionsMax at least 1");
   const slotBits = valueBits + bitLength(BigInt(additionsMax - 1));

@@ -1,5 +1,5 @@
 /**
- * Paillier's operations on typed values (docs/protocol.md §2.7): what the roles call. Meter or
+ * Paillier's operations on typed values (docs/protocol.md §6): what the roles call. Meter or
  * opener: encryptBatch. Aggregator: product, add, subtract, scale. Key holder: decryptBatch.
  * Batches come back in order. A ciphertext under another key is PAILLIER_WRONG_KEY.
  */
@@ -11,7 +11,7 @@ import { engineKeyOf, engineSecretKeyOf, type PublicKey, type SecretKey } from "
 
 export type EncryptOptions = {
   /**
-   * One exponent of bits/16 bytes for each message, for blinding that a protocol derives (§2.7);
+   * One exponent of bits/16 bytes for each message, for blinding that a protocol derives (§6.4);
    * the message must be part of what it is derived from. Default: fresh randomness.
    */
   readonly blindings?: readonly Uint8Array[];
@@ -89,7 +89,7 @@ export async function add(
 }
 
 /**
- * later − earlier, pair by pair: consumption between two cumulative registers (§2.6). The result
+ * later − earlier, pair by pair: consumption between two cumulative registers (§6.1). The result
  * has the weight of `later`, which is right for as long as no slot of `earlier` is greater; where
  * one is, `unpack` finds the borrow.
  */
@@ -111,7 +111,7 @@ export async function subtract(
 }
 
 /**
- * scalar · plaintext, pair by pair, 1 ≤ scalar < 2^32 (rule R9: a price known afterwards).
+ * scalar · plaintext, pair by pair, 1 ≤ scalar < 2^32 (a price that is known afterwards).
  * PAILLIER_SCALAR_RANGE, PACKING_OVERFLOW.
  */
 export async function scale(

@@ -220,18 +220,18 @@ describe("typed ciphertexts", () => {
 describe("packing", () => {
   const corrupt = { ok: false, code: "PACKING_CORRUPT" };
 
-  test("the packings of docs/protocol.md §2.5", () => {
+  test("the packings of docs/protocol.md §5", () => {
     // 3 × 63 A at 230 V with 25 % overcurrent, 15 min, in Wh
     const fuseWattHoursMax = Math.ceil((3 * 63 * 230 * 1.25) / 4);
     const load = packingFor({ modulusBits: 3072, maxValue: fuseWattHoursMax });
     assert.deepEqual([load.valueBits, load.slotBits, load.slots], [14, 24, 126]);
     const bill = packingFor({ modulusBits: 3072, valueBits: 48 });
     assert.deepEqual([bill.slotBits, bill.slots, bill.valueMax], [58, 51, 2n ** 48n - 1n]);
-    const bits = [1, 2, 3, 255, 256].map((maxValue) => {
+    const bits = [0, 1, 2, 3, 255, 256].map((maxValue) => {
       return packingFor({ modulusBits: 2048, maxValue, additionsMax: 1 }).slotBits;
     });
-    assert.deepEqual(bits, [1, 2, 2, 8, 9]);
-    for (const bad of [{ maxValue: 0 }, { valueBits: 1020 }, { valueBits: 8, additionsMax: 0 }]) {
+    assert.deepEqual(bits, [1, 1, 2, 2, 8, 9]);
+    for (const bad of [{ maxValue: -2 }, { valueBits: 1020 }, { valueBits: 8, additionsMax: 0 }]) {
       assert.throws(() => packingFor({ modulusBits: 2048, ...bad }), TypeError);
     }
   });

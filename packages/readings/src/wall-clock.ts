@@ -23,6 +23,8 @@ export interface Transition {
 export class WallClock {
   readonly zone: string;
   readonly #segments: readonly Segment[];
+  /** The segment that the last wall time fell into. */
+  #near = 0;
 
   /** Covers the wall times of [fromSeconds, toSeconds]; throws READINGS_ZONE_UNKNOWN. */
   constructor(zone: string, fromSeconds: number, toSeconds: number) {
@@ -32,12 +34,18 @@ export class WallClock {
 
   /** Instants at which the zone's clocks show `wallSeconds`: none (skipped), one, or two in order. */
   instantsOf(wallSeconds: number): number[] {
-    const instants: number[] = [];
     const segments = this.#segments;
-    for (const [index, { fromSeconds, offsetSeconds }] of segments.entries()) {
-      const instant = wallSeconds - offsetSeconds;
-      const untilSeconds = segments[index + 1]?.fromSeconds ?? Infinity;
-      if (instant >= fromSeconds && instant < untilSeconds) instants.push(instant);
+    const begins = (index: number): boolean => {
+      const segment = segments[index];
+      return segment !== undefined && wallSeconds - segment.offsetSeconds >= segment.fromSeconds;
+    };
+    // Rows mostly come in order, so the last answer's segment is where to look.
+    while (begins(this.#near + 1)) this.#near += 1;
+    while (!begins(this.#near)) this.#near -= 1;
+    const instants: number[] = [];
+    for (let index = Math.max(0, this.#near - 1); index <= this.#near; index += 1) {
+      const instant = wallSeconds - (segments[index]?.offsetSeconds ?? 0);
+      if (instant < (segments[index + 1]?.fromSeconds ?? Infinity)) instants.push(instant);
     }
     return instants;
   }

@@ -38,12 +38,12 @@ const metricsMax = 500;
 const namePattern = /^[a-z][a-z0-9_]*$/;
 
 export function createMetrics(): Metrics {
-  const families = new Map<string, Family<never>>();
+  const families = new Map<string, { render(): string }>();
   const add = <S>(family: Family<S>): Family<S> => {
     assert(namePattern.test(family.name), `${family.name} is not a metric name`);
     assert(!families.has(family.name), `the metric ${family.name} exists already`);
     assert(families.size < metricsMax, `over ${metricsMax} metrics`);
-    families.set(family.name, family as Family<never>);
+    families.set(family.name, family);
     return family;
   };
   return {

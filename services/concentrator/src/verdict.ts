@@ -37,4 +37,4 @@ export function refused(code: RefusalCode, reason: string): Refusal {
   return { status: "refused", code, reason };
 }
 
-export const QUEUE_FULL: Verdict = { status: "retry", code: "FRAME_QUEUE_FULL" };
+export const QUEUE_FULL = { status: "retry", code: "FRAME_QUEUE_FULL" } as const satisfies Verdict;

@@ -3,9 +3,18 @@
  * token; changes take the administrator's. Bodies are limited; errors are problem+json (RFC 9457) without what was sent.
  */
 import { primitives, utf8, VIEW_NAMES, type Role, type ViewName } from "@smarter-metering/protocol";
-import type { Log } from "@smarter-metering/runtime";
-import { Hono, type Context, type MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
+import {
+  createApp,
+  problemResponse,
+  statusProblem,
+  type App,
+  type AppEnv,
+  type Clock,
+  type Logger,
+  type Metrics,
+  type Problem,
+} from "@smarter-metering/runtime";
+import type { Context, MiddlewareHandler } from "hono";
 import { z } from "zod";
 import { admission } from "./changes.ts";
 import { RegistryError, type RegistryErrorCode } from "./error.ts";
@@ -51,35 +60,36 @@ const moveOut = z.strictObject({ label, contractEnd: z.number().int().nonnegativ
 const tariff = z.strictObject({ jws: z.string().max(1024 * 1024) });
 const raise = z.strictObject({ neighbourhood: name, profile });
 
-export function makeApp(registry: RegistryService, tokens: RegistryTokens, log: Log): Hono {
-  const app = new Hono();
-  app.use(
-    bodyLimit({ maxSize: BODY_BYTES_MAX, onError: (c) => problem(c, 413, "BODY_TOO_LARGE") }),
-  );
-  app.onError((error, c) => {
-    if (error instanceof RegistryError && STATUS[error.code] !== 500) {
-      return problem(c, STATUS[error.code], error.code, error.message);
-    }
-    if (error instanceof z.ZodError || error instanceof SyntaxError) {
-      return problem(c, 400, "REQUEST_MALFORMED", "the body is not what this route takes");
-    }
-    log.error("request failed", { path: c.req.path, error });
-    return problem(c, 500, "INTERNAL");
+export interface HttpPorts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+export function makeApp(registry: RegistryService, tokens: RegistryTokens, ports: HttpPorts): App {
+  const app = createApp({
+    title: "Smarter Metering registry",
+    version: "1",
+    log: ports.log,
+    clock: ports.clock,
+    metrics: ports.metrics,
+    bodyBytesMax: BODY_BYTES_MAX,
+    problemOf,
   });
 
   app.get("/v1/epochs", async (c) => c.json(await registry.transport().epochs()));
 
   app.get("/v1/views/:name/:epoch", async (c) => {
     const params = viewParams.safeParse(c.req.param());
-    if (!params.success) return problem(c, 404, "REGISTRY_NO_SUCH_EPOCH");
+    if (!params.success) return problemResponse(c, statusProblem(404));
     const readers = READERS[params.data.name].map((role) => tokens.parties[role]);
-    if (!(await bears(c, readers))) return unauthorised(c);
+    if (!(await bears(c, readers))) return problemResponse(c, statusProblem(401));
     const text = await registry.transport().view(params.data.name, params.data.epoch);
     return c.body(text, 200, { "content-type": "application/json", "cache-control": "no-store" });
   });
 
-  const admin: MiddlewareHandler = async (c, next) =>
-    (await bears(c, [tokens.admin])) ? next() : unauthorised(c);
+  const admin: MiddlewareHandler<AppEnv> = async (c, next) =>
+    (await bears(c, [tokens.admin])) ? next() : problemResponse(c, statusProblem(401));
   app.post("/v1/service-points", admin, async (c) =>
     c.json(await registry.admit(admission.parse(await c.req.json())), 201),
   );
@@ -113,15 +123,8 @@ async function bears(c: Context, accepted: readonly (string | undefined)[]): Pro
   return fits;
 }
 
-const unauthorised = (c: Context): Response =>
-  problem(c, 401, "UNAUTHORISED", "this needs another bearer token");
-
-function problem(
-  c: Context,
-  status: 400 | 401 | 404 | 409 | 413 | 500,
-  code: string,
-  detail = code,
-): Response {
-  const body = JSON.stringify({ type: "about:blank", status, code, detail });
-  return c.body(body, status, { "content-type": "application/problem+json" });
+function problemOf(error: unknown): Problem | undefined {
+  if (error instanceof z.ZodError || error instanceof SyntaxError) return statusProblem(400);
+  if (!(error instanceof RegistryError) || STATUS[error.code] === 500) return undefined;
+  return { status: STATUS[error.code], code: error.code, title: error.message };
 }

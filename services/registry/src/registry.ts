@@ -15,8 +15,8 @@ import {
   type RegistryTransport,
   type Signer,
 } from "@smarter-metering/protocol";
-import type { Clock, Log, Metrics } from "@smarter-metering/runtime";
-import type { Hono } from "hono";
+import { errorFields } from "@smarter-metering/runtime";
+import type { App, Clock, Logger, Metrics } from "@smarter-metering/runtime";
 import { openArchive, type Archive } from "./archive.ts";
 import {
   lettersOf,
@@ -45,7 +45,7 @@ export interface RegistryConfig {
 
 export interface RegistryPorts {
   readonly clock: Clock;
-  readonly log: Log;
+  readonly log: Logger;
   readonly metrics: Metrics;
   /** Holds `state.json`, `epochs/` and `views/`; nobody but the registry reads it. */
   readonly folder: string;
@@ -56,7 +56,7 @@ export interface RegistryPorts {
 
 export interface RegistryService {
   /** HTTP face, to be mounted by the wiring. */
-  readonly app: Hono;
+  readonly app: App;
   /** The same for parties in this process; it hands out every view, so hand it out with care. */
   transport(): RegistryTransport;
   /** New service points in one new epoch. */
@@ -143,7 +143,7 @@ export async function startRegistry(
 }
 
 class Registry implements RegistryService {
-  readonly app: Hono;
+  readonly app: App;
   readonly #ports: RegistryPorts;
   readonly #archive: Archive;
   readonly #cancelPlan: () => void;
@@ -160,10 +160,10 @@ class Registry implements RegistryService {
     this.#ports = ports;
     this.#archive = archive;
     this.#state = state;
-    this.app = makeApp(this, config.tokens, ports.log);
+    this.app = makeApp(this, config.tokens, ports);
     this.#cancelPlan = ports.clock.every(PLAN_PERIOD_MS, () =>
       this.#change((current) => current).catch((error: unknown) => {
-        ports.log.error("cohorts could not be planned", { error });
+        ports.log.error("cohorts could not be planned", errorFields(error));
       }),
     );
   }

@@ -1,7 +1,7 @@
 /**
  * The browser's twin of `node.ts`: the same functions with nothing but the language. No threads,
  * and secret exponents are not constant time; a browser encrypts and verifies, and holds no
- * Paillier secret in any profile (docs/protocol.md §2.7).
+ * Paillier secret in any profile (docs/protocol.md §6).
  */
 import type { Pool } from "../engine/portable/pool.ts";
 import { findBlumPrime, isProbablePrime, power, systemRandom } from "../modular.ts";

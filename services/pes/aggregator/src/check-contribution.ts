@@ -4,7 +4,6 @@
  */
 import { itemBytes, type Engine } from "@smarter-metering/paillier";
 import {
-  ADDITIONS_MAX,
   billPacking,
   concatBytes,
   decodeContribution,
@@ -128,7 +127,6 @@ function isPackingRegistered(
       ? billPacking(modulusBits)
       : loadPacking(cohort.loadValueBits, modulusBits);
   return (
-    packing.additionsMax === ADDITIONS_MAX &&
     header.valueBits === packing.valueBits &&
     header.slotBits === packing.slotBits
   );

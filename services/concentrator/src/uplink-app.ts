@@ -1,0 +1,89 @@
+/**
+ * The uplink over HTTP (docs/protocol.md §4): `POST /v1/uplink`, one body of items, one verdict per item, and what waits for the meters
+ * that proved themselves in it.
+ */
+import {
+  decodeUplink,
+  ProtocolError,
+  toBase64Url,
+  UPLINK_BYTES_MAX,
+} from "@smarter-metering/protocol";
+import { createApp, errorFields, problemResponse, type AppOptions } from "@smarter-metering/runtime";
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type { Concentrate } from "./concentrate.ts";
+import { QUEUE_FULL } from "./verdict.ts";
+
+export interface UplinkAppOptions extends Pick<AppOptions, "log" | "clock" | "metrics"> {
+  readonly uplinkItemsMax: number;
+  readonly concentrate: Concentrate;
+}
+
+export function createUplinkApp(options: UplinkAppOptions): Hono {
+  const { log, concentrate, uplinkItemsMax } = options;
+  const app = createApp({
+    ...options,
+    title: "Smarter Metering: concentrator",
+    version: "1",
+    bodyBytesMax: UPLINK_BYTES_MAX,
+  });
+  app.post("/v1/uplink", async (context) => {
+    if (context.req.header("content-type") !== "application/octet-stream") {
+      return problemResponse(context, {
+        status: 415,
+        code: "UPLINK_MEDIA_TYPE",
+        title: "an uplink's body is application/octet-stream",
+      });
+    }
+    const items = itemsOf(new Uint8Array(await context.req.arrayBuffer()), uplinkItemsMax);
+    if (items === undefined) {
+      return problemResponse(context, {
+        status: 400,
+        code: "FRAME_MALFORMED",
+        title: `an uplink is up to ${uplinkItemsMax} items, each with a u32 length before it`,
+      });
+    }
+    try {
+      const { verdicts, downlink } = await concentrate(items);
+      return context.json({
+        verdicts,
+        downlink: downlink.map(({ meterId, message }) => ({
+          meterId,
+          message: toBase64Url(message),
+        })),
+      });
+    } catch (error) {
+      log.error("an uplink was not taken", errorFields(error));
+      return problemResponse(context, {
+        status: 503,
+        code: QUEUE_FULL.code,
+        title: "the concentrator cannot store frames now; keep them and send again",
+      });
+    }
+  });
+  // In front of the application's own limit, so that meters get the code that the protocol names.
+  const front = new Hono();
+  front.use(
+    bodyLimit({
+      maxSize: UPLINK_BYTES_MAX,
+      onError: (context) =>
+        problemResponse(context, {
+          status: 413,
+          code: "FRAME_TOO_LARGE",
+          title: `an uplink has at most ${UPLINK_BYTES_MAX} bytes; send fewer items`,
+        }),
+    }),
+  );
+  front.route("/", app);
+  return front;
+}
+
+function itemsOf(body: Uint8Array, itemsMax: number): Uint8Array[] | undefined {
+  try {
+    const items = decodeUplink(body);
+    return items.length > 0 && items.length <= itemsMax ? items : undefined;
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,23 @@
+/** The one error class of this package. Messages carry ids and counts, never readings or keys. */
+
+export type MeterErrorCode =
+  /** A meter's provisioning document is not what it should be. */
+  | "METER_PROVISIONING"
+  /** The journal holds what this version did not write. */
+  | "METER_JOURNAL"
+  /** The readings handed in do not fit the meter's grid or range. */
+  | "METER_SOURCE"
+  /** The concentrator cannot be reached, or cannot take anything now: keep and send again. */
+  | "UPLINK_UNREACHABLE"
+  /** The concentrator answered something else than the protocol says. */
+  | "UPLINK_ANSWER";
+
+export class MeterError extends Error {
+  override readonly name = "MeterError";
+  readonly code: MeterErrorCode;
+
+  constructor(code: MeterErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}

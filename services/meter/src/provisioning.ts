@@ -1,0 +1,97 @@
+/**
+ * What is put into a meter when it is installed: who it is, its secret, its contract, and whom it seals to. The enrolment code is in it
+ * and in the customer's letter, nowhere else.
+ */
+import {
+  fromBase64Url,
+  fromHex,
+  parseEnrolmentCode,
+  recipientFromSpki,
+  registerBankOf,
+  signerFromSeed,
+  type Profile,
+  type Recipient,
+  type Signer,
+} from "@smarter-metering/protocol";
+import { assertZone, localDayStart, parseCalendar, type Calendar } from "@smarter-metering/tariff";
+import { z } from "zod";
+import { MeterError } from "./error.ts";
+
+/** Bands and the export register fit into the 8 registers of a frame. */
+const BANDS_MAX = 7;
+
+const document = z.strictObject({
+  label: z.string().min(1).max(128),
+  networkPseudonym: z.string().regex(/^[0-9a-f]{32}$/),
+  meterId: z.string().regex(/^[0-9a-f]{32}$/),
+  /** Ed25519 seed, 32 bytes, hex. */
+  signingSeed: z.string().regex(/^[0-9a-f]{64}$/),
+  zone: z.string(),
+  intervalSeconds: z.number().int().min(60).max(3600),
+  profile: z.enum(["pes-encrypts", "meter-encrypts"]),
+  /** The calendar of the tariff, as in the tariff document. */
+  calendar: z.unknown(),
+  /** A local midnight. */
+  contractStart: z.number().int().nonnegative(),
+  /** The opener's RSA key, SubjectPublicKeyInfo, base64url. */
+  openerKey: z.string(),
+  /** As in the customer's letter. */
+  enrolmentCode: z.string(),
+  /** Where the frames go, such as http://127.0.0.1:8080 or mqtt://127.0.0.1:1883; for the one who makes the uplink. */
+  concentrator: z.url(),
+});
+export type ProvisioningDocument = z.infer<typeof document>;
+
+export interface Provisioning {
+  readonly label: string;
+  readonly networkPseudonym: Uint8Array;
+  readonly meterId: Uint8Array;
+  /** `meterId` in hex. */
+  readonly meterName: string;
+  readonly signer: Signer;
+  readonly zone: string;
+  readonly intervalSeconds: number;
+  readonly profile: Profile;
+  readonly calendar: Calendar;
+  readonly registerBank: Uint8Array;
+  readonly contractStart: number;
+  readonly opener: Recipient;
+  readonly enrolmentCode: Uint8Array;
+  readonly concentrator: string;
+}
+
+/** Throws METER_PROVISIONING; says which part is wrong and repeats none of it. */
+export async function parseProvisioning(value: unknown): Promise<Provisioning> {
+  const parsed = document.safeParse(value);
+  if (!parsed.success) {
+    const paths = parsed.error.issues.map(({ path }) => path.join(".")).join(", ");
+    throw new MeterError("METER_PROVISIONING", `not a meter's provisioning: ${paths}`);
+  }
+  const { data } = parsed;
+  try {
+    assertZone(data.zone);
+    const calendar = parseCalendar(data.calendar);
+    if (calendar.bands.length > BANDS_MAX) throw new RangeError("too many bands");
+    if (localDayStart(data.contractStart, data.zone) !== data.contractStart) {
+      throw new RangeError("a contract starts at a local midnight");
+    }
+    return {
+      label: data.label,
+      networkPseudonym: fromHex(data.networkPseudonym, 16),
+      meterId: fromHex(data.meterId, 16),
+      meterName: data.meterId,
+      signer: await signerFromSeed(fromHex(data.signingSeed, 32)),
+      zone: data.zone,
+      intervalSeconds: data.intervalSeconds,
+      profile: data.profile,
+      calendar,
+      registerBank: await registerBankOf(calendar),
+      contractStart: data.contractStart,
+      opener: await recipientFromSpki(fromBase64Url(data.openerKey)),
+      enrolmentCode: parseEnrolmentCode(data.enrolmentCode),
+      concentrator: data.concentrator,
+    };
+  } catch (cause) {
+    throw new MeterError("METER_PROVISIONING", `meter ${data.meterId} is badly provisioned`, cause);
+  }
+}
