@@ -1,6 +1,7 @@
 // Synthetic households against real ones: the figures of README.md in packages/readings.
 // Run: node --import tsx benchmarks/calibration.ts
-// Real files are read from ../shared/data where present; without them, only the synthetic are shown.
+// Real files are read from ../shared/data where present; without them, only the synthetic are
+// shown.
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Figures, ReadSourceOptions, Series } from "@smarter-metering/readings";

@@ -15,7 +15,9 @@ export function detectDelimiter(text: string): string {
   return DELIMITERS.find((delimiter) => lines.includes(delimiter)) ?? ",";
 }
 
-/** Batches of rows, one for every chunk; a record that cannot be split becomes a row with a fault. */
+/**
+ * Batches of rows, one for every chunk; a record that cannot be split becomes a row with a fault.
+ */
 export async function* csvRows(
   chunks: AsyncIterable<Uint8Array>,
   delimiter: string,

@@ -6,7 +6,9 @@ export interface Decimal {
   readonly scale: number;
 }
 
-/** Every shortest form of a double has at most 17 significant digits; 18 fit a signed 64-bit cell. */
+/**
+ * Every shortest form of a double has at most 17 significant digits; 18 fit a signed 64-bit cell.
+ */
 export const DIGITS_MAX = 18;
 /** A finer scale than any instrument's, and the bound of the powers that integration needs. */
 export const SCALE_MAX = 40;

@@ -22,7 +22,10 @@ export function isZip(head: Uint8Array): boolean {
   return head[0] === 0x50 && head[1] === 0x4b && head[2] === 3 && head[3] === 4;
 }
 
-/** Chunks of the file at `path`, named `file` in errors: READINGS_GZIP_BROKEN, _TOO_LARGE, _ABORTED. */
+/**
+ * Chunks of the file at `path`, named `file` in errors: READINGS_GZIP_BROKEN, _TOO_LARGE,
+ * _ABORTED.
+ */
 export async function* fileBytes(
   path: string,
   file: string,

@@ -127,7 +127,7 @@ export class FileReader {
     this.#values += rows.length * valuesPerRow;
     if (this.rows > this.#limits.rows || this.#values > this.#limits.values) {
       const { rows, values } = this.#limits;
-      const message = `${file}: more than ${rows} rows or ${values} values; split it or raise limits`;
+      const message = `${file}: more than ${rows} rows or ${values} values; split it`;
       throw new ReadingsError("READINGS_TOO_LARGE", message);
     }
     for (const row of rows) decoder.decode(row);

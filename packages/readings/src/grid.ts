@@ -32,7 +32,7 @@ export function buildSeries(samples: HouseholdSamples, options: GridOptions): Se
   if (intervalSeconds === undefined) {
     throw new ReadingsError(
       "READINGS_INTERVAL_UNKNOWN",
-      `${samples.file}: household ${samples.label} has a single reading, so its interval is unknown`,
+      `${samples.file}: household ${samples.label} has one reading, so no interval; add another`,
     );
   }
   const phase = mostFrequent(sorted.map((instant) => instant % intervalSeconds)) ?? 0;
@@ -277,6 +277,7 @@ export function describeMagnitudes(samples: HouseholdSamples): string {
   const mean = sum / Math.max(count, 1);
   const perHour = 3600 / stepSeconds;
   const asPower = `${(mean * 24).toFixed(1)} kWh a day, peak ${largest.toFixed(2)} kW`;
-  const asEnergy = `${(mean * 24 * perHour).toFixed(1)} kWh a day, peak ${(largest * perHour).toFixed(2)} kW`;
+  const energyPeak = (largest * perHour).toFixed(2);
+  const asEnergy = `${(mean * 24 * perHour).toFixed(1)} kWh a day, peak ${energyPeak} kW`;
   return `read as kW: ${asPower}; read as kWh: ${asEnergy} (household ${samples.label})`;
 }

@@ -53,7 +53,10 @@ export const EXCHANGE_HEADER = [
   "quality",
 ] as const;
 
-/** How many rows `detectLayout` may want to see: a header, and faulty rows before the first good one. */
+/**
+ * How many rows `detectLayout` may want to see: a header, and faulty rows before the first good
+ * one.
+ */
 export const LAYOUT_ROWS_MAX = 10;
 
 const HOUSEHOLD_WORD =

@@ -1,5 +1,6 @@
 // Reads a file or a folder of readings: opens, detects, decodes, builds series, reports.
-// Runs where a customer's or a researcher's own files are; never in a party that must not see readings.
+// Runs where a customer's or a researcher's own files are; never in a party that must not see
+// readings.
 import { FileReader } from "./file-reader.ts";
 import { FindingLog } from "./finding.ts";
 import { buildSeries, describeMagnitudes, mostFrequentStep } from "./grid.ts";
@@ -18,8 +19,8 @@ import { WallClock } from "./wall-clock.ts";
 const FINDINGS_PER_KIND = 20;
 
 /**
- * Reads CSV (long, wide, exchange), XLSX with the same columns, gzip of either, or a folder with one
- * file a household, whose name is the label. A time stamp is the start of its interval.
+ * Reads CSV (long, wide, exchange), XLSX with the same columns, gzip of either, or a folder with
+ * one file a household, whose name is the label. A time stamp is the start of its interval.
  * Energies are exact: see register.ts. Throws ReadingsError only.
  */
 export async function readSource(
@@ -82,7 +83,9 @@ function settleUnit(
   return given;
 }
 
-/** A clock for the wall times of the source, or for the days of the report; undefined without zone. */
+/**
+ * A clock for the wall times of the source, or for the days of the report; undefined without zone.
+ */
 function settleClock(
   households: readonly HouseholdSamples[],
   zone: string | undefined,

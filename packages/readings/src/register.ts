@@ -17,8 +17,8 @@ export function tenTo(exponent: number): bigint {
 }
 
 /**
- * A register for values with at most `scaleMax` decimals. Only the fraction of a milliwatt-hour that
- * has not been handed out yet is kept: floor(a+b) − floor(a) = floor(frac(a)+b).
+ * A register for values with at most `scaleMax` decimals. Only the fraction of a milliwatt-hour
+ * that has not been handed out yet is kept: floor(a+b) − floor(a) = floor(frac(a)+b).
  */
 export class Register {
   readonly #numerator: bigint;
@@ -32,7 +32,9 @@ export class Register {
     this.#scaleMax = scaleMax;
   }
 
-  /** Adds mantissa · 10^−scale ≥ 0 and returns by how many whole milliwatt-hours the register grew. */
+  /**
+   * Adds mantissa · 10^−scale ≥ 0 and returns by how many whole milliwatt-hours the register grew.
+   */
   add(mantissa: bigint, scale: number): number {
     const total = this.#remainder + mantissa * tenTo(this.#scaleMax - scale) * this.#numerator;
     const whole = total / this.#denominator;

@@ -1,5 +1,5 @@
-// Samples as they stand in a source, before unit, zone and grid are settled: growing columns of plain
-// arrays, about 40 bytes a sample, so that a year of minutes is held in 20 MB.
+// Samples as they stand in a source, before unit, zone and grid are settled: growing columns of
+// plain arrays, about 40 bytes a sample, so that a year of minutes is held in 20 MB.
 import type { Decimal } from "./decimal.ts";
 import { ReadingsError } from "./readings-error.ts";
 import { VALID } from "./series.ts";
@@ -95,7 +95,9 @@ export class SampleTable {
     return [...this.#households.values()];
   }
 
-  /** The samples of `label`, begun if need be. READINGS_LABEL_CLASH when another file holds them. */
+  /**
+   * The samples of `label`, begun if need be. READINGS_LABEL_CLASH when another file holds them.
+   */
   of(label: string, file: string): HouseholdSamples {
     const known = this.#households.get(label);
     if (known?.file === file) return known;

@@ -1,10 +1,14 @@
 // One household's readings on a regular grid (docs/protocol.md §2.1): what every source ends as.
-// Plaintext readings: held by the meter and by tools that read a customer's own file, by nobody else.
+// Plaintext readings: held by the meter and by tools that read a customer's own file, by nobody
+// else.
 
 /** How much an interval's value can be relied on, kept end to end. */
 export type Quality = "valid" | "missing" | "estimated" | "edited" | "questionable";
 
-/** The code of each quality in `Series.quality`, in the order of this table: 0 valid … 4 questionable. */
+/**
+ * The code of each quality in `Series.quality`, in the order of this table: 0 valid … 4
+ * questionable.
+ */
 export const QUALITIES = [
   "valid",
   "missing",

@@ -1,7 +1,9 @@
 // What a caller may say about a source, and how large a source may be.
 import type { Unit } from "./unit.ts";
 
-/** What a source may need at most; each has a default that a household's decade of minutes fits in. */
+/**
+ * What a source may need at most; each has a default that a household's decade of minutes fits in.
+ */
 export interface SourceLimits {
   /** Data rows of all files. Default 6,000,000. */
   readonly rows: number;

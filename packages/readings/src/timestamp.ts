@@ -9,10 +9,12 @@ export interface Timestamp {
   readonly dateOnly: boolean;
 }
 
-const YEAR_FIRST =
-  /^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[T ]\s?(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s?(Z|[+-]\d{2}:?\d{2})?)?$/;
+const TIME_OF_DAY = String.raw`[T ]\s?(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?`;
+const YEAR_FIRST = new RegExp(
+  String.raw`^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:${TIME_OF_DAY}\s?(Z|[+-]\d{2}:?\d{2})?)?$`,
+);
 // Day first is recognised with dots only: 03/04/2016 may be March or April.
-const DAY_FIRST = /^(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[T ]\s?(\d{1,2}):(\d{2})(?::(\d{2}))?)?$/;
+const DAY_FIRST = new RegExp(String.raw`^(\d{1,2})\.(\d{1,2})\.(\d{4})(?:${TIME_OF_DAY})?$`);
 const EPOCH = /^\d{9,10}$/;
 const YEAR_MIN = 1970;
 const YEAR_MAX = 2199;
@@ -21,7 +23,10 @@ const YEAR_MAX = 2199;
 export const TIMESTAMP_FORMS =
   "2016-01-31 23:45[:00], 2016-01-31T23:45:00Z, …+01:00, 31.01.2016 23:45, or epoch seconds";
 
-/** Undefined when `text` is no time stamp or names a day that does not exist; fractions are cut off. */
+/**
+ * Undefined when `text` is no time stamp or names a day that does not exist; fractions are cut
+ * off.
+ */
 export function parseTimestamp(text: string): Timestamp | undefined {
   const first = YEAR_FIRST.exec(text);
   if (first !== null) {

@@ -1,4 +1,5 @@
-// Units a source may be in, and the exact factor from each to milliwatt-hours (docs/protocol.md §2.1).
+// Units a source may be in, and the exact factor from each to milliwatt-hours (docs/protocol.md
+// §2.1).
 
 /** kW and W are mean power over the interval; the others energy in it. */
 export type Unit = "kW" | "W" | "kWh" | "Wh" | "mWh";

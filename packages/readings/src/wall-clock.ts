@@ -1,6 +1,6 @@
-// From wall-clock time to instants in one zone, daylight saving time included (docs/protocol.md §2.1).
-// The other direction, seasons and price bands of an instant, is the tariff's; this is all that a
-// reader of files and the synthetic household need.
+// From wall-clock time to instants in one zone, daylight saving time included (docs/protocol.md
+// §2.1). The other direction, seasons and price bands of an instant, is the tariff's; this is all
+// that a reader of files and the synthetic household need.
 import { ReadingsError } from "./readings-error.ts";
 
 const DAY_SECONDS = 86_400;
@@ -32,7 +32,9 @@ export class WallClock {
     this.#segments = findSegments(zone, fromSeconds - 2 * DAY_SECONDS, toSeconds + 2 * DAY_SECONDS);
   }
 
-  /** Instants at which the zone's clocks show `wallSeconds`: none (skipped), one, or two in order. */
+  /**
+   * Instants at which the zone's clocks show `wallSeconds`: none (skipped), one, or two in order.
+   */
   instantsOf(wallSeconds: number): number[] {
     const segments = this.#segments;
     const begins = (index: number): boolean => {
@@ -77,7 +79,9 @@ export class WallClock {
   }
 }
 
-/** Steps day by day and halves the day in which the offset changed: no zone changes twice in a day. */
+/**
+ * Steps day by day and halves the day in which the offset changed: no zone changes twice in a day.
+ */
 function findSegments(zone: string, fromSeconds: number, toSeconds: number): Segment[] {
   const offsetAt = offsetReader(zone);
   const segments: Segment[] = [{ fromSeconds: -Infinity, offsetSeconds: offsetAt(fromSeconds) }];

@@ -26,7 +26,7 @@ export async function* xlsxRows(
   if (expanded > limits.bytes) {
     throw new ReadingsError(
       "READINGS_TOO_LARGE",
-      `${file}: expands to ${expanded} bytes, more than ${limits.bytes}; save it as CSV or split it`,
+      `${file}: expands to ${expanded} bytes, more than ${limits.bytes}; save it as CSV`,
     );
   }
   const heapMebibytes = limits.workbookHeapMebibytes;
@@ -83,7 +83,8 @@ function workerFailure(file: string, heapMebibytes: number, cause: Error): Readi
   if ("code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY") {
     return new ReadingsError(
       "READINGS_TOO_LARGE",
-      `${file}: the workbook needs more than ${heapMebibytes} MiB; save it as CSV or raise limits.workbookHeapMebibytes`,
+      `${file}: the workbook needs more than ${heapMebibytes} MiB; save it as CSV or raise ` +
+        "limits.workbookHeapMebibytes",
       { cause },
     );
   }

@@ -1,4 +1,5 @@
-// Laws of exactness: intervals add up to the register, and what is written is read back identically.
+// Laws of exactness: intervals add up to the register, and what is written is read back
+// identically.
 import { strict as assert } from "node:assert";
 import { createReadStream, existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -22,7 +23,10 @@ const shared = fileURLToPath(new URL("../../../../shared/data/", import.meta.url
 const total = (series: Series): bigint =>
   series.importMilliwattHours.reduce((sum, value) => sum + BigInt(value), 0n);
 
-/** 10^18 times a decimal of at most eighteen places, by string alone: slow, and unlike the code under test. */
+/**
+ * 10^18 times a decimal of at most eighteen places, by string alone: slow, and unlike the code
+ * under test.
+ */
 function atto(decimal: string): bigint {
   const [whole = "0", fraction = ""] = decimal.split(".");
   return BigInt(whole + fraction.padEnd(18, "0"));

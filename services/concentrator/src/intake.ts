@@ -3,7 +3,7 @@
  * after the other, so that a meter's frames are judged in order, and one transaction serves all items that wait.
  */
 import type { NetworkView, RegistryFeed } from "@smarter-metering/protocol";
-import type { Clock, Store } from "@smarter-metering/runtime";
+import type { Clock, Logger, Store } from "@smarter-metering/runtime";
 import type { ChainStore, Fork } from "./chain-store.ts";
 import {
   examineItem,
@@ -24,6 +24,7 @@ const WAITING_ITEMS_MAX = 8192;
 
 export interface IntakePorts {
   readonly clock: Clock;
+  readonly log: Logger;
   readonly store: Store;
   readonly registry: RegistryFeed<NetworkView>;
   readonly chain: ChainStore;
@@ -171,7 +172,8 @@ export class Intake {
     forks: readonly Fork[],
     nowSeconds: number,
   ): Promise<void> {
-    const { store, chain, mailbox } = this.#ports;
+    const { log, store, chain, mailbox } = this.#ports;
+    for (const { frame } of forks) log.warn("a frame forks", { servicePoint: frame.network });
     const frames = accepted.filter(isFrame);
     const answers = accepted.flatMap((entry) =>
       entry.kind === "message" && entry.answeredNonce !== undefined

@@ -123,6 +123,7 @@ export async function withServicePoints(
     byLabel.set(point.label, point);
     added.push(point);
   }
+  if (added.length === 0 && neighbourhoods.length === state.neighbourhoods.length) return state;
   return { ...state, neighbourhoods, servicePoints: [...state.servicePoints, ...added] };
 }
 
@@ -237,11 +238,13 @@ export function withMoveOut(
 
 /** The state with a neighbourhood's meters encrypting for themselves; the other way is REGISTRY_PROFILE_DOWNGRADE. */
 export function withProfile(state: RegistryState, id: string, profile: Profile): RegistryState {
+  const known = state.neighbourhoods.find((entry) => entry.id === id);
+  if (known === undefined) throw new RegistryError("REGISTRY_UNKNOWN", `no neighbourhood ${id}`);
+  if (known.profile === profile) return state;
   const neighbourhoods = state.neighbourhoods.map((entry) =>
-    entry.id === id ? { ...entry, profile } : entry,
+    entry === known ? { ...entry, profile } : entry,
   );
-  if (neighbourhoods.some((entry) => entry.id === id)) return { ...state, neighbourhoods };
-  throw new RegistryError("REGISTRY_UNKNOWN", `no neighbourhood ${id}`);
+  return { ...state, neighbourhoods };
 }
 
 const taken = (what: string): RegistryError =>

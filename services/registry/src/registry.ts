@@ -109,10 +109,12 @@ export async function createRegistryState(options: StateOptions): Promise<Regist
   for (const jws of options.tariffs) state = await withTariff(state, jws);
   if (options.servicePoints.length > 0) {
     const request = { servicePoints: [...options.servicePoints] };
-    state = await withServicePoints(state, request, options.random ?? primitives.randomBytes);
+    state = await withServicePoints(state, request, options.random ?? systemRandom);
   }
   return withPlan(state, await planOf(state, firstBlock, firstBlock));
 }
+
+const systemRandom = (length: number): Uint8Array => primitives.randomBytes(length);
 
 async function planOf(
   state: RegistryState,
@@ -191,7 +193,7 @@ class Registry implements RegistryService {
   }
 
   async admit(request: Admission): Promise<Admitted> {
-    const random = this.#ports.random ?? primitives.randomBytes;
+    const random = this.#ports.random ?? systemRandom;
     await this.#change((state) => withServicePoints(state, request, random));
     const labels = request.servicePoints.map(({ label }) => label);
     return lettersOf(this.#state, labels);

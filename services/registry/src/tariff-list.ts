@@ -29,6 +29,7 @@ export function tariffsOf({ tariffs }: Pick<RegistryState, "tariffs">): Map<stri
  */
 export async function withTariff(state: RegistryState, jws: string): Promise<RegistryState> {
   const tariff = await verifiedTariff(state, jws);
+  if (state.tariffs.includes(jws)) return state;
   const old = tariffsOf(state).get(tariff.tariff);
   if (old === undefined) return { ...state, tariffs: [...state.tariffs, jws] };
   const terms = ({ versions: _, ...rest }: Tariff): string => JSON.stringify(rest);

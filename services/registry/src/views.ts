@@ -55,7 +55,11 @@ export async function viewsOf(
       policy,
       tariffs: state.tariffs,
       cohorts: cohorts.map(({ id, version, fromBlock, zone, intervalSeconds, members }) => ({
-        ...{ id, version, fromBlock, zone, intervalSeconds },
+        id,
+        version,
+        fromBlock,
+        zone,
+        intervalSeconds,
         members: members.length,
       })),
       servicePoints: byMdms.map(({ mdms, neighbourhood, tariff, contractStart, contractEnd }) => ({

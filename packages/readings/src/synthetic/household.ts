@@ -2,8 +2,8 @@
 // (calibration: README.md of this package). For demonstrations, tests and the attack benchmark.
 //
 // Every local day is simulated by the minute from (seed, household, day) alone and booked in whole
-// milliwatt-hours, so a run over days 1 to 9 begins with the run over days 1 to 3, and the series of
-// longer intervals is the sum of that of minutes.
+// milliwatt-hours, so a run over days 1 to 9 begins with the run over days 1 to 3, and the series
+// of longer intervals is the sum of that of minutes.
 import { strict as assert } from "node:assert";
 import type { Series } from "../series.ts";
 import { WallClock } from "../wall-clock.ts";

@@ -170,7 +170,8 @@ class StoreEngine implements BusEngine {
 
   async settle(name: ConsumerName, settlements: readonly Settlement[]): Promise<void> {
     const state = this.#consumer(name);
-    await this.#settleNow(state, settlements);
+    // In turn with fetches: a fetch must see cursor, leases and tables of one moment.
+    await state.inTurn(() => this.#settleNow(state, settlements));
     await this.#stream(name.stream).settled(settlements.length);
   }
 

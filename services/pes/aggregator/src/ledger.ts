@@ -72,7 +72,8 @@ export function recordBatch(
       const outcome = judgePart(part, place.parts, sealed);
       if (outcome === "accepted") {
         place.parts.push(part);
-        change(changes, set, item, part.excluded ? [] : [part], 1);
+        if (part.excluded) excluded.add(place);
+        else change(changes, set, item, [part], 1);
       } else if ((outcome === "conflict" || outcome === "overlap") && !sealed) {
         change(changes, set, item, place.parts.filter((other) => !other.excluded), -1);
         place.parts = place.parts.map((other) => ({ ...other, excluded: true }));

@@ -1,0 +1,36 @@
+/** The one error class of this package. Messages never carry passwords, keys, codes or readings. */
+
+export type CustomerErrorCode =
+  /** The portal asked for fewer password iterations than the floor: nothing was derived. */
+  | "CUSTOMER_WEAK_ITERATIONS"
+  /** Wrong password, wrong recovery key, changed or swapped items: one answer for all. */
+  | "CUSTOMER_UNLOCK_FAILED"
+  /** What was typed is no recovery key at all: a slip, told without trying it. */
+  | "CUSTOMER_RECOVERY_KEY_INVALID"
+  /** The meter refused, or its proof does not fit the code. */
+  | "CUSTOMER_ENROLMENT_FAILED"
+  /** The meter has not answered yet. */
+  | "CUSTOMER_ENROLMENT_PENDING"
+  /** The portal answered with a problem; `problem` has its code. */
+  | "CUSTOMER_PORTAL_REFUSED"
+  /** The portal's answer is not what docs/protocol.md says. */
+  | "CUSTOMER_PORTAL_MALFORMED"
+  /** The portal could not be reached. */
+  | "CUSTOMER_PORTAL_UNREACHABLE";
+
+export class CustomerError extends Error {
+  override readonly name = "CustomerError";
+  readonly code: CustomerErrorCode;
+  /** The portal's own problem code and HTTP status, of CUSTOMER_PORTAL_REFUSED. */
+  readonly problem: { readonly status: number; readonly code: string } | undefined;
+
+  constructor(
+    code: CustomerErrorCode,
+    message: string,
+    options: { cause?: unknown; problem?: { status: number; code: string } } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.problem = options.problem;
+  }
+}

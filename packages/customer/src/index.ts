@@ -1,0 +1,31 @@
+/** @smarter-metering/customer: what a customer's own device does (docs/protocol.md §10), in the browser and in Node. */
+export { finishEnrolment, prepareEnrolment, type PinnedMeter } from "./enrolment.ts";
+export { CustomerError, type CustomerErrorCode } from "./error.ts";
+export {
+  derivePasswordKeys,
+  ITERATIONS_MIN,
+  type PasswordKeys,
+  type PasswordParameters,
+} from "./passwords.ts";
+export {
+  createPortalClient,
+  type Login,
+  type PortalClient,
+  type PortalOptions,
+} from "./portal-client.ts";
+export { openReadings, toCsv, type Findings, type Quality, type Reading } from "./readings.ts";
+export { compareStatement, type Comparison, type Explanation } from "./recompute.ts";
+export { parseRecoveryKey, type RecoveryKey } from "./recovery-key.ts";
+export {
+  changePassword,
+  createVault,
+  openVault,
+  openWithRecovery,
+  unlockVault,
+  type OpenVault,
+  type PasswordRegistration,
+  type Random,
+  type Registration,
+  type VaultItems,
+} from "./vault.ts";
+export type { ItemType, WrappedItem } from "./wrapped-item.ts";

@@ -1,0 +1,177 @@
+/**
+ * The customer's vault (docs/protocol.md §10.2): an RSA-3072 key pair under a random master key, which is wrapped twice, by the password
+ * and by the recovery key. Made and opened on the customer's device; the portal stores it closed.
+ */
+import {
+  generateRecipient,
+  recipientSecret,
+  spkiOfPkcs8,
+  toBase64Url,
+  type RecipientSecret,
+} from "@smarter-metering/protocol";
+import { CustomerError } from "./error.ts";
+import {
+  derivePasswordKeys,
+  ITERATIONS_MIN,
+  SALT_BYTES,
+  type PasswordKeys,
+  type PasswordParameters,
+} from "./passwords.ts";
+import { generateRecoveryKey, recoveryWrappingKey, type RecoveryKey } from "./recovery-key.ts";
+import { unwrapItem, wrapItem, type ItemType, type WrappedItem } from "./wrapped-item.ts";
+
+export type Random = (length: number) => Uint8Array;
+export type VaultItems = Readonly<Record<ItemType, WrappedItem>>;
+
+/** How the portal knows the password; JSON-able, bytes are base64url. */
+export interface PasswordRegistration {
+  readonly salt: string;
+  readonly iterations: number;
+  readonly authenticationKey: string;
+  readonly items: VaultItems;
+}
+
+export interface Registration extends PasswordRegistration {
+  readonly login: string;
+  /** RSA SubjectPublicKeyInfo, for the portal's use: the customer never takes his own key back from there. */
+  readonly publicKey: string;
+}
+
+/** An opened vault. The secret is a non-extractable CryptoKey: it can open envelopes, it cannot be read. */
+export interface OpenVault {
+  readonly login: string;
+  readonly recipientSecret: RecipientSecret;
+  /** Derived from the private key. */
+  readonly spki: Uint8Array;
+}
+
+const MASTER_KEY_BYTES = 32;
+
+/** A new account. The recovery key is to be shown once and not stored. */
+export async function createVault(options: {
+  readonly login: string;
+  readonly password: string;
+  readonly random: Random;
+}): Promise<{ registration: Registration; recoveryKey: RecoveryKey }> {
+  const { login, password, random } = options;
+  const masterKey = random(MASTER_KEY_BYTES);
+  const recoveryKey = generateRecoveryKey(random);
+  const { spki, pkcs8 } = await generateRecipient();
+  const wrap = (type: ItemType, key: Uint8Array, secret: Uint8Array): Promise<WrappedItem> =>
+    wrapItem({ login, type, version: 1 }, key, secret, random);
+  const fixed = {
+    "master-by-recovery": await wrap(
+      "master-by-recovery",
+      await recoveryWrappingKey(recoveryKey),
+      masterKey,
+    ),
+    "private-key": await wrap("private-key", masterKey, pkcs8),
+  };
+  const registered = await wrapByPassword(login, password, masterKey, 1, random);
+  const items = { ...registered.items, ...fixed };
+  masterKey.fill(0);
+  pkcs8.fill(0);
+  const registration = { ...registered, items, login, publicKey: toBase64Url(spki) };
+  return { registration, recoveryKey };
+}
+
+/** Opens a vault with keys that are already derived, as at login. Throws CUSTOMER_UNLOCK_FAILED. */
+export async function unlockVault(
+  login: string,
+  keys: PasswordKeys,
+  items: VaultItems,
+): Promise<OpenVault> {
+  const item = items["master-by-password"];
+  return openPrivateKey(
+    login,
+    await unwrapItem(login, "master-by-password", item, keys.wrappingKey),
+    items,
+  );
+}
+
+/** Throws CUSTOMER_UNLOCK_FAILED or CUSTOMER_WEAK_ITERATIONS. */
+export async function openVault(
+  options: { readonly login: string; readonly password: string } & PasswordParameters & {
+      readonly items: VaultItems;
+    },
+): Promise<OpenVault & { readonly authenticationKey: Uint8Array }> {
+  const keys = await derivePasswordKeys(options.password, options);
+  const vault = await unlockVault(options.login, keys, options.items);
+  return { ...vault, authenticationKey: keys.authenticationKey };
+}
+
+/** For a forgotten password. Throws CUSTOMER_UNLOCK_FAILED. */
+export async function openWithRecovery(
+  login: string,
+  recoveryKey: RecoveryKey,
+  items: VaultItems,
+): Promise<OpenVault> {
+  return openPrivateKey(login, await masterByRecovery(login, recoveryKey, items), items);
+}
+
+/**
+ * A new password, proven by the old one or by the recovery key. Only the password's wrapping of the master key changes; keys, envelopes
+ * and the recovery key stay. Throws CUSTOMER_UNLOCK_FAILED.
+ */
+export async function changePassword(options: {
+  readonly login: string;
+  readonly proof: PasswordKeys | RecoveryKey;
+  readonly newPassword: string;
+  readonly items: VaultItems;
+  readonly random: Random;
+}): Promise<PasswordRegistration> {
+  const { login, proof, newPassword, items, random } = options;
+  const old = items["master-by-password"];
+  const masterKey =
+    typeof proof === "string"
+      ? await masterByRecovery(login, proof, items)
+      : await unwrapItem(login, "master-by-password", old, proof.wrappingKey);
+  const changed = await wrapByPassword(login, newPassword, masterKey, old.version + 1, random);
+  masterKey.fill(0);
+  return { ...changed, items: { ...items, ...changed.items } };
+}
+
+async function masterByRecovery(
+  login: string,
+  recoveryKey: RecoveryKey,
+  items: VaultItems,
+): Promise<Uint8Array> {
+  const key = await recoveryWrappingKey(recoveryKey);
+  return unwrapItem(login, "master-by-recovery", items["master-by-recovery"], key);
+}
+
+async function wrapByPassword(
+  login: string,
+  password: string,
+  masterKey: Uint8Array,
+  version: number,
+  random: Random,
+) {
+  const parameters = { salt: random(SALT_BYTES), iterations: ITERATIONS_MIN };
+  const keys = await derivePasswordKeys(password, parameters);
+  const place = { login, type: "master-by-password", version } as const;
+  return {
+    salt: toBase64Url(parameters.salt),
+    iterations: parameters.iterations,
+    authenticationKey: toBase64Url(keys.authenticationKey),
+    items: { "master-by-password": await wrapItem(place, keys.wrappingKey, masterKey, random) },
+  };
+}
+
+async function openPrivateKey(
+  login: string,
+  masterKey: Uint8Array,
+  items: VaultItems,
+): Promise<OpenVault> {
+  const pkcs8 = await unwrapItem(login, "private-key", items["private-key"], masterKey);
+  masterKey.fill(0);
+  try {
+    const spki = await spkiOfPkcs8(pkcs8);
+    return { login, recipientSecret: await recipientSecret(spki, pkcs8), spki };
+  } catch {
+    // Sealed by the master key and yet no key: as closed as any other vault.
+    throw new CustomerError("CUSTOMER_UNLOCK_FAILED", "the vault does not open with this");
+  } finally {
+    pkcs8.fill(0);
+  }
+}
