@@ -33,3 +33,8 @@ export function describeError(error: unknown): string {
   const code = "code" in error && typeof error.code === "string" ? `${error.code}: ` : "";
   return `${code}${error.message}`.replaceAll(/\s*\n\s*/g, "; ");
 }
+
+/** True for a Node.js system error such as ENOENT. */
+export function isSystemError(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}

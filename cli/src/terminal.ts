@@ -12,6 +12,7 @@ export class Terminal {
   readonly #colours: boolean;
   #barShown = false;
   #lastPercent = -1;
+  #lastLabel = "";
 
   constructor({ json, quiet }: TerminalOptions) {
     this.json = json;
@@ -50,8 +51,9 @@ export class Terminal {
     if (this.#quiet) return;
     const share = total === 0 ? 1 : Math.min(1, done / total);
     const percent = Math.floor(100 * share);
-    if (percent === this.#lastPercent) return;
-    const previous = this.#lastPercent;
+    const previous = label === this.#lastLabel ? this.#lastPercent : -1;
+    if (percent === previous) return;
+    this.#lastLabel = label;
     this.#lastPercent = percent;
     if (this.#moving) {
       const width = 30;
@@ -62,10 +64,9 @@ export class Terminal {
     } else if (Math.floor(percent / 10) !== Math.floor(previous / 10) || previous < 0) {
       process.stderr.write(`${label} ${percent} %\n`);
     }
-    if (share === 1) {
-      if (this.#barShown) process.stderr.write("\n");
+    if (share === 1 && this.#barShown) {
+      process.stderr.write("\n");
       this.#barShown = false;
-      this.#lastPercent = -1;
     }
   }
 

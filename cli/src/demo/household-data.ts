@@ -1,18 +1,12 @@
 /**
- * The readings behind a simulated meter: a file's series, or a synthetic household that goes on for ever. Plaintext of the customer's own;
- * in a demonstration it is also the truth that statements and releases are checked against.
+ * The readings behind a simulated meter: a file's series, or a synthetic household that goes on for ever. Plaintext of the customer's
+ * own; in a demonstration it is also the truth that statements and releases are checked against.
  */
+import { seriesSource, type Readings } from "@smarter-metering/meter";
 import { syntheticHousehold, type Series } from "@smarter-metering/readings";
 import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
 
 const MISSING = 1;
-
-/** Readings of consecutive intervals, mWh, with quality codes. */
-export interface Readings {
-  readonly importMilliwattHours: readonly number[];
-  readonly exportMilliwattHours: readonly number[];
-  readonly quality: readonly number[];
-}
 
 export interface HouseholdData {
   readonly label: string;
@@ -21,29 +15,27 @@ export interface HouseholdData {
   window(fromSeconds: number, toSeconds: number): Readings | undefined;
 }
 
-/**
- * A file's series; before its start and after its end, to the end of the last local day, intervals are missing.
- */
+/** A file's series; before its start and after its end, to the end of the last local day, intervals are missing. */
 export function seriesData(series: Series, zone: string): HouseholdData {
-  const { label, intervalSeconds, startSeconds, quality } = series;
-  const end = startSeconds + quality.length * intervalSeconds;
-  const lastDayEnd = addLocalDays(localDayStart(end - 1, zone), 1, zone);
-  return {
-    label,
-    intervalSeconds,
-    window: (from, to) => (to > lastDayEnd ? undefined : cut(series, from, to)),
-  };
+  const source = seriesSource(padToDayEnd(series, zone));
+  const { label, intervalSeconds } = series;
+  return { label, intervalSeconds, window: (from, to) => source.day(from, to) };
 }
 
-function cut(series: Series, fromSeconds: number, toSeconds: number): Readings {
+function padToDayEnd(series: Series, zone: string): Series {
   const { startSeconds, intervalSeconds } = series;
-  const first = (fromSeconds - startSeconds) / intervalSeconds;
-  const count = (toSeconds - fromSeconds) / intervalSeconds;
-  const indices = Array.from({ length: count }, (_, offset) => first + offset);
+  const end = startSeconds + series.quality.length * intervalSeconds;
+  const dayEnd = addLocalDays(localDayStart(end - 1, zone), 1, zone);
+  const length = (dayEnd - startSeconds) / intervalSeconds;
+  const padded = <T extends Float64Array | Uint8Array>(values: T, into: T): T => {
+    into.set(values);
+    return into;
+  };
   return {
-    importMilliwattHours: indices.map((index) => series.importMilliwattHours[index] ?? 0),
-    exportMilliwattHours: indices.map((index) => series.exportMilliwattHours[index] ?? 0),
-    quality: indices.map((index) => series.quality[index] ?? MISSING),
+    ...series,
+    importMilliwattHours: padded(series.importMilliwattHours, new Float64Array(length)),
+    exportMilliwattHours: padded(series.exportMilliwattHours, new Float64Array(length)),
+    quality: padded(series.quality, new Uint8Array(length).fill(MISSING)),
   };
 }
 
@@ -58,7 +50,7 @@ export interface SyntheticData {
 export function syntheticData(options: SyntheticData): HouseholdData {
   const { seed, index, zone, intervalSeconds } = options;
   const days = new Map<number, Series>();
-  const day = (dayStart: number): Series => {
+  const seriesOf = (dayStart: number): Series => {
     const known = days.get(dayStart);
     if (known !== undefined) return known;
     const range = { startSeconds: dayStart, days: 1, intervalSeconds, zone };
@@ -66,23 +58,25 @@ export function syntheticData(options: SyntheticData): HouseholdData {
     days.set(dayStart, series);
     return series;
   };
-  const { label } = day(localDayStart(0, zone));
-  days.clear();
   return {
-    label,
+    label: `s${String(index + 1).padStart(3, "0")}`,
     intervalSeconds,
     window(from, to) {
       const parts: Readings[] = [];
-      for (let start = from; start < to; ) {
+      for (let start = from; start < to;) {
         const dayStart = localDayStart(start, zone);
         const end = Math.min(to, addLocalDays(dayStart, 1, zone));
-        parts.push(cut(day(dayStart), start, end));
+        const part = seriesSource(seriesOf(dayStart)).day(start, end);
+        if (part === undefined) return undefined;
+        parts.push(part);
         start = end;
       }
+      const join = (pick: (part: Readings) => ArrayLike<number>): number[] =>
+        parts.flatMap((part) => Array.from(pick(part)));
       return {
-        importMilliwattHours: parts.flatMap((part) => part.importMilliwattHours),
-        exportMilliwattHours: parts.flatMap((part) => part.exportMilliwattHours),
-        quality: parts.flatMap((part) => part.quality),
+        importMilliwattHours: join((part) => part.importMilliwattHours),
+        exportMilliwattHours: join((part) => part.exportMilliwattHours),
+        quality: join((part) => part.quality),
       };
     },
   };

@@ -85,6 +85,7 @@ export function loadRoleConfig<Role extends RoleName>(
   role: Role,
   path: string,
 ): LoadedConfig<RoleConfig<Role>> {
-  const schemaOf = schemas[role] as (paths: ConfigPaths) => z.ZodType<RoleConfig<Role>>;
+  // The table's entry for `role` makes exactly RoleConfig<Role>; the compiler cannot follow the index.
+  const schemaOf = schemas[role] as unknown as (paths: ConfigPaths) => z.ZodType<RoleConfig<Role>>;
   return loadConfig(path, schemaOf);
 }

@@ -9,9 +9,9 @@ import {
   type RegistryTransport,
   type ViewName,
 } from "@smarter-metering/protocol";
-import { systemCode, writeFileAtomic } from "@smarter-metering/runtime";
+import { writeFileAtomic } from "@smarter-metering/runtime";
 import { z } from "zod";
-import { CliError } from "../cli-error.ts";
+import { CliError, isSystemError } from "../cli-error.ts";
 
 const pinDocument = z.strictObject({
   epoch: z.number().int().nonnegative(),
@@ -25,7 +25,7 @@ export function pinFile(path: string): PinStore {
       try {
         return pinDocument.parse(JSON.parse(await readFile(path, "utf8")));
       } catch (cause) {
-        if (systemCode(cause) === "ENOENT") return undefined;
+        if (isSystemError(cause, "ENOENT")) return undefined;
         const message = `${path} is damaged; restore it, or pin the registry anew after checking its newest epoch`;
         throw new CliError("REGISTRY_PIN_DAMAGED", message, undefined, cause);
       }

@@ -54,7 +54,7 @@ export async function checkedFrames(
   }
   const contradicted = contradictions([...verified.values()]);
   findings.equivocations += contradicted.size;
-  const chains = Map.groupBy(
+  const chains = groupBy(
     [...verified.values()].filter((entry) => !contradicted.has(entry)),
     ({ frame: { header } }) => `${toHex(header.meterId)} ${header.keyEpoch}`,
   );
@@ -93,6 +93,18 @@ async function verifiedFrame(
   return { frame, hash: await frameHash(frame) };
 }
 
+/** As `Map.groupBy`, which Node 20 does not have. */
+function groupBy<Item>(items: readonly Item[], key: (item: Item) => string): Map<string, Item[]> {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) {
+    const name = key(item);
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
 /** Frames that share a counter, or BLOCKs that share a block and first slot, with another frame (§2.7). */
 function contradictions(entries: readonly Verified[]): Set<Verified> {
   const names = entries.flatMap((entry) => {
@@ -102,7 +114,7 @@ function contradictions(entries: readonly Verified[]): Set<Verified> {
     const bySlot = { entry, name: `${meter} slot ${blockStart} ${firstSlot}` };
     return kind === "BLOCK" ? [byCounter, bySlot] : [byCounter];
   });
-  const shared = [...Map.groupBy(names, ({ name }) => name).values()].filter(
+  const shared = [...groupBy(names, ({ name }) => name).values()].filter(
     (group) => group.length > 1,
   );
   return new Set(shared.flat().map(({ entry }) => entry));

@@ -278,7 +278,7 @@ const statement: Statement = {
   energy_mWh: "9007199254740993",
   tariff: "basic",
   tariffVersion: 1,
-  lines: [{ text: "energy", quantity: "1", price: "0.25", amount_pico: "-1" }],
+  lines: [{ text: "energy", quantity: "1", price: "0.25", amountE16: "-1" }],
   amount: "12.34",
   currency: "EUR",
   estimated: false,

@@ -104,9 +104,7 @@ function describeIssue(issue: z.core.$ZodIssue): string[] {
 function unknownKeys(raw: unknown, parsed: unknown, path: readonly PropertyKey[]): string[] {
   if (!isObject(raw) || !isObject(parsed)) return [];
   return Object.keys(raw).flatMap((key) =>
-    key in parsed
-      ? unknownKeys(raw[key], parsed[key], [...path, key])
-      : [pathText([...path, key])],
+    key in parsed ? unknownKeys(raw[key], parsed[key], [...path, key]) : [pathText([...path, key])],
   );
 }
 

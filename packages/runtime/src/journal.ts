@@ -52,7 +52,8 @@ export async function openJournal(path: string, options: JournalOptions): Promis
   const file = await openOrCreate(path);
   try {
     const { size } = await file.stat();
-    if (size > bytesMax) throw new RuntimeError("JOURNAL_FULL", `${path} has over ${bytesMax} bytes`);
+    if (size > bytesMax)
+      throw new RuntimeError("JOURNAL_FULL", `${path} has over ${bytesMax} bytes`);
     const bytes = await file.readFile();
     const { records, end } = scan(path, bytes);
     if (end < bytes.length && options.onTorn === "refuse") {
@@ -208,7 +209,8 @@ function frameAt(bytes: Buffer, offset: number): Buffer | undefined {
   const length = bytes.readUInt32LE(offset);
   // The cheap tests first: after damage this runs at every byte of the rest.
   if (length < lengthBytes || start + length > bytes.length) return undefined;
-  if (crc32(bytes.subarray(offset, offset + 8)) !== bytes.readUInt32LE(offset + 8)) return undefined;
+  if (crc32(bytes.subarray(offset, offset + 8)) !== bytes.readUInt32LE(offset + 8))
+    return undefined;
   const payload = bytes.subarray(start, start + length);
   return crc32(payload) === bytes.readUInt32LE(offset + 4) ? payload : undefined;
 }

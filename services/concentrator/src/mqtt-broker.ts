@@ -2,8 +2,8 @@
  * The uplink over MQTT 3.1.1, with a broker of our own (docs/protocol.md §4). A meter connects under its id, publishes one item per message
  * with QoS 1 on `smarter-metering/v1/up/<id>` and may listen on `smarter-metering/v1/down/<id>`: nobody publishes or listens for another.
  *
- * Down come JSON messages: `{"item": <SHA-256 of the item, hex>, "verdict": …}` for each item that was not accepted, before its PUBACK, and
- * `{"message": <base64url>}` for what waits for the meter. When the store fails, there is no PUBACK and the connection ends.
+ * Down come JSON messages: `{"item": <SHA-256 of the item, hex>, "verdict": …}` for each item, before its PUBACK, and `{"message":
+ * <base64url>}` for what waits for the meter. When the store fails, there is no PUBACK and the connection ends.
  */
 import { createServer } from "node:net";
 import { primitives, toBase64Url, toHex } from "@smarter-metering/protocol";
@@ -81,9 +81,7 @@ function authorization(concentrate: Concentrate, log: Logger, publishDown: Publi
     const down = `${TOPICS}/down/${client.id}`;
     const { verdicts, downlink } = await concentrate([item]);
     const [verdict] = verdicts;
-    if (verdict !== undefined && "code" in verdict) {
-      await publishDown(down, { item: toHex(await primitives.sha256(item)), verdict });
-    }
+    await publishDown(down, { item: toHex(await primitives.sha256(item)), verdict });
     for (const { meterId, message } of downlink) {
       // A meter's own connection may carry an item of another meter; its messages stay where they are.
       if (meterId === client.id) await publishDown(down, { message: toBase64Url(message) });

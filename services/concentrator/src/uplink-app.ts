@@ -8,7 +8,12 @@ import {
   toBase64Url,
   UPLINK_BYTES_MAX,
 } from "@smarter-metering/protocol";
-import { createApp, errorFields, problemResponse, type AppOptions } from "@smarter-metering/runtime";
+import {
+  createApp,
+  errorFields,
+  problemResponse,
+  type AppOptions,
+} from "@smarter-metering/runtime";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { Concentrate } from "./concentrate.ts";

@@ -7,6 +7,8 @@ export type MeterErrorCode =
   | "METER_JOURNAL"
   /** The readings handed in do not fit the meter's grid or range. */
   | "METER_SOURCE"
+  /** The fleet was closed before the call. */
+  | "METER_CLOSED"
   /** The concentrator cannot be reached, or cannot take anything now: keep and send again. */
   | "UPLINK_UNREACHABLE"
   /** The concentrator answered something else than the protocol says. */

@@ -127,7 +127,10 @@ export function encodeRecord(names: Names, record: MeterRecord): Uint8Array {
     case "WRAPPED":
       return writer.u32(record.keyEpoch).finish();
     case "STATE":
-      writer.u32(record.lastEpoch).fixed(record.headHash, 32).u8(record.installed ? 1 : 0);
+      writer
+        .u32(record.lastEpoch)
+        .fixed(record.headHash, 32)
+        .u8(record.installed ? 1 : 0);
       writer.u64(record.position.blockStart).u16(record.position.slot);
       return writeRegisters(writer, record.registers).finish();
   }

@@ -17,6 +17,7 @@ export { RegistryError, type RegistryErrorCode } from "./error.ts";
 export type { RegistryTokens } from "./http.ts";
 export {
   createRegistryState,
+  registryLogFields,
   startRegistry,
   statePath,
   type RegistryConfig,

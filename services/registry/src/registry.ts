@@ -5,7 +5,6 @@
  * Order of a change: new state on disk, then views and epoch on disk, then the answer. The state is the commit point; an epoch that a
  * crash kept from its file is made again from it at the next start.
  */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parsePublicKey } from "@smarter-metering/paillier";
 import {
@@ -15,8 +14,8 @@ import {
   type RegistryTransport,
   type Signer,
 } from "@smarter-metering/protocol";
-import { errorFields } from "@smarter-metering/runtime";
-import type { App, Clock, Logger, Metrics } from "@smarter-metering/runtime";
+import { errorFields, lockFolder, runtimeLogFields } from "@smarter-metering/runtime";
+import type { App, Clock, FolderLock, LogFields, Logger, Metrics } from "@smarter-metering/runtime";
 import { openArchive, type Archive } from "./archive.ts";
 import {
   lettersOf,
@@ -38,6 +37,9 @@ import { withTariff } from "./tariff-list.ts";
 const PLAN_PERIOD_MS = 3_600_000;
 /** Changes that wait for the one before them; beyond, REGISTRY_INVALID_CHANGE tells the operator to slow down. */
 const CHANGES_WAITING_MAX = 32;
+
+/** What the registry logs: no labels, no pseudonyms. */
+export const registryLogFields: LogFields = { ...runtimeLogFields, epoch: "number" };
 
 export interface RegistryConfig {
   readonly tokens: RegistryTokens;
@@ -132,36 +134,47 @@ const withPlan = (state: RegistryState, plan: CohortPlan): RegistryState => ({
   cohorts: [...state.cohorts, ...plan.versions],
 });
 
-/** Throws REGISTRY_DAMAGED when state and published epochs do not fit together. */
+/** Throws REGISTRY_DAMAGED when state and published epochs do not fit together, STORE_LOCKED when another process runs here. */
 export async function startRegistry(
   config: RegistryConfig,
   ports: RegistryPorts,
 ): Promise<RegistryService> {
-  await mkdir(ports.folder, { recursive: true, mode: 0o700 });
-  const archive = await openArchive(ports.folder, ports.rootSigner.publicKey);
-  const registry = new Registry(config, ports, archive, await loadState(statePath(ports.folder)));
-  await registry.recover();
-  return registry;
+  const lock = lockFolder(ports.folder);
+  let registry: Registry | undefined;
+  try {
+    const archive = await openArchive(ports.folder, ports.rootSigner.publicKey);
+    const state = await loadState(statePath(ports.folder));
+    registry = new Registry(config, ports, { archive, state, lock });
+    await registry.recover();
+    return registry;
+  } catch (error) {
+    if (registry === undefined) lock.release();
+    await registry?.close();
+    throw error;
+  }
+}
+
+interface OpenedFolder {
+  readonly archive: Archive;
+  readonly state: RegistryState;
+  readonly lock: FolderLock;
 }
 
 class Registry implements RegistryService {
   readonly app: App;
   readonly #ports: RegistryPorts;
   readonly #archive: Archive;
+  readonly #lock: FolderLock;
   readonly #cancelPlan: () => void;
   #state: RegistryState;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
-  constructor(
-    config: RegistryConfig,
-    ports: RegistryPorts,
-    archive: Archive,
-    state: RegistryState,
-  ) {
+  constructor(config: RegistryConfig, ports: RegistryPorts, opened: OpenedFolder) {
     this.#ports = ports;
-    this.#archive = archive;
-    this.#state = state;
+    this.#archive = opened.archive;
+    this.#state = opened.state;
+    this.#lock = opened.lock;
     this.app = makeApp(this, config.tokens, ports);
     this.#cancelPlan = ports.clock.every(PLAN_PERIOD_MS, () =>
       this.#change((current) => current).catch((error: unknown) => {
@@ -224,6 +237,7 @@ class Registry implements RegistryService {
   async close(): Promise<void> {
     this.#cancelPlan();
     await this.#last.catch(() => undefined); // Whoever asked for the change has its error.
+    this.#lock.release();
   }
 
   /** One change after the other: change, plan cohorts, check against the past, publish if anything is new. */

@@ -45,7 +45,9 @@ export function busOver(engine: BusEngine, options: EngineBusOptions): Bus {
   return {
     async publish(stream, messages) {
       checkMessages(messages);
-      return messages.length === 0 ? { accepted: 0, duplicates: 0 } : engine.publish(stream, messages);
+      return messages.length === 0
+        ? { accepted: 0, duplicates: 0 }
+        : engine.publish(stream, messages);
     },
     consume(stream, consumer, consumeOptions, handle) {
       assert(closing === undefined, "the bus is closed");
@@ -69,7 +71,8 @@ export function busOver(engine: BusEngine, options: EngineBusOptions): Bus {
     requeue: (letter) => engine.requeue(letter, letter.sequence),
     discard: (letter) => engine.discard(letter, letter.sequence),
     async idle() {
-      while (loops.size > 0 && (await engine.pending([...loops.values()])) > 0) await untilSettled();
+      while (loops.size > 0 && (await engine.pending([...loops.values()])) > 0)
+        await untilSettled();
     },
     close() {
       closing ??= Promise.all([...loops.keys()].map((loop) => loop.stop())).then(() =>
@@ -100,7 +103,12 @@ function backoffMs(failures: number): number {
 
 /** Errors after which asking again cannot help. */
 function isFinal(error: unknown): boolean {
-  const codes = ["BUS_CLOSED", "BUS_FORBIDDEN", "BUS_UNKNOWN_STREAM", "BUS_UNKNOWN_CONSUMER"] as const;
+  const codes = [
+    "BUS_CLOSED",
+    "BUS_FORBIDDEN",
+    "BUS_UNKNOWN_STREAM",
+    "BUS_UNKNOWN_CONSUMER",
+  ] as const;
   const store = ["STORE_CLOSED", "STORE_WORKER_DIED", "STORE_DAMAGED"] as const;
   return [...codes, ...store].some((code) => hasCode(error, code));
 }

@@ -61,7 +61,8 @@ class HttpEngine implements BusEngine {
     const path = `${consumerPath(request)}/fetch`;
     const waitMs = Math.min(request.waitMs ?? pollMsMax, pollMsMax);
     try {
-      return (await this.#call(deliveriesSchema, path, { max, subject, waitMs }, signal)).deliveries;
+      return (await this.#call(deliveriesSchema, path, { max, subject, waitMs }, signal))
+        .deliveries;
     } catch (error) {
       if (signal?.aborted === true) return [];
       throw error;

@@ -18,7 +18,13 @@ import type { Logger } from "../log.ts";
 import { createMetrics } from "../metrics.ts";
 import type { Metrics } from "../metrics.ts";
 import type { ConsumerName } from "./bus.ts";
-import { fetchSchema, letterSchema, pendingSchema, publishSchema, rangeSchema } from "./http-wire.ts";
+import {
+  fetchSchema,
+  letterSchema,
+  pendingSchema,
+  publishSchema,
+  rangeSchema,
+} from "./http-wire.ts";
 import { settleSchema, wireBytesMax, wireOf } from "./http-wire.ts";
 import type { EmbeddedBus } from "./store-engine.ts";
 

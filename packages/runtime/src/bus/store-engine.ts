@@ -296,7 +296,9 @@ async function writeSettlements(
   const cursor = sequences.reduce((max, sequence) => (sequence > max ? sequence : max), before);
   const settling = new Set(sequences);
   const passes = [...state.leases.keys()].some((s) => s > before && s < cursor && !settling.has(s));
-  const isPlain = settlements.every(({ sequence, verdict }) => "ack" in verdict && sequence > before);
+  const isPlain = settlements.every(
+    ({ sequence, verdict }) => "ack" in verdict && sequence > before,
+  );
   const moveCursor = "update bus_consumer set cursor = $3 where stream = $1 and consumer = $2";
   if (isPlain && !passes && !state.skips) {
     await store.query(moveCursor, [stream, consumer, cursor]);

@@ -12,7 +12,11 @@ export function sqlError(failure: SqlFailure): RuntimeError {
   if (sqlState.startsWith("23")) {
     const rule = constraint ?? (sqlState === "23502" ? "not null" : "a rule");
     const text = `a row breaks ${rule}${where} (SQLSTATE ${sqlState})`;
-    return new RuntimeError("STORE_CONSTRAINT", text, constraint === undefined ? {} : { constraint });
+    return new RuntimeError(
+      "STORE_CONSTRAINT",
+      text,
+      constraint === undefined ? {} : { constraint },
+    );
   }
   if (sqlState === "XX001" || sqlState === "XX002" || sqlState === "58P01") {
     return new RuntimeError("STORE_DAMAGED", `the database is damaged${where}: ${message}`);

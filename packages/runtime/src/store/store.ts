@@ -20,8 +20,7 @@ import { openPglite } from "./pglite-driver.ts";
  * A parameter: int8 takes bigint (or a safe integer), bytea Uint8Array, json its text. Arrays are
  * for `= any($1)` and `unnest($1::int8[])`. There is no Date: time is stored as int8 epoch seconds.
  */
-export type SqlValue =
-  string | number | bigint | boolean | Uint8Array | null | readonly SqlValue[];
+export type SqlValue = string | number | bigint | boolean | Uint8Array | null | readonly SqlValue[];
 
 export interface Sql {
   /**

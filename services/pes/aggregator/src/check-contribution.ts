@@ -126,10 +126,7 @@ function isPackingRegistered(
     cohort === undefined
       ? billPacking(modulusBits)
       : loadPacking(cohort.loadValueBits, modulusBits);
-  return (
-    header.valueBits === packing.valueBits &&
-    header.slotBits === packing.slotBits
-  );
+  return header.valueBits === packing.valueBits && header.slotBits === packing.slotBits;
 }
 
 function isLoadOnGrid(header: ContributionHeader, cohort: Cohort): boolean {

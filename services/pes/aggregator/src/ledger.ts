@@ -75,7 +75,13 @@ export function recordBatch(
         if (part.excluded) excluded.add(place);
         else change(changes, set, item, [part], 1);
       } else if ((outcome === "conflict" || outcome === "overlap") && !sealed) {
-        change(changes, set, item, place.parts.filter((other) => !other.excluded), -1);
+        change(
+          changes,
+          set,
+          item,
+          place.parts.filter((other) => !other.excluded),
+          -1,
+        );
         place.parts = place.parts.map((other) => ({ ...other, excluded: true }));
         excluded.add(place);
       }

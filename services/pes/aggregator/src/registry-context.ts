@@ -20,9 +20,7 @@ export interface RegistryContext {
 const contexts = new WeakMap<NetworkView, Promise<RegistryContext>>();
 
 /** Parses key and policy of a snapshot at its first use. Rejects with PaillierError or PolicyError. */
-export function registryContext(
-  snapshot: RegistrySnapshot<NetworkView>,
-): Promise<RegistryContext> {
+export function registryContext(snapshot: RegistrySnapshot<NetworkView>): Promise<RegistryContext> {
   let context = contexts.get(snapshot.view);
   if (context === undefined) {
     context = parseContext(snapshot);

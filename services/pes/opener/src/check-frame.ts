@@ -60,7 +60,10 @@ export interface FrameCheckContext {
 }
 
 /** `item` is an encoded uplink item. Rejects only when the registry's Paillier key is bad. */
-export async function checkFrame(item: Uint8Array, against: FrameCheckContext): Promise<FrameCheck> {
+export async function checkFrame(
+  item: Uint8Array,
+  against: FrameCheckContext,
+): Promise<FrameCheck> {
   const decoded = decodeItem(item);
   if (decoded === undefined) return refused("FRAME_MALFORMED");
   const { frame, openerEnvelope } = decoded;

@@ -29,9 +29,9 @@ import {
 } from "@smarter-metering/runtime";
 import { checkFrame, type CheckedFrame, type FrameRefusal } from "./check-frame.ts";
 import { DataKeyCache } from "./data-key-cache.ts";
-import { createEncryptionQueue } from "./encryption-queue.ts";
-import { createReadingBudget } from "./reading-budget.ts";
-import { dataKeyOf, reencrypt, type Encrypted } from "./reencrypt.ts";
+import { createEncryptionQueue, type EncryptionQueue } from "./encryption-queue.ts";
+import { createReadingBudget, type ReadingBudget } from "./reading-budget.ts";
+import { dataKeyOf, reencrypt, type Encrypted, type Reencryption } from "./reencrypt.ts";
 import { registryContext } from "./registry-context.ts";
 
 /** Frames whose contributions are published together. Small: a frame waits for the others of its batch, never for more. */
@@ -106,12 +106,12 @@ interface Handled {
 class Opener implements OpenerService {
   readonly #ports: OpenerPorts;
   readonly #readingsMax: number;
-  readonly #budget;
-  readonly #queue;
+  readonly #budget: ReadingBudget;
+  readonly #queue: EncryptionQueue;
   readonly #keys: DataKeyCache;
   readonly #openMs = createRecorder();
   readonly #refused = new Map<FrameRefusal | "ENGINE_FAILED", number>();
-  readonly #meters;
+  readonly #meters: ReturnType<typeof createMeters>;
   #opened = 0;
   #published = 0;
   #stop: (() => Promise<void>) | undefined;
@@ -193,25 +193,27 @@ class Opener implements OpenerService {
   async #open(delivery: Delivery, checked: CheckedFrame): Promise<Handled> {
     const dataKey = await dataKeyOf(checked.envelope, this.#ports.recipientSecret, this.#keys);
     if (dataKey === undefined) return this.#refuse(delivery, "ENVELOPE_UNOPENABLE", false);
+    const result = await this.#reencrypt(checked, dataKey);
+    if (!result.ok) return this.#refuse(delivery, result.code, false);
+    const messages = await Promise.all(
+      result.encrypted.map((encrypted) => this.#sign(delivery.id, encrypted)),
+    );
+    this.#opened += 1;
+    this.#meters.frames.add(1, { outcome: "OPENED" });
+    return { verdict: { ack: true }, messages };
+  }
+
+  /** The only place where readings are in plaintext: within the budget, measured, wiped at the end. */
+  async #reencrypt(checked: CheckedFrame, dataKey: Uint8Array): Promise<Reencryption> {
+    // An installation frame has registers and no readings: it counts as one.
+    const giveBack = await this.#budget.acquire(Math.max(1, checked.frame.header.count));
+    const startMs = performance.now();
     try {
-      // An installation frame has registers and no readings: it counts as one.
-      const giveBack = await this.#budget.acquire(Math.max(1, checked.frame.header.count));
-      const startMs = performance.now();
-      try {
-        const result = await reencrypt(checked, dataKey, this.#queue);
-        if (!result.ok) return this.#refuse(delivery, result.code, false);
-        const messages = await Promise.all(
-          result.encrypted.map((encrypted) => this.#sign(delivery.id, encrypted)),
-        );
-        this.#opened += 1;
-        this.#meters.frames.add(1, { outcome: "OPENED" });
-        return { verdict: { ack: true }, messages };
-      } finally {
-        this.#measure(performance.now() - startMs);
-        giveBack();
-      }
+      return await reencrypt(checked, dataKey, this.#queue);
     } finally {
       dataKey.fill(0);
+      this.#measure(performance.now() - startMs);
+      giveBack();
     }
   }
 
@@ -233,11 +235,7 @@ class Opener implements OpenerService {
     this.#meters.plaintextReadingsMax.set(this.#budget.seenMax);
   }
 
-  #refuse(
-    delivery: Delivery,
-    code: FrameRefusal | "ENGINE_FAILED",
-    mayHeal: boolean,
-  ): Handled {
+  #refuse(delivery: Delivery, code: FrameRefusal | "ENGINE_FAILED", mayHeal: boolean): Handled {
     if (mayHeal && delivery.attempt < ATTEMPTS_MAX) {
       const retryAfterMs = RETRY_MILLISECONDS * 2 ** (delivery.attempt - 1);
       return { verdict: { retryAfterMs }, messages: [] };

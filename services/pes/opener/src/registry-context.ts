@@ -1,9 +1,5 @@
 /** What the opener reads from one registry epoch, parsed once (docs/protocol.md §6.3, §9). Public data only. */
-import {
-  engineKeyOf,
-  parsePublicKey,
-  type EngineKey,
-} from "@smarter-metering/paillier";
+import { engineKeyOf, parsePublicKey, type EngineKey } from "@smarter-metering/paillier";
 import {
   fromHex,
   type Cohort,
@@ -17,7 +13,11 @@ export interface RegistryContext {
   readonly key: EngineKey;
   readonly keyId: Uint8Array;
   /** The packing context of a service point's block, or undefined when `blockStart` is no local midnight. */
-  contextOf(point: ServicePoint, cohort: Cohort | undefined, blockStart: number): ContributionContext | undefined;
+  contextOf(
+    point: ServicePoint,
+    cohort: Cohort | undefined,
+    blockStart: number,
+  ): ContributionContext | undefined;
 }
 
 const contexts = new WeakMap<NetworkView, Promise<RegistryContext>>();

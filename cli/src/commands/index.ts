@@ -1,0 +1,7 @@
+/** Every command, in the order of the help. */
+import type { Command } from "../command.ts";
+import { readingsConvert } from "./readings-convert.ts";
+import { readingsInspect } from "./readings-inspect.ts";
+import { tariffCheck } from "./tariff-check.ts";
+
+export const commands: readonly Command[] = [readingsInspect, readingsConvert, tariffCheck];

@@ -1,0 +1,38 @@
+/** The options that say what a file of readings is; shared by every command that takes one. */
+import { readSource, UNITS, type Series, type SourceReport } from "@smarter-metering/readings";
+import { usageError } from "../cli-error.ts";
+import type { Arguments, CommandContext, Option } from "../command.ts";
+
+export const sourceOptions: Readonly<Record<string, Option>> = {
+  unit: {
+    type: "string",
+    value: "<kW|W|kWh|Wh|mWh>",
+    text: "unit of the values, if no header says",
+  },
+  zone: { type: "string", value: "<IANA zone>", text: "zone of time stamps without offset" },
+  strict: { type: "boolean", text: "stop at the first bad row instead of counting it" },
+};
+
+/** Reads `path` with progress. Throws ReadingsError, whose message says what to do. */
+export function readWithProgress(
+  path: string,
+  args: Arguments,
+  { terminal, signal }: CommandContext,
+): Promise<{ series: Series[]; report: SourceReport }> {
+  const unit = args.oneOf("unit", UNITS);
+  const zone = args.text("zone");
+  return readSource(path, {
+    ...(unit === undefined ? {} : { unit }),
+    ...(zone === undefined ? {} : { zone }),
+    strict: args.flag("strict"),
+    signal,
+    progress: ({ bytes, bytesTotal }) => terminal.progress("reading", bytes, bytesTotal),
+  });
+}
+
+export function onlyOperand(args: Arguments, what: string): string {
+  const [operand, ...rest] = args.operands;
+  if (operand === undefined) throw usageError(`${what} is needed`);
+  if (rest[0] !== undefined) throw usageError(`unexpected "${rest[0]}"`);
+  return operand;
+}

@@ -1,0 +1,193 @@
+/** Makes the deployment of a demonstration: households from a file or made up, one tariff, cohorts of a size that the policy allows. */
+import { existsSync } from "node:fs";
+import {
+  defaultPolicy,
+  isUnsafe,
+  unsafePolicy,
+  type ReleasePolicy,
+} from "@smarter-metering/policy";
+import { readSource, describeReport, UNITS, type Unit } from "@smarter-metering/readings";
+import type { Letter, Neighbourhood } from "@smarter-metering/registry";
+import { addLocalDays, localDayStart, localDaysBetween } from "@smarter-metering/tariff";
+import { initDeployment } from "../deployment/init.ts";
+import { layoutOf, type Layout } from "../deployment/layout.ts";
+import type { Terminal } from "../terminal.ts";
+import { createAccess } from "./access.ts";
+import { loadDemo, saveDemo, type DemoOptions } from "./demo-options.ts";
+import { demoTariff } from "./demo-tariff.ts";
+import { seriesData, syntheticData, type HouseholdData } from "./household-data.ts";
+
+const LOAD_INTERVAL_SECONDS = 900;
+/** 3 × 63 A: a house connection. */
+const FUSE = { amps: 63, phases: 3 };
+/** Members of a cohort for each contributor that the policy asks for: room for meters that are late. */
+const COHORT_HEADROOM = 1.2;
+
+export interface Demo {
+  readonly layout: Layout;
+  readonly options: DemoOptions;
+  readonly households: readonly HouseholdData[];
+  /** True when the folder held this demonstration already. */
+  readonly resumed: boolean;
+}
+
+/** What the command line asks for; what is absent comes from the source or from the folder. */
+export interface DemoRequest {
+  readonly root: string;
+  readonly file:
+    { readonly path: string; readonly unit?: Unit; readonly strict: boolean } | undefined;
+  readonly zone: string | undefined;
+  readonly households: number | undefined;
+  readonly days: number | undefined;
+  readonly intervalSeconds: number | undefined;
+  readonly customers: number | undefined;
+  readonly contributorsMin: number | undefined;
+  readonly unsafePolicy: boolean;
+  readonly startDate: string;
+  readonly seed: string;
+  readonly keyBits: number;
+}
+
+/** Throws ReadingsError, PolicyError, DEPLOYMENT_EXISTS, DEMO_FILE_INVALID. */
+export async function prepareDemo(request: DemoRequest, terminal: Terminal): Promise<Demo> {
+  const layout = layoutOf(request.root);
+  const known = await loadDemo(layout);
+  if (known !== undefined && existsSync(layout.deployment)) {
+    terminal.note(`going on with the demonstration in ${request.root}`);
+    return {
+      layout,
+      options: known,
+      households: await householdsOf(known, terminal),
+      resumed: true,
+    };
+  }
+  const { options, households } = await planDemo(request, terminal);
+  const policy = policyOf(options);
+  const neighbourhoods = neighbourhoodsOf(options, policy);
+  const letters = await initDeployment({
+    root: request.root,
+    clock: "replay",
+    policy,
+    tariff: demoTariff(options.zone),
+    keyBits: options.keyBits,
+    neighbourhoods,
+    households: households.map(({ label, intervalSeconds }, index) => ({
+      label,
+      neighbourhood: neighbourhoods[index % neighbourhoods.length]?.id ?? "",
+      intervalSeconds,
+      fuse: FUSE,
+    })),
+    contractStart: options.contractStart,
+    basePort: 0,
+    openerPlaintextReadingsMax: 768,
+  });
+  await createAccess(layout, letters, options.customers);
+  await saveDemo(layout, options);
+  return { layout, options, households, resumed: false };
+}
+
+export type { Letter };
+
+/** The release policy a demonstration runs under. Throws POLICY_BELOW_FLOOR, which names --unsafe-policy. */
+export function policyOf(options: DemoOptions): ReleasePolicy {
+  const { contributorsMin, days } = options;
+  if (!options.unsafePolicy) return defaultPolicy({ contributorsMin });
+  const windowDays = Math.min(28, days);
+  return unsafePolicy({
+    contributorsMin,
+    billWindowDaysMin: windowDays,
+    ...(days < 28 && { billGrid: { unit: "day" as const, days: windowDays } }),
+  });
+}
+
+export const isUnsafeDemo = (options: DemoOptions): boolean => isUnsafe(policyOf(options));
+
+const NAMES = ["north", "south", "east", "west", "hill", "lake", "mill", "park"];
+
+function neighbourhoodsOf(options: DemoOptions, policy: ReleasePolicy): Neighbourhood[] {
+  const size = COHORT_HEADROOM * policy.contributorsMin;
+  const count = Math.max(1, Math.floor(options.households / size));
+  return Array.from({ length: count }, (_, index) => ({
+    id: NAMES[index] ?? `cohort-${index + 1}`,
+    zone: options.zone,
+    intervalSeconds: LOAD_INTERVAL_SECONDS,
+    profile: "pes-encrypts",
+    exportLoad: false,
+  }));
+}
+
+async function planDemo(
+  request: DemoRequest,
+  terminal: Terminal,
+): Promise<{ options: DemoOptions; households: HouseholdData[] }> {
+  const common = {
+    kind: "smarter-metering/demo" as const,
+    contributorsMin: request.contributorsMin ?? 100,
+    unsafePolicy: request.unsafePolicy,
+    keyBits: request.keyBits,
+  };
+  if (request.file === undefined) {
+    const zone = request.zone ?? "Europe/Zurich";
+    const households = request.households ?? 240;
+    const options: DemoOptions = {
+      ...common,
+      source: { kind: "synthetic", seed: request.seed, startDate: request.startDate },
+      zone,
+      households,
+      days: request.days ?? 31,
+      intervalSeconds: request.intervalSeconds ?? LOAD_INTERVAL_SECONDS,
+      customers: Math.min(request.customers ?? 12, households),
+      contractStart: localDayStart(Date.parse(`${request.startDate}T12:00:00Z`) / 1000, zone),
+    };
+    return { options, households: await householdsOf(options, terminal) };
+  }
+  const { path, unit, strict } = request.file;
+  const { series, report } = await readFileSource(
+    { path, unit, strict, zone: request.zone },
+    terminal,
+  );
+  const zone = request.zone ?? report.zone ?? "UTC";
+  const chosen = series.slice(0, request.households ?? series.length);
+  const contractStart = localDayStart(report.firstStartSeconds, zone);
+  const lastDayEnd = addLocalDays(localDayStart(report.lastEndSeconds - 1, zone), 1, zone);
+  const available = localDaysBetween(contractStart, lastDayEnd, zone);
+  const options: DemoOptions = {
+    ...common,
+    source: { kind: "file", path, ...(unit === undefined ? {} : { unit }), strict },
+    zone,
+    households: chosen.length,
+    days: Math.min(request.days ?? available, available),
+    intervalSeconds: chosen[0]?.intervalSeconds ?? LOAD_INTERVAL_SECONDS,
+    customers: Math.min(request.customers ?? 12, chosen.length),
+    contractStart,
+  };
+  return { options, households: chosen.map((entry) => seriesData(entry, zone)) };
+}
+
+async function readFileSource(
+  source: { path: string; unit: Unit | undefined; strict: boolean; zone: string | undefined },
+  terminal: Terminal,
+) {
+  const { path, unit, zone, strict } = source;
+  const read = await readSource(path, {
+    ...(unit === undefined ? {} : { unit }),
+    ...(zone === undefined ? {} : { zone }),
+    strict,
+    progress: ({ bytes, bytesTotal }) => terminal.progress("reading", bytes, bytesTotal),
+  });
+  for (const line of describeReport(read.report)) terminal.note(line);
+  return read;
+}
+
+/** The households' readings of a demonstration that was prepared before. */
+async function householdsOf(options: DemoOptions, terminal: Terminal): Promise<HouseholdData[]> {
+  const { source, zone, intervalSeconds } = options;
+  if (source.kind === "synthetic") {
+    return Array.from({ length: options.households }, (_, index) =>
+      syntheticData({ seed: source.seed, index, zone, intervalSeconds }),
+    );
+  }
+  const unit = UNITS.find((candidate) => candidate === source.unit);
+  const { series } = await readFileSource({ ...source, unit, zone }, terminal);
+  return series.slice(0, options.households).map((entry) => seriesData(entry, zone));
+}

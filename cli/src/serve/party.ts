@@ -1,0 +1,111 @@
+/** What the roles have in common when they start: log, metrics, registry, bus, keys. */
+import {
+  readSecretFile,
+  connectBus,
+  createLogger,
+  createMetrics,
+  systemClock,
+  type Bus,
+  type Clock,
+  type LogFields,
+  type Logger,
+  type Metrics,
+} from "@smarter-metering/runtime";
+import type { RegistryFeed, RegistryTransport, ViewName } from "@smarter-metering/protocol";
+import { loadKeysFile, type PartyKeys } from "../deployment/keys-file.ts";
+import { httpRegistry, registryFeed } from "./registry-access.ts";
+
+/** What all parties of one process share; in a process of one role most of it is absent. */
+export interface Shared {
+  /** Decides cut-offs, windows and what is in the future; a demonstration replays it. */
+  readonly clock: Clock;
+  readonly logLine: (line: string) => void;
+  /** The embedded bus, when this process has it. */
+  readonly bus: Bus | undefined;
+  /** The registry, when this process has it. */
+  readonly registry: RegistryTransport | undefined;
+}
+
+/** A started party. */
+export interface Party {
+  readonly role: string;
+  /** Where it listens, by name, for `run.json`. */
+  readonly urls: Readonly<Record<string, string>>;
+  /** Looks for a newer registry epoch. */
+  refreshRegistry(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface PeerConfig {
+  readonly registryUrl: string;
+  readonly registryRootKey: string;
+  readonly registryPinFile: string;
+  readonly registryPollSeconds: number;
+  readonly busUrl: string;
+  readonly tokenFile: string;
+  readonly keysFile: string;
+}
+
+export interface Peers<View> {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly bus: Bus;
+  readonly keys: PartyKeys;
+  readonly registry: RegistryFeed<View>;
+  refreshRegistry(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function partyLogger(role: string, fields: LogFields, shared: Shared): Logger {
+  const { clock, logLine } = shared;
+  return createLogger({ fields, clock, sink: logLine, level: "warn" }).child({ role });
+}
+
+/** Connects a party to registry and bus. Throws what a missing key, a rolled-back registry or a refused token throws. */
+export async function connectPeers<View>(
+  role: string,
+  config: PeerConfig,
+  shared: Shared,
+  options: {
+    readonly viewName: ViewName;
+    readonly parse: (text: string) => View;
+    readonly logFields: LogFields;
+  },
+): Promise<Peers<View>> {
+  const log = partyLogger(role, options.logFields, shared);
+  const token = new TextDecoder().decode(await readSecretFile(config.tokenFile)).trim();
+  const keys = await loadKeysFile(config.keysFile);
+  const registry = await registryFeed({
+    transport: shared.registry ?? httpRegistry(config.registryUrl, token),
+    rootKey: config.registryRootKey,
+    pinPath: config.registryPinFile,
+    viewName: options.viewName,
+    parse: options.parse,
+  });
+  const own = shared.bus === undefined ? connectBus({ url: config.busUrl, token, log }) : undefined;
+  const bus = shared.bus ?? own;
+  if (bus === undefined) throw new Error("a bus is shared or connected");
+  const refreshRegistry = async (): Promise<void> => {
+    try {
+      await registry.refresh();
+    } catch (error) {
+      // The party goes on with the epoch it has verified; a rollback must be seen by its operator.
+      log.error("registry not refreshed", {
+        errorMessage: error instanceof Error ? error.message : "unknown",
+      });
+    }
+  };
+  const cancel = systemClock.every(1000 * config.registryPollSeconds, refreshRegistry);
+  return {
+    log,
+    metrics: createMetrics(),
+    bus,
+    keys,
+    registry,
+    refreshRegistry,
+    async close() {
+      cancel();
+      await own?.close();
+    },
+  };
+}

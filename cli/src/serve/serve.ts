@@ -1,0 +1,93 @@
+/** Starts all roles in one process, or one of them, over the same code (docs/operating.md). */
+import { resolve } from "node:path";
+import type { Clock } from "@smarter-metering/runtime";
+import { ROLE_NAMES, type RoleName } from "../deployment/role-config.ts";
+import type { Layout } from "../deployment/layout.ts";
+import type { Party, Shared } from "./party.ts";
+import {
+  startAggregatorRole,
+  startBusRole,
+  startConcentratorRole,
+  startMdmsRole,
+  startOpenerRole,
+  startRegistryRole,
+  startTrusteeRole,
+  startUcsRole,
+} from "./start-role.ts";
+
+const START: Readonly<Record<RoleName, (path: string, shared: Shared) => Promise<Party>>> = {
+  registry: startRegistryRole,
+  bus: startBusRole,
+  concentrator: startConcentratorRole,
+  opener: startOpenerRole,
+  aggregator: startAggregatorRole,
+  trustee: startTrusteeRole,
+  mdms: startMdmsRole,
+  ucs: startUcsRole,
+};
+
+export interface ServeOptions {
+  readonly clock: Clock;
+  /** Takes warnings and errors, one JSON line each. */
+  readonly logLine: (line: string) => void;
+}
+
+/** One role from its own configuration file; registry and bus over loopback HTTP. */
+export function serveRole(role: RoleName, config: string, options: ServeOptions): Promise<Party> {
+  return START[role](resolve(config), { ...options, bus: undefined, registry: undefined });
+}
+
+export { ROLE_NAMES };
+
+/** Every role of a deployment in this process. */
+export async function serveAll(layout: Layout, options: ServeOptions) {
+  const started: Party[] = [];
+  const keep = async <P extends Party>(starting: Promise<P>): Promise<P> => {
+    const party = await starting;
+    started.push(party);
+    return party;
+  };
+  const alone = { ...options, bus: undefined, registry: undefined };
+  try {
+    const registry = await keep(startRegistryRole(layout.config("registry"), alone));
+    const bus = await keep(startBusRole(layout.config("bus"), alone));
+    const shared: Shared = {
+      ...options,
+      bus: bus.service,
+      registry: registry.service.transport(),
+    };
+    const [concentrator, opener, aggregator, trustee, mdms, ucs] = await Promise.all([
+      keep(startConcentratorRole(layout.config("concentrator"), shared)),
+      keep(startOpenerRole(layout.config("opener"), shared)),
+      keep(startAggregatorRole(layout.config("aggregator"), shared)),
+      keep(startTrusteeRole(layout.config("trustee"), shared)),
+      keep(startMdmsRole(layout.config("mdms"), shared)),
+      keep(startUcsRole(layout.config("ucs"), shared)),
+    ]);
+    return {
+      registry,
+      bus,
+      concentrator,
+      opener,
+      aggregator,
+      trustee,
+      mdms,
+      ucs,
+      urls: Object.assign({}, ...started.map(({ urls }) => urls)) as Record<string, string>,
+      async refreshRegistry() {
+        for (const party of started) await party.refreshRegistry();
+      },
+      close: () => closeAll(started),
+    };
+  } catch (error) {
+    await closeAll(started);
+    throw error;
+  }
+}
+
+export type Everything = Awaited<ReturnType<typeof serveAll>>;
+
+/** In reverse order of their start: takers before givers. */
+async function closeAll(parties: readonly Party[]): Promise<void> {
+  for (const party of parties.toReversed()) await party.close();
+}

@@ -1,0 +1,214 @@
+/** The store: types, errors, transactions, migrations, the folder lock, kill -9, damage. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, describe, test } from "node:test";
+import { insertMany, lockFolder, migrate, openStore } from "@smarter-metering/runtime";
+import type { Migration, RuntimeErrorCode, Store } from "@smarter-metering/runtime";
+
+const first: Migration = {
+  name: "0001-thing",
+  statements: [
+    `create table thing (id int8 primary key, body bytea, name text,
+       ratio float8, small int4, done bool, constraint thing_small check (small < 100))`,
+    "create table part (id int8 references thing)",
+  ],
+};
+const folder = mkdtempSync(join(tmpdir(), "runtime-store-"));
+after(() => rmSync(folder, { recursive: true }));
+
+describe("a store in memory", () => {
+  let store: Store;
+  before(async () => {
+    store = await openStore({ schema: "test", migrations: [first] });
+  });
+  after(() => store.close());
+
+  test("hands out the types it documents", async () => {
+    const row = [2n ** 62n, new Uint8Array([0, 255]), "é", 0.1, 7, true];
+    const insert = "insert into thing values ($1, $2, $3, $4, $5, $6) returning *";
+    const [got] = await store.query(insert, row as never);
+    assert.deepEqual(Object.values(got ?? {}), row);
+    const sql = `select null::int8 as a, $1::jsonb as b, id from thing where id = any($2::int8[])`;
+    const [mixed] = await store.query(sql, ['{"x":[1]}', [2n ** 62n]]);
+    assert.deepEqual(mixed, { a: null, b: { x: [1] }, id: 2n ** 62n });
+  });
+
+  const refused: [name: string, sql: string, code: RuntimeErrorCode, constraint?: string][] = [
+    ["unique", `insert into thing (id) values (${2n ** 62n})`, "STORE_CONSTRAINT", "thing_pkey"],
+    ["check", "insert into thing values (9, '', '', 0, 100)", "STORE_CONSTRAINT", "thing_small"],
+    ["foreign key", "insert into part values (404)", "STORE_CONSTRAINT", "part_id_fkey"],
+    ["not null", "insert into thing (id) values (null)", "STORE_CONSTRAINT"],
+    ["numeric", "select sum(id) from thing", "STORE_TYPE"],
+    ["timestamptz", "select now()", "STORE_TYPE"],
+    ["syntax", "selec 1", "STORE_QUERY"],
+    ["bad value", "select 'secret-value'::int8", "STORE_QUERY"],
+    ["two statements", "select 1; select 2", "STORE_QUERY"],
+  ];
+  for (const [name, sql, code, constraint] of refused) {
+    test(`refuses: ${name}`, async () => {
+      await assert.rejects(store.query(sql), (error: Error & { constraint?: string }) => {
+        assert.doesNotMatch(error.message, /secret-value|404/);
+        assert.equal(error.constraint, constraint);
+        return "code" in error && error.code === code;
+      });
+    });
+  }
+
+  test("a failed transaction leaves nothing, also when its error was caught", async () => {
+    const failing = store.transaction(async (sql) => {
+      await sql.query("insert into thing (id) values (1)");
+      throw new Error("no");
+    });
+    await assert.rejects(failing, /no/);
+    const swallowing = store.transaction(async (sql) => {
+      await sql.query("insert into thing (id) values (2)");
+      await sql.query("selec").catch(() => undefined);
+    });
+    await assert.rejects(swallowing, { code: "STORE_QUERY" });
+    assert.deepEqual(await store.query("select id from thing where id in (1, 2)"), []);
+  });
+
+  test("transactions run one after the other, first come first served", async () => {
+    const log: string[] = [];
+    const job = (name: string) =>
+      store.transaction(async (sql) => {
+        log.push(`${name} begins`);
+        await sql.query("select 1 as one");
+        log.push(`${name} ends`);
+      });
+    await Promise.all([
+      job("a"),
+      store.query("select 1 as one").then(() => log.push("q")),
+      job("b"),
+    ]);
+    assert.deepEqual(log, ["a begins", "a ends", "q", "b begins", "b ends"]);
+  });
+
+  test("the store inside a transaction is a programmer error, not a deadlock", async () => {
+    const nested = store.transaction(() => store.query("select 1 as one"));
+    await assert.rejects(nested, { code: "ERR_ASSERTION" });
+  });
+
+  test("insertMany writes all rows and skips conflicts when told to", async () => {
+    const rows = Array.from({ length: 2_500 }, (_, i) => [
+      BigInt(i + 1000),
+      new Uint8Array([i % 256]),
+    ]);
+    const columns = { id: "int8", body: "bytea" } as const;
+    const onConflict = { onConflict: "(id) do nothing" };
+    assert.equal(await insertMany(store, "thing", columns, rows), 2_500);
+    assert.equal(await insertMany(store, "thing", columns, rows.slice(0, 5), onConflict), 0);
+    await assert.rejects(insertMany(store, "thing", columns, rows), { code: "STORE_CONSTRAINT" });
+    const [row] = await store.query("select body from thing where id = 1255");
+    assert.deepEqual(row, { body: new Uint8Array([255]) });
+  });
+
+  test("a past that differs is refused, a new migration that fails leaves nothing", async () => {
+    const second = { name: "0002-more", statements: ["create table more (a int8)", "selec"] };
+    const changed = { ...first, statements: ["create table other (a int8)"] };
+    const spaced = { ...first, statements: first.statements.map((s) => `${s} `) };
+    for (const list of [[changed], [], [second, first], [first, second]]) {
+      await assert.rejects(migrate(store, "test", list), { code: "STORE_MIGRATION" });
+    }
+    await migrate(store, "test", [spaced]);
+    await assert.rejects(store.query("select a from more"), { code: "STORE_QUERY" });
+  });
+});
+
+test("a closed store says so", async () => {
+  const store = await openStore({ schema: "test", migrations: [] });
+  const pending = store.query("select 1 as one");
+  await Promise.all([store.close(), store.close()]);
+  assert.deepEqual(await pending, [{ one: 1 }]);
+  await assert.rejects(store.query("select 1"), { code: "STORE_CLOSED" });
+});
+
+/** Starts a process that opens `path` and writes ids 1, 2, 3 …, printing each when acknowledged. */
+function startWriter(path: string): { child: ChildProcess; lines: AsyncIterator<string> } {
+  const script = `
+    import { openStore } from "@smarter-metering/runtime";
+    const migrations = [{ name: "1", statements: ["create table n (id int8 primary key)"] }];
+    const store = await openStore({ folder: ${JSON.stringify(path)}, schema: "n", migrations });
+    for (let id = 1n; ; id++) {
+      await store.query("insert into n values ($1)", [id]);
+      process.stdout.write(id + "\\n");
+    }`;
+  const file = join(import.meta.dirname, `.writer-${process.pid}.ts`);
+  writeFileSync(file, script);
+  const child = spawn(process.execPath, ["--import", "tsx", file], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  child.once("exit", () => rmSync(file, { force: true }));
+  assert(child.stdout !== null);
+  return { child, lines: createInterface(child.stdout)[Symbol.asyncIterator]() };
+}
+
+test("one process per folder; kill -9 loses nothing acknowledged; damage is reported", async () => {
+  const path = join(folder, "killed");
+  const migrations = [{ name: "1", statements: ["create table n (id int8 primary key)"] }];
+  const { child, lines } = startWriter(path);
+  let acknowledged = 0n;
+  while (acknowledged < 200n) acknowledged = BigInt((await lines.next()).value as string);
+  await assert.rejects(openStore({ folder: path, schema: "n", migrations }), {
+    code: "STORE_LOCKED",
+    message: new RegExp(`process ${child.pid} uses the folder .*killed: stop`),
+  });
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  for (let line = await lines.next(); line.done !== true; line = await lines.next()) {
+    acknowledged = BigInt(line.value);
+  }
+
+  const store = await openStore({ folder: path, schema: "n", migrations });
+  const [row] = await store.query("select count(*) as count, max(id) as max from n");
+  await store.close();
+  assert(row !== undefined && (row["max"] as bigint) >= acknowledged);
+  assert.equal(row["count"], row["max"]);
+  assert.deepEqual(readdirSync(path), ["database"]);
+
+  const damages: [string, (database: string) => void, RuntimeErrorCode][] = [
+    ["control", (db) => truncateSync(join(db, "global/pg_control"), 100), "STORE_DAMAGED"],
+    ["version", (db) => rmSync(join(db, "PG_VERSION")), "STORE_DAMAGED"],
+    ["other", (db) => writeFileSync(join(db, "PG_VERSION"), "15\n"), "STORE_VERSION"],
+    ["wal", (db) => truncateLogs(join(db, "pg_wal")), "STORE_DAMAGED"],
+  ];
+  for (const [name, damage, code] of damages) {
+    const copy = join(folder, name);
+    cpSync(path, copy, { recursive: true });
+    damage(join(copy, "database"));
+    const files = readdirSync(join(copy, "database"));
+    await assert.rejects(openStore({ folder: copy, schema: "n", migrations }), { code });
+    assert.deepEqual(
+      files.filter((f) => !readdirSync(join(copy, "database")).includes(f)),
+      [],
+    );
+    assert.deepEqual(readdirSync(copy), ["database"], "the lock was released");
+  }
+});
+
+function truncateLogs(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (/^[0-9A-F]{24}$/.test(name)) truncateSync(join(folder, name), 1_000);
+  }
+}
+
+test("claims of dead processes, recycled process ids and other boots are taken over", () => {
+  const path = join(folder, "stale");
+  lockFolder(path).release();
+  const random = "0123456789abcdef";
+  for (const claim of [`lock.4194304.1_ab.${random}`, `lock.${process.pid}.1_deadbeef.${random}`]) {
+    writeFileSync(join(path, claim), "");
+  }
+  const lock = lockFolder(path);
+  assert.equal(readdirSync(path).length, 1);
+  assert.throws(() => lockFolder(path), { code: "STORE_LOCKED" });
+  assert.equal(readdirSync(path).length, 1);
+  lock.release();
+  assert.deepEqual(readdirSync(path), []);
+});

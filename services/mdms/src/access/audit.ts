@@ -1,0 +1,64 @@
+/**
+ * The trail of every view and change: who, what, when. Written before the answer, so that nothing is seen unrecorded; it names what was
+ * looked at by id and never holds a value.
+ */
+import type { Clock, Sql, Store } from "@smarter-metering/runtime";
+
+export interface AuditEntry {
+  readonly id: bigint;
+  readonly at: bigint;
+  readonly login: string;
+  /** Such as "statement.view". */
+  readonly action: string;
+  /** A service point or cohort id; empty when the action has none. */
+  readonly subject: string;
+  readonly outcome: AuditOutcome;
+}
+export type AuditOutcome = "allowed" | "refused";
+
+/** Three years, then an entry goes: it is personal data of the operators. */
+const KEPT_SECONDS = 3 * 366 * 86_400;
+const SUBJECT_CHARS_MAX = 64;
+
+export class AuditTrail {
+  readonly #store: Store;
+  readonly #clock: Clock;
+
+  constructor(store: Store, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  async record(entry: Pick<AuditEntry, "login" | "action" | "subject" | "outcome">): Promise<void> {
+    await this.#store.query(
+      "insert into audit (at, login, action, subject, outcome) values ($1, $2, $3, $4, $5)",
+      [
+        this.#nowSeconds(),
+        entry.login,
+        entry.action,
+        entry.subject.slice(0, SUBJECT_CHARS_MAX),
+        entry.outcome,
+      ],
+    );
+  }
+
+  async forget(): Promise<void> {
+    await this.#store.query("delete from audit where at < $1", [this.#nowSeconds() - KEPT_SECONDS]);
+  }
+
+  #nowSeconds(): number {
+    return Math.floor(this.#clock.nowMs() / 1000);
+  }
+}
+
+/** The newest first, those before `before` where it is given. */
+export function readAudit(
+  sql: Sql,
+  { before, limit }: { readonly before: bigint | undefined; readonly limit: number },
+): Promise<AuditEntry[]> {
+  return sql.query<AuditEntry>(
+    `select id, at, login, action, subject, outcome from audit
+      where $1::int8 is null or id < $1 order by id desc limit $2`,
+    [before ?? null, limit],
+  );
+}

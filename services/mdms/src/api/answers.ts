@@ -1,0 +1,51 @@
+/** What every API route declares and hands out alike. */
+import type { z } from "@smarter-metering/runtime";
+import { isExtended, type StatementRecord } from "../statement-query.ts";
+import type { statement } from "./schemas.ts";
+import { problem, toIso } from "./schemas.ts";
+
+const problemContent = { "application/problem+json": { schema: problem } };
+const refusals = {
+  400: { description: "The request is not well formed", content: problemContent },
+  401: { description: "No session", content: problemContent },
+  403: { description: "The role may not do this", content: problemContent },
+};
+
+/** The responses of a route: one that succeeds, and the refusals that every route knows. */
+export const answers = <Schema>(description: string, schema: Schema) => ({
+  200: { description, content: { "application/json": { schema } } },
+  ...refusals,
+});
+export const notFound = { 404: { description: "Nothing there", content: problemContent } };
+export const refusalsOnly = refusals;
+
+/** `next` of a page: there is one if the page is full. */
+export function nextOf<Row>(
+  rows: readonly Row[],
+  limit: number,
+  cursorOf: (row: Row) => string,
+): { next?: string } {
+  const last = rows.at(-1);
+  return last === undefined || rows.length < limit ? {} : { next: cursorOf(last) };
+}
+
+/** A statement as the API shows it. */
+export function statementAnswer(record: StatementRecord): z.infer<typeof statement> {
+  return {
+    servicePoint: record.servicePoint,
+    from: toIso(record.fromSeconds),
+    to: toIso(record.toSeconds),
+    registers_mWh: Object.fromEntries(
+      record.registers.map(({ band, energyMilliwattHours }) => [band, String(energyMilliwattHours)]),
+    ),
+    export_mWh: String(record.exportMilliwattHours),
+    energy_mWh: String(record.energyMilliwattHours),
+    amount: record.amount,
+    currency: record.currency,
+    estimated: record.estimated,
+    extended: isExtended(record),
+    lines: record.lines,
+    tariff: record.tariff,
+    tariffVersion: record.tariffVersion,
+  };
+}

@@ -1,0 +1,190 @@
+/** The schemas that validate and document the API. Energy in mWh is decimal text: it may pass 2⁵³. */
+import { z } from "@smarter-metering/runtime";
+import { cursor } from "./cursor.ts";
+
+const PAGE_ROWS_DEFAULT = 100;
+/** The latest instant that zone arithmetic handles (year 9999). */
+const SECONDS_MAX = 253_402_300_799;
+
+/** ISO 8601 with seconds, read to epoch seconds. */
+export const instant = z.iso
+  .datetime({ offset: true })
+  .transform((text, context) => {
+    const seconds = Date.parse(text) / 1000;
+    if (Number.isInteger(seconds) && seconds >= 0 && seconds <= SECONDS_MAX) return seconds;
+    context.addIssue({ code: "custom", message: "not a whole second from 1970 to 9999" });
+    return z.NEVER;
+  })
+  .openapi({ type: "string", format: "date-time" });
+
+export const toIso = (seconds: number): string =>
+  new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
+
+export const servicePointId = z
+  .string()
+  .regex(/^[0-9a-f]{32}$/)
+  .openapi({ description: "MDMS pseudonym, hex" });
+export const cohortId = z.string().min(1).max(64);
+
+export const range = { from: instant.default(0), to: instant.default(SECONDS_MAX) };
+
+/** `limit` and `cursor` of a list. */
+export const pageOf = (limitMax: number) => ({
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(limitMax)
+    .default(Math.min(PAGE_ROWS_DEFAULT, limitMax)),
+  cursor: cursor.optional(),
+});
+
+const isoText = z.string().openapi({ format: "date-time" });
+const milliwattHours = z.string().regex(/^\d+$/);
+const next = z.string().optional().openapi({ description: "`cursor` of the next page" });
+
+export const problem = z
+  .object({
+    type: z.string(),
+    status: z.number(),
+    code: z.string(),
+    title: z.string(),
+    detail: z.string().optional(),
+  })
+  .openapi("Problem");
+
+export const loadRelease = z
+  .object({
+    cohort: z.string(),
+    start: isoText,
+    intervalSeconds: z.number(),
+    contributors: z.number(),
+    members: z.number(),
+    energy_Wh: z.array(z.number()),
+    contributorsPerSlot: z.array(z.number()),
+    policyId: z.string(),
+  })
+  .openapi("LoadRelease");
+export const loadPage = z.object({ releases: z.array(loadRelease), next });
+
+export const statement = z
+  .object({
+    servicePoint: z.string(),
+    from: isoText,
+    to: isoText,
+    registers_mWh: z.record(z.string(), milliwattHours),
+    export_mWh: milliwattHours,
+    energy_mWh: milliwattHours,
+    amount: z.string(),
+    currency: z.string(),
+    estimated: z.boolean(),
+    extended: z.boolean().openapi({ description: "a border came later than its grid instant" }),
+    lines: z.array(
+      z.object({
+        text: z.string(),
+        quantity: z.string(),
+        price: z.string(),
+        amountE16: z.string().openapi({ description: "exact, in 10⁻¹⁶ of the currency unit" }),
+      }),
+    ),
+    tariff: z.string(),
+    tariffVersion: z.number(),
+  })
+  .openapi("Statement");
+export const statementPage = z.object({ statements: z.array(statement), next });
+
+const contract = {
+  servicePoint: z.string(),
+  zone: z.string(),
+  tariff: z.string(),
+  contractStart: isoText,
+  contractEnd: isoText.nullable(),
+};
+export const servicePoint = z
+  .object({
+    ...contract,
+    lastStatement: z
+      .object({ from: isoText, to: isoText, amount: z.string(), currency: z.string() })
+      .nullable(),
+  })
+  .openapi("ServicePoint");
+export const servicePointPage = z.object({ servicePoints: z.array(servicePoint), next });
+export const servicePointDetail = z
+  .object({
+    ...contract,
+    days: z.number(),
+    energy_mWh: milliwattHours,
+    export_mWh: milliwattHours,
+    meanPerDay_mWh: milliwattHours,
+    windows: z.array(statement.extend({ days: z.number(), meanPerDay_mWh: milliwattHours })),
+  })
+  .openapi("ServicePointDetail");
+
+export const cohortList = z.object({
+  cohorts: z.array(
+    z.object({
+      cohort: z.string(),
+      version: z.number(),
+      zone: z.string(),
+      intervalSeconds: z.number(),
+      members: z.number(),
+      releasedBlocks: z.number(),
+      lastBlock: isoText.nullable(),
+    }),
+  ),
+});
+
+export const tariffList = z.object({
+  tariffs: z.array(
+    z.object({
+      tariff: z.string(),
+      currency: z.string(),
+      description: z.array(z.string()),
+      document: z.unknown().openapi({ type: "object" }),
+    }),
+  ),
+});
+
+export const policyAnswer = z.object({
+  policyId: z.string(),
+  unsafe: z.boolean(),
+  registryEpoch: z.number(),
+  description: z.array(z.string()),
+  document: z.unknown().openapi({ type: "object" }),
+});
+
+export const overview = z.object({
+  registryEpoch: z.number(),
+  policyId: z.string(),
+  unsafe: z.boolean(),
+  servicePoints: z.number(),
+  servicePointsBilled: z.number(),
+  cohorts: z.number(),
+  statements: z.number(),
+  releasesLoad: z.number(),
+  releasesBill: z.number(),
+  alarms: z.number(),
+});
+
+export const auditPage = z.object({
+  entries: z.array(
+    z.object({
+      at: isoText,
+      login: z.string(),
+      action: z.string(),
+      subject: z.string(),
+      outcome: z.enum(["allowed", "refused"]),
+    }),
+  ),
+  next,
+});
+
+export const credentials = z.strictObject({
+  login: z.string().max(64),
+  password: z.string().max(256),
+});
+export const sessionAnswer = z.object({
+  token: z.string(),
+  role: z.string(),
+  expiresAt: isoText,
+});

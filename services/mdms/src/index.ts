@@ -1,0 +1,12 @@
+/** @smarter-metering/mdms: meter data management (docs/protocol.md §8.5, §11). */
+export { createOperator, type NewOperator } from "./access/operators.ts";
+export { ROLES, type Role } from "./access/roles.ts";
+export { MdmsError, type MdmsErrorCode } from "./error.ts";
+export {
+  mdmsLogFields,
+  startMdms,
+  type MdmsConfig,
+  type MdmsPorts,
+  type MdmsService,
+} from "./mdms.ts";
+export { migrations } from "./migrations.ts";

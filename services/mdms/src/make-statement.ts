@@ -1,0 +1,98 @@
+/** From a BILL release to a statement (docs/protocol.md §11): pure, so that the customer's recomputation can be compared with it. */
+import type { BillRelease, Statement } from "@smarter-metering/protocol";
+import { formatMicro, formatMinor, priceBill, type BillLine } from "@smarter-metering/tariff";
+import type { MdmsServicePoint, RegisteredTariff } from "./registry-context.ts";
+
+/** Energy in kWh is exact with six decimals: 1 mWh is 10⁻⁶ kWh. */
+const KILOWATT_HOUR_DIGITS = 6;
+
+export interface Registers {
+  readonly bands: readonly { readonly band: string; readonly energyMilliwattHours: bigint }[];
+  readonly energyMilliwattHours: bigint;
+  readonly exportMilliwattHours: bigint;
+}
+
+/**
+ * A release's eight registers by name: one per band of the calendar, then export, then zeros (§2.2). Undefined when they follow another
+ * calendar or the rest is not zero.
+ */
+export function readRegisters(
+  release: BillRelease,
+  { tariff, registerBank }: RegisteredTariff,
+): Registers | undefined {
+  const { bands } = tariff.calendar;
+  const values = release.registers_mWh.map(BigInt);
+  const rest = values.slice(bands.length + 1);
+  if (release.registerBank !== registerBank || rest.some((value) => value !== 0n)) return undefined;
+  const named = bands.map((band, index) => ({ band, energyMilliwattHours: values[index] ?? 0n }));
+  return {
+    bands: named,
+    energyMilliwattHours: named.reduce((sum, entry) => sum + entry.energyMilliwattHours, 0n),
+    exportMilliwattHours: values[bands.length] ?? 0n,
+  };
+}
+
+/** Prices a window. Throws TariffError: the window is off the grid, or no version is in force. */
+export function makeStatement(
+  release: BillRelease,
+  point: MdmsServicePoint,
+  { tariff }: RegisteredTariff,
+  registers: Registers,
+): Statement {
+  const bill = priceBill({
+    tariff,
+    zone: point.zone,
+    fromSeconds: release.fromGrid,
+    toSeconds: release.toGrid,
+    registersMilliwattHours: registers.bands.map((entry) => entry.energyMilliwattHours),
+    exportMilliwattHours: registers.exportMilliwattHours,
+  });
+  return {
+    servicePoint: point.servicePoint,
+    from: release.fromGrid,
+    to: release.toGrid,
+    zone: point.zone,
+    registers_mWh: Object.fromEntries(
+      registers.bands.map(({ band, energyMilliwattHours }) => [band, String(energyMilliwattHours)]),
+    ),
+    export_mWh: String(registers.exportMilliwattHours),
+    energy_mWh: String(registers.energyMilliwattHours),
+    tariff: tariff.tariff,
+    tariffVersion: bill.version,
+    lines: bill.lines.map((line) => ({
+      ...describeLine(line, bill.currency),
+      amountE16: String(line.amountE16),
+    })),
+    amount: bill.amount,
+    currency: bill.currency,
+    estimated: false,
+    requestDigest: release.requestDigest,
+  };
+}
+
+function describeLine(
+  line: BillLine,
+  currency: string,
+): { readonly text: string; readonly quantity: string; readonly price: string } {
+  switch (line.kind) {
+    case "energy":
+    case "feed-in":
+      return {
+        text: line.kind === "energy" ? `Energy, ${line.band}` : "Feed-in, credited",
+        quantity: `${formatMinor(line.quantityMilliwattHours, KILOWATT_HOUR_DIGITS)} kWh`,
+        price: `${formatMicro(line.priceMicroPerKilowattHour)} ${currency}/kWh`,
+      };
+    case "standing-charge":
+      return {
+        text: "Standing charge",
+        quantity: `${line.days} days`,
+        price: `${formatMicro(line.priceMicroPerDay)} ${currency}/day`,
+      };
+    case "tax":
+      return {
+        text: "Tax on energy and standing charge",
+        quantity: "",
+        price: `${formatMinor(BigInt(line.taxBasisPoints), 2)} %`,
+      };
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * The manager: takes releases from the bus, checks them, makes statements and stores both (docs/protocol.md §8.5, §11). A message that
+ * cannot be decided comes again; one that never can is set aside with a code and raises an alarm.
+ */
+import { primitives, signStatement, type RecipientSecret, type Signer } from "@smarter-metering/protocol";
+import type { MdmsView, RegistryFeed } from "@smarter-metering/protocol";
+import { errorFields } from "@smarter-metering/runtime";
+import type { Clock, Counter, Delivery, Logger, Metrics, Store, Verdict } from "@smarter-metering/runtime";
+import { raiseAlarm } from "./alarms.ts";
+import { checkRelease, type CheckedBill, type CheckedLoad, type ReleaseRefusal } from "./check-release.ts";
+import { registryContext } from "./registry-context.ts";
+import { storeRelease, type Stored } from "./release-store.ts";
+
+export interface ManagerPorts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly store: Store;
+  readonly registry: RegistryFeed<MdmsView>;
+  /** Signs statements. */
+  readonly signer: Signer;
+  /** Opens releases. */
+  readonly recipientSecret: RecipientSecret;
+}
+
+/** The registry is looked at every few seconds; the store's troubles are short or final. */
+const RETRY_MS = 5_000;
+
+const CODES: Readonly<Record<Exclude<Stored, "stored" | "duplicate">, string>> = {
+  conflict: "MDMS_CONFLICT",
+  "sequence-reused": "MDMS_SEQUENCE_REUSED",
+};
+
+export class Manager {
+  readonly #ports: ManagerPorts;
+  readonly #releases: Counter;
+
+  constructor(ports: ManagerPorts) {
+    this.#ports = ports;
+    this.#releases = ports.metrics.counter(
+      "mdms_releases_total",
+      "Releases received, by what became of them",
+      ["outcome"],
+    );
+  }
+
+  /** One verdict per message, each decided alone. */
+  async take(batch: readonly Delivery[]): Promise<Verdict[]> {
+    const verdicts: Verdict[] = [];
+    for (const delivery of batch) verdicts.push(await this.#takeOne(delivery));
+    return verdicts;
+  }
+
+  async #takeOne(delivery: Delivery): Promise<Verdict> {
+    try {
+      return await this.#decide(delivery);
+    } catch (error) {
+      const { sequence, attempt } = delivery;
+      this.#ports.log.warn("a release waits", { sequence, attempt, ...errorFields(error) });
+      this.#releases.add(1, { outcome: "retry" });
+      return { retryAfterMs: RETRY_MS };
+    }
+  }
+
+  async #decide(delivery: Delivery): Promise<Verdict> {
+    const { registry, recipientSecret } = this.#ports;
+    const context = await registryContext(registry.current());
+    const check = await checkRelease(delivery.body, context, recipientSecret);
+    if (check.outcome === "too-early") {
+      this.#releases.add(1, { outcome: "too-early" });
+      return { retryAfterMs: RETRY_MS };
+    }
+    if (check.outcome === "refused") return this.#refuse(delivery, check.code);
+    const stored = await this.#store(check.release);
+    if (stored === "conflict" || stored === "sequence-reused") {
+      return this.#refuse(delivery, CODES[stored]);
+    }
+    this.#releases.add(1, { outcome: stored });
+    return { ack: true };
+  }
+
+  async #store(release: CheckedLoad | CheckedBill): Promise<Stored> {
+    const { store, signer } = this.#ports;
+    if (release.kind === "LOAD") return storeRelease(store, release, this.#nowSeconds());
+    // Ed25519 is deterministic: a repeat after a crash makes the same document.
+    const jws = await signStatement(release.statement, signer);
+    return storeRelease(store, { ...release, jws }, this.#nowSeconds());
+  }
+
+  async #refuse(delivery: Delivery, code: ReleaseRefusal | string): Promise<Verdict> {
+    const { log, store } = this.#ports;
+    const { sequence, subject } = delivery;
+    const digest = await primitives.sha256(delivery.body);
+    await raiseAlarm(store, { digest, code, subject }, this.#nowSeconds());
+    log.error("a release was refused", { errorCode: code, sequence });
+    this.#releases.add(1, { outcome: code });
+    return { dead: code };
+  }
+
+  #nowSeconds(): number {
+    return Math.floor(this.#ports.clock.nowMs() / 1000);
+  }
+}

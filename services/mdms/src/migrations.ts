@@ -1,0 +1,97 @@
+/**
+ * The MDMS's tables (docs/protocol.md §8.5, §11). The finest things in them are a neighbourhood's interval and a customer's billing
+ * window; a test compares every column with a list. Service points are MDMS pseudonyms in hex, times are epoch seconds.
+ */
+import type { Migration } from "@smarter-metering/runtime";
+
+export const migrations: readonly Migration[] = [
+  {
+    name: "0001-releases",
+    statements: [
+      // `sealed` is the release as it was received: what was decoded from it stands beside it.
+      `create table release (
+        digest bytea primary key,
+        kind text not null,
+        trustee bytea not null,
+        sequence int8 not null,
+        policy_id text not null,
+        registry_epoch int8 not null,
+        sealed bytea not null,
+        received_at int8 not null,
+        unique (trustee, sequence))`,
+      // One row a block with an array of intervals: a year is 365 rows and one index range.
+      `create table load_block (
+        cohort text not null,
+        stream text not null,
+        block_start int8 not null,
+        block_end int8 not null,
+        cohort_version int4 not null,
+        interval_seconds int4 not null,
+        contributors int4 not null,
+        members int4 not null,
+        contributors_per_slot int4[] not null,
+        energy_watt_hours int8[] not null,
+        digest bytea not null references release,
+        primary key (cohort, stream, block_start))`,
+      `create index load_block_time on load_block (stream, block_start, cohort)`,
+      `create table statement (
+        service_point text not null,
+        from_grid int8 not null,
+        to_grid int8 not null,
+        from_border int8 not null,
+        to_border int8 not null,
+        zone text not null,
+        energy_milliwatt_hours int8 not null,
+        export_milliwatt_hours int8 not null,
+        tariff text not null,
+        tariff_version int4 not null,
+        lines jsonb not null,
+        amount text not null,
+        currency text not null,
+        estimated bool not null,
+        jws text not null,
+        digest bytea not null references release,
+        primary key (service_point, from_grid))`,
+      `create index statement_time on statement (from_grid, service_point)`,
+      `create table statement_register (
+        service_point text not null,
+        from_grid int8 not null,
+        position int4 not null,
+        band text not null,
+        energy_milliwatt_hours int8 not null,
+        primary key (service_point, from_grid, position),
+        foreign key (service_point, from_grid) references statement)`,
+      `create table alarm (
+        digest bytea not null,
+        code text not null,
+        subject text not null,
+        first_at int8 not null,
+        last_at int8 not null,
+        primary key (digest, code))`,
+    ],
+  },
+  {
+    name: "0002-operators",
+    statements: [
+      `create table operator (
+        login text primary key,
+        role text not null,
+        password_hash text not null,
+        failures int4 not null default 0,
+        locked_until int8 not null default 0,
+        created_at int8 not null)`,
+      `create table session (
+        token_hash bytea primary key,
+        login text not null references operator,
+        created_at int8 not null,
+        seen_at int8 not null)`,
+      `create table audit (
+        id int8 generated always as identity primary key,
+        at int8 not null,
+        login text not null,
+        action text not null,
+        subject text not null,
+        outcome text not null)`,
+    ],
+  },
+];

@@ -1,0 +1,88 @@
+/** What the MDMS reads from one registry epoch, parsed and verified once (docs/protocol.md §9). Public data only. */
+import { parsePolicy, type ReleasePolicy } from "@smarter-metering/policy";
+import {
+  fromHex,
+  ProtocolError,
+  registerBankOf,
+  toHex,
+  verifyDocument,
+  type MdmsView,
+  type RegistrySnapshot,
+} from "@smarter-metering/protocol";
+import { parseTariff, TariffError, type Tariff } from "@smarter-metering/tariff";
+
+export type MdmsCohort = MdmsView["cohorts"][number];
+export type MdmsServicePoint = MdmsView["servicePoints"][number];
+
+export interface RegisteredTariff {
+  readonly tariff: Tariff;
+  /** Hex: names the calendar that a meter's registers follow. */
+  readonly registerBank: string;
+}
+
+export interface RegistryContext {
+  readonly epoch: number;
+  readonly policy: ReleasePolicy;
+  readonly trusteeKeys: readonly Uint8Array[];
+  /** Those signed by a registered tariff signer, by id; others are left out. */
+  readonly tariffs: ReadonlyMap<string, RegisteredTariff>;
+  /** By MDMS pseudonym, in the order of the pseudonyms. */
+  readonly servicePoints: ReadonlyMap<string, MdmsServicePoint>;
+  /** The newest version of each cohort, by id. */
+  readonly cohorts: ReadonlyMap<string, MdmsCohort>;
+  /** The version of a cohort in force for a block. */
+  cohortAt(id: string, blockStart: number): MdmsCohort | undefined;
+}
+
+const contexts = new WeakMap<MdmsView, Promise<RegistryContext>>();
+
+/** Parses a snapshot at its first use. Rejects with PolicyError when its policy is none. */
+export function registryContext(snapshot: RegistrySnapshot<MdmsView>): Promise<RegistryContext> {
+  let context = contexts.get(snapshot.view);
+  if (context === undefined) {
+    context = parseContext(snapshot);
+    contexts.set(snapshot.view, context);
+  }
+  return context;
+}
+
+async function parseContext({ epoch, view }: RegistrySnapshot<MdmsView>): Promise<RegistryContext> {
+  const keysOf = (role: string): Uint8Array[] =>
+    view.parties
+      .filter((party) => party.role === role)
+      .map(({ signingKey }) => fromHex(signingKey, 32));
+  const tariffs = new Map<string, RegisteredTariff>();
+  for (const jws of view.tariffs) {
+    const tariff = await verifiedTariff(jws, keysOf("tariff-signer"));
+    if (tariff === undefined) continue;
+    const registerBank = toHex(await registerBankOf(tariff.calendar));
+    tariffs.set(tariff.tariff, { tariff, registerBank });
+  }
+  const versions = view.cohorts.toSorted((a, b) => a.version - b.version);
+  const points = view.servicePoints.toSorted((a, b) => (a.servicePoint < b.servicePoint ? -1 : 1));
+  return {
+    epoch,
+    policy: parsePolicy(view.policy),
+    trusteeKeys: keysOf("trustee"),
+    tariffs,
+    servicePoints: new Map(points.map((point) => [point.servicePoint, point])),
+    cohorts: new Map(versions.map((cohort) => [cohort.id, cohort])),
+    cohortAt: (id, blockStart) =>
+      versions.findLast((cohort) => cohort.id === id && cohort.fromBlock <= blockStart),
+  };
+}
+
+async function verifiedTariff(
+  jws: string,
+  signers: readonly Uint8Array[],
+): Promise<Tariff | undefined> {
+  for (const key of signers) {
+    try {
+      return parseTariff(await verifyDocument("smarter-metering/tariff", jws, key));
+    } catch (error) {
+      // Perhaps another signer's; a bill by a tariff that no signer vouches for is refused.
+      if (!(error instanceof ProtocolError || error instanceof TariffError)) throw error;
+    }
+  }
+  return undefined;
+}

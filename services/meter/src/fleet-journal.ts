@@ -1,0 +1,128 @@
+/**
+ * One journal for all meters of a process (docs/protocol.md §2.6): meters that write at the same time share an fsync. At start it is
+ * compacted: settled frames are dropped, epoch keys older than 400 days too, and those of a tenant who moved out.
+ */
+import { rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { toHex } from "@smarter-metering/protocol";
+import { openJournal, syncFolder, type Journal } from "@smarter-metering/runtime";
+import { MeterMemory } from "./memory.ts";
+import type { Provisioning } from "./provisioning.ts";
+import { decodeRecord, encodeRecord, namesKey, type MeterRecord, type Names } from "./records.ts";
+
+const FILE = "meters.journal";
+const EPOCH_KEPT_SECONDS = 400 * 86_400;
+/** About 200,000 days of quarters; a start compacts. */
+const JOURNAL_BYTES_MAX = 256 * 1024 * 1024;
+
+export interface FleetJournal {
+  /** State of every provisioned meter, under `namesKey`. */
+  readonly memories: ReadonlyMap<string, MeterMemory>;
+  /** Bytes of a torn last write that were cut off. */
+  readonly tornBytes: number;
+  /** Resolves when all records are on disk. Throws the codes of the runtime's journal. */
+  append(names: Names, records: readonly MeterRecord[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Throws METER_JOURNAL, and the codes of the runtime's `openJournal`. */
+export async function openFleetJournal(
+  folder: string,
+  meters: readonly Provisioning[],
+  nowSeconds: number,
+): Promise<FleetJournal> {
+  const path = join(folder, FILE);
+  const options = { onTorn: "truncate", bytesMax: JOURNAL_BYTES_MAX } as const;
+  const old = await openJournal(path, options);
+  const { tornBytes } = old;
+  const records = old.records.map(decodeRecord);
+  await old.close();
+
+  const memories = await replay(meters, records);
+  if (records.length > 0) {
+    const fresh = `${path}.new`;
+    await rm(fresh, { force: true });
+    const compacted = await openJournal(fresh, options);
+    await Promise.all(
+      Array.from(kept(meters, memories, records, nowSeconds), (bytes) => compacted.append(bytes)),
+    );
+    await compacted.close();
+    await rename(fresh, path);
+    await syncFolder(folder);
+  }
+  const journal: Journal = await openJournal(path, options);
+  return {
+    memories,
+    tornBytes,
+    async append(names, list) {
+      await Promise.all(list.map((record) => journal.append(encodeRecord(names, record))));
+    },
+    close: () => journal.close(),
+  };
+}
+
+type NamedRecord = ReturnType<typeof decodeRecord>;
+
+async function replay(
+  meters: readonly Provisioning[],
+  records: readonly NamedRecord[],
+): Promise<Map<string, MeterMemory>> {
+  const memories = new Map(
+    meters.map((meter) => [namesKey(meter), new MeterMemory(meter, meter.contractStart)]),
+  );
+  // Epochs belong to the meter, across its contracts: the next one is above them all.
+  const lastEpochs = new Map<string, number>();
+  for (const { names, record } of records) {
+    await memories.get(namesKey(names))?.apply(record);
+    const opened =
+      record.kind === "EPOCH" ? record.keyEpoch : record.kind === "STATE" ? record.lastEpoch : 0;
+    const meterId = toHex(names.meterId);
+    lastEpochs.set(meterId, Math.max(lastEpochs.get(meterId) ?? 0, opened));
+  }
+  for (const meter of meters) {
+    const memory = memories.get(namesKey(meter));
+    if (memory !== undefined) memory.lastEpoch = lastEpochs.get(meter.meterName) ?? 0;
+  }
+  return memories;
+}
+
+/** The records of a journal that says the same in less. */
+function* kept(
+  meters: readonly Provisioning[],
+  memories: ReadonlyMap<string, MeterMemory>,
+  records: readonly NamedRecord[],
+  nowSeconds: number,
+): Iterable<Uint8Array> {
+  const provisioned = new Set(meters.map(({ meterName }) => meterName));
+  for (const { names, record } of records) {
+    // A meter that this fleet does not run now stays as it is; an earlier contract of one that it runs goes.
+    if (!provisioned.has(toHex(names.meterId))) yield encodeRecord(names, record);
+  }
+  for (const meter of meters) {
+    const memory = memories.get(namesKey(meter));
+    if (memory === undefined) continue;
+    const needed = new Set(memory.waiting.map(({ header }) => header.keyEpoch));
+    for (const [keyEpoch, epoch] of memory.epochs) {
+      const old = epoch.openedSeconds < nowSeconds - EPOCH_KEPT_SECONDS;
+      if (old && !needed.has(keyEpoch)) {
+        memory.epochs.delete(keyEpoch);
+        continue;
+      }
+      yield encodeRecord(meter, epoch);
+      if (epoch.wrapped) yield encodeRecord(meter, { kind: "WRAPPED", keyEpoch });
+    }
+    const [first] = memory.waiting;
+    const { lastEpoch, headHash } = memory;
+    yield encodeRecord(meter, {
+      kind: "STATE",
+      lastEpoch,
+      headHash,
+      ...(first?.before ?? memory.progress),
+    });
+    for (const [index, frame] of memory.waiting.entries()) {
+      const { registers } = memory.waiting[index + 1]?.before ?? memory.progress;
+      yield encodeRecord(meter, { kind: "FRAME", frame: frame.bytes, registers });
+    }
+    if (memory.enrolment !== undefined) yield encodeRecord(meter, memory.enrolment);
+  }
+}

@@ -1,0 +1,331 @@
+/**
+ * Many meters in one process, with one journal (docs/protocol.md §2.6, §4). A fleet is for trying out and for simulation: a real meter is a
+ * fleet of one. It holds the data keys and readings of all its meters, and nothing of anybody else.
+ */
+import { errorFields, sleepUntil, type Clock, type Logger } from "@smarter-metering/runtime";
+import { backoffMs } from "./backoff.ts";
+import type { Random } from "./enrolment.ts";
+import { MeterError } from "./error.ts";
+import { openFleetJournal } from "./fleet-journal.ts";
+import { Meter, type Outgoing, type Settlement } from "./meter.ts";
+import { parseProvisioning } from "./provisioning.ts";
+import { namesKey } from "./records.ts";
+import type { MeterSource } from "./source.ts";
+import type { Uplink } from "./uplink.ts";
+
+/** Items of one request. */
+const REQUEST_ITEMS_MAX = 64;
+/** Meters that seal at the same time: as many frames share an fsync. */
+const SEALING_MAX = 64;
+
+export interface FleetMember {
+  /** A provisioning document, as parsed from JSON. */
+  readonly provisioning: unknown;
+  readonly source: MeterSource;
+}
+
+export interface FleetConfig {
+  readonly meters: readonly FleetMember[];
+}
+
+export interface FleetPorts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** An existing folder that only its owner can read; one fleet at a time. */
+  readonly journalFolder: string;
+  readonly uplink: Uplink;
+  readonly random: Random;
+}
+
+export interface SendReport {
+  /** Nothing that is due waits: neither frames nor meters held by a refusal. */
+  readonly complete: boolean;
+  readonly framesSealed: number;
+  readonly accepted: number;
+  readonly duplicates: number;
+  /** Blocks that the concentrator has under another frame of the same meter. */
+  readonly forked: number;
+  /** Meters whose frames are refused; they keep them and the next call tries again. Codes by meter id. */
+  readonly held: ReadonlyMap<string, string>;
+  /** Meters whose source had no data for a day that was due. */
+  readonly lackingData: number;
+  /** Requests that failed or brought nothing forward. */
+  readonly attemptsFailed: number;
+}
+
+export interface MeterStatus {
+  readonly meterId: string;
+  readonly label: string;
+  readonly keyEpoch: number;
+  readonly nextBlock: number;
+  readonly waitingFrames: number;
+  readonly isEnrolled: boolean;
+  /** Code of the refusal that holds the meter back. */
+  readonly held: string | undefined;
+  readonly forkedFrames: number;
+  /** The meter's own display: mWh per band, then export. */
+  readonly registersMilliwattHours: readonly bigint[];
+}
+
+export interface Fleet {
+  /** Bytes of a torn last write that the start cut off its journal. */
+  readonly tornBytes: number;
+  /** Start of the earliest block that some meter still has to bring to the concentrator. */
+  nextBlock(): number;
+  /**
+   * Sends every day that ends by `blockEndSeconds`. Resolves when all frames are settled or held by a refusal; waits with growing pauses while
+   * the concentrator is down. After `close` it resolves with `complete: false`.
+   */
+  sendDay(blockEndSeconds: number): Promise<SendReport>;
+  /** Seals and sends, once, the intervals of [from, to) of the meters that have a customer; what fails goes with the next day. */
+  sendLive(fromSeconds: number, toSeconds: number): Promise<void>;
+  /** Asks for messages, once, and answers what came. False when the concentrator could not be reached. */
+  poll(): Promise<boolean>;
+  status(): MeterStatus[];
+  /** Ends waiting, finishes what is in hand, closes the journal. The uplink stays open. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Throws METER_PROVISIONING, METER_JOURNAL, and the codes of the runtime's `openJournal`. */
+export async function startFleet(config: FleetConfig, ports: FleetPorts): Promise<Fleet> {
+  const { clock, log, journalFolder, random } = ports;
+  const nowSeconds = (): number => Math.floor(clock.nowMs() / 1000);
+  const provisionings = await Promise.all(
+    config.meters.map(({ provisioning }) => parseProvisioning(provisioning)),
+  );
+  if (new Set(provisionings.map(({ meterName }) => meterName)).size < provisionings.length) {
+    throw new MeterError("METER_PROVISIONING", "a meter is in the fleet twice");
+  }
+  const journal = await openFleetJournal(journalFolder, provisionings, nowSeconds());
+  if (journal.tornBytes > 0) log.warn("the journal was torn", { count: journal.tornBytes });
+  const meters = new Map<string, Meter>();
+  await Promise.all(
+    provisionings.map(async (provisioning, index) => {
+      const memory = journal.memories.get(namesKey(provisioning));
+      const source = config.meters[index]?.source;
+      if (memory === undefined || source === undefined) return;
+      const meterPorts = { journal, random, source, nowSeconds };
+      meters.set(provisioning.meterName, await Meter.start(provisioning, memory, meterPorts));
+    }),
+  );
+  return new RunningFleet(meters, ports, journal.tornBytes, () => journal.close());
+}
+
+interface Tally {
+  framesSealed: number;
+  accepted: number;
+  duplicates: number;
+  forked: number;
+  attemptsFailed: number;
+}
+
+interface Sending {
+  readonly meter: Meter;
+  readonly outgoing: Outgoing;
+}
+
+class RunningFleet implements Fleet {
+  readonly tornBytes: number;
+  readonly #meters: ReadonlyMap<string, Meter>;
+  readonly #ports: FleetPorts;
+  readonly #closeJournal: () => Promise<void>;
+  readonly #closing = new AbortController();
+  #tail: Promise<unknown> = Promise.resolve();
+  #closed: Promise<void> | undefined;
+
+  constructor(
+    meters: ReadonlyMap<string, Meter>,
+    ports: FleetPorts,
+    tornBytes: number,
+    closeJournal: () => Promise<void>,
+  ) {
+    this.#meters = meters;
+    this.#ports = ports;
+    this.tornBytes = tornBytes;
+    this.#closeJournal = closeJournal;
+  }
+
+  nextBlock(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const meter of this.#meters.values()) next = Math.min(next, meter.nextBlock);
+    return next;
+  }
+
+  status(): MeterStatus[] {
+    return Array.from(this.#meters.values(), (meter) => ({
+      meterId: meter.name,
+      label: meter.provisioning.label,
+      keyEpoch: meter.keyEpoch,
+      nextBlock: meter.nextBlock,
+      waitingFrames: meter.waitingFrames,
+      isEnrolled: meter.customer.isEnrolled,
+      held: meter.held,
+      forkedFrames: meter.forkedFrames,
+      registersMilliwattHours: meter.registers,
+    }));
+  }
+
+  sendDay(blockEndSeconds: number): Promise<SendReport> {
+    return this.#exclusive(() => this.#sendDay(blockEndSeconds));
+  }
+
+  sendLive(fromSeconds: number, toSeconds: number): Promise<void> {
+    return this.#exclusive(async () => {
+      await this.#eachMeter((meter) => meter.sealLive(fromSeconds, toSeconds));
+      const meters = [...this.#meters.values()].filter(({ customer }) => customer.isEnrolled);
+      await this.#deliver(await gather(meters), newTally());
+    });
+  }
+
+  poll(): Promise<boolean> {
+    return this.#exclusive(async () => {
+      const meters = [...this.#meters.values()];
+      const tally = newTally();
+      for (const meter of meters) meter.customer.askForMessages();
+      await this.#deliver(await gather(meters, isMessage), tally);
+      // Answers, and keys for who has just enrolled.
+      if (tally.attemptsFailed === 0) await this.#deliver(await gather(meters, isMessage), tally);
+      return tally.attemptsFailed === 0;
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closing.abort();
+    this.#closed ??= this.#tail.then(this.#closeJournal, this.#closeJournal);
+    return this.#closed;
+  }
+
+  async #sendDay(blockEndSeconds: number): Promise<SendReport> {
+    const { clock, random } = this.#ports;
+    const tally = newTally();
+    let lackingData = 0;
+    let fruitless = 0;
+    for (const meter of this.#meters.values()) meter.resume();
+    while (!this.#closing.signal.aborted) {
+      const sealed = await this.#eachMeter((meter) => meter.sealUpTo(blockEndSeconds));
+      lackingData = sealed.filter(({ lacksData }) => lacksData).length;
+      tally.framesSealed += sealed.reduce((sum, { framesSealed }) => sum + framesSealed, 0);
+      const sendings = await gather([...this.#meters.values()]);
+      if (sendings.length === 0) break;
+      if ((await this.#deliver(sendings, tally)) > 0) {
+        fruitless = 0;
+        continue;
+      }
+      // Items that a standing refusal has just taken off the list are no reason to wait.
+      if ((await gather([...this.#meters.values()])).length === 0) break;
+      fruitless += 1;
+      const waitMs = backoffMs(fruitless, random);
+      await sleepUntil(clock, clock.nowMs() + waitMs, this.#closing.signal);
+    }
+    const held = new Map<string, string>();
+    for (const meter of this.#meters.values()) {
+      if (meter.held !== undefined) held.set(meter.name, meter.held);
+    }
+    const complete = held.size === 0 && !this.#closing.signal.aborted;
+    return { ...tally, complete, held, lackingData };
+  }
+
+  /** Sends each item once, in order; the number that need not be sent again. Stops at the first failed request. */
+  async #deliver(sendings: readonly Sending[], tally: Tally): Promise<number> {
+    let settled = 0;
+    for (let start = 0; start < sendings.length; start += REQUEST_ITEMS_MAX) {
+      const request = sendings.slice(start, start + REQUEST_ITEMS_MAX);
+      try {
+        settled += await this.#exchange(request, tally);
+      } catch (error) {
+        if (!(error instanceof MeterError)) throw error;
+        tally.attemptsFailed += 1;
+        this.#ports.log.warn("a request was not taken", {
+          ...errorFields(error),
+          errorCode: error.code,
+        });
+        break;
+      }
+    }
+    return settled;
+  }
+
+  async #exchange(request: readonly Sending[], tally: Tally): Promise<number> {
+    const { log, uplink } = this.#ports;
+    const answer = await uplink.send(
+      request.map(({ meter, outgoing }) => ({ meterId: meter.name, item: outgoing.item })),
+    );
+    const settlements = new Map<Meter, Settlement[]>();
+    for (const [index, { meter, outgoing }] of request.entries()) {
+      const verdict = answer.verdicts[index];
+      if (verdict === undefined) continue;
+      count(tally, outgoing, verdict);
+      const list = settlements.get(meter) ?? [];
+      settlements.set(meter, [...list, [outgoing, verdict]]);
+    }
+    const settled = await Promise.all(
+      Array.from(settlements, async ([meter, list]) => {
+        const before = meter.held;
+        const forkedBefore = meter.forkedFrames;
+        const done = await meter.settle(list);
+        const ids = { meterId: meter.name };
+        if (meter.forkedFrames > forkedBefore) {
+          log.warn("the concentrator has other frames of this meter: its journal was lost", ids);
+        }
+        if (meter.held !== undefined && before === undefined) {
+          log.warn("frames are refused; the meter keeps them", { ...ids, errorCode: meter.held });
+        }
+        return done;
+      }),
+    );
+    for (const { meterId, message } of answer.downlink) {
+      const outcome = (await this.#meters.get(meterId)?.customer.receive(message)) ?? "ignored";
+      log.info("an enrolment request came", { meterId, outcome });
+    }
+    return settled.reduce((sum, done) => sum + done, 0);
+  }
+
+  async #eachMeter<T>(work: (meter: Meter) => Promise<T>): Promise<T[]> {
+    const meters = [...this.#meters.values()];
+    const results: T[] = [];
+    for (let start = 0; start < meters.length; start += SEALING_MAX) {
+      results.push(...(await Promise.all(meters.slice(start, start + SEALING_MAX).map(work))));
+    }
+    return results;
+  }
+
+  /** One call at a time, first come first served. */
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) {
+      return Promise.reject(new MeterError("METER_CLOSED", "the fleet is closed"));
+    }
+    const result = this.#tail.then(work);
+    this.#tail = result.catch(() => undefined);
+    return result;
+  }
+}
+
+const newTally = (): Tally => ({
+  framesSealed: 0,
+  accepted: 0,
+  duplicates: 0,
+  forked: 0,
+  attemptsFailed: 0,
+});
+
+const isMessage = ({ kind }: Outgoing): boolean => kind !== "frame";
+
+/** What the meters have to send, meter by meter, each in its own order. */
+async function gather(
+  meters: readonly Meter[],
+  select: (outgoing: Outgoing) => boolean = () => true,
+): Promise<Sending[]> {
+  const lists = await Promise.all(
+    meters.map(async (meter) =>
+      (await meter.outgoing()).filter(select).map((outgoing) => ({ meter, outgoing })),
+    ),
+  );
+  return lists.flat();
+}
+
+function count(tally: Tally, outgoing: Outgoing, verdict: Settlement[1]): void {
+  if (outgoing.kind !== "frame") return;
+  if (verdict.status === "accepted") tally.accepted += 1;
+  if (verdict.status === "duplicate") tally.duplicates += 1;
+  if (verdict.status === "refused" && verdict.code === "FRAME_FORKED") tally.forked += 1;
+}

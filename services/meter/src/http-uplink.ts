@@ -1,0 +1,73 @@
+/** The uplink over HTTP: `POST <url>/v1/uplink` (docs/protocol.md §4). */
+import { encodeUplink, fromBase64Url } from "@smarter-metering/protocol";
+import { z } from "zod";
+import { MeterError } from "./error.ts";
+import { uplinkVerdict, type Uplink } from "./uplink.ts";
+
+const answer = z.object({
+  verdicts: z.array(uplinkVerdict),
+  downlink: z.array(z.object({ meterId: z.string().regex(/^[0-9a-f]{32}$/), message: z.string() })),
+});
+/** 256 verdicts and as many enrolment requests. */
+const ANSWER_BYTES_MAX = 2 * 1024 * 1024;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+export interface HttpUplinkOptions {
+  /** The concentrator's, without a slash at the end. */
+  readonly url: string;
+  readonly fetch: typeof fetch;
+}
+
+export function httpUplink(options: HttpUplinkOptions): Uplink {
+  const address = `${options.url}/v1/uplink`;
+  return {
+    async send(entries) {
+      const text = await post(options.fetch, address, encodeUplink(entries.map((e) => e.item)));
+      try {
+        const { verdicts, downlink } = answer.parse(JSON.parse(text));
+        if (verdicts.length !== entries.length) throw new RangeError("verdicts are missing");
+        return {
+          verdicts,
+          downlink: downlink.map(({ meterId, message }) => ({
+            meterId,
+            message: fromBase64Url(message),
+          })),
+        };
+      } catch (cause) {
+        throw new MeterError("UPLINK_ANSWER", "the concentrator's answer is malformed", cause);
+      }
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+async function post(send: typeof fetch, address: string, body: Uint8Array): Promise<string> {
+  let response: Response;
+  let text: string;
+  try {
+    response = await send(address, {
+      method: "POST",
+      headers: { "content-type": "application/octet-stream" },
+      body: Uint8Array.from(body),
+      redirect: "error",
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    });
+    text = await limitedText(response);
+  } catch (cause) {
+    throw new MeterError("UPLINK_UNREACHABLE", "the concentrator cannot be reached", cause);
+  }
+  if (response.ok) return text;
+  const code = response.status >= 500 ? "UPLINK_UNREACHABLE" : "UPLINK_ANSWER";
+  throw new MeterError(code, `the concentrator answered with HTTP status ${response.status}`);
+}
+
+async function limitedText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > ANSWER_BYTES_MAX) throw new RangeError("the answer is too long");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}

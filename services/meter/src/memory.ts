@@ -1,0 +1,113 @@
+/**
+ * A meter's state as the fold of its journal (docs/protocol.md §2.6): the same function takes a record that was just written and one that is
+ * read back after a start, so that a restart cannot see another state than the one that was left.
+ */
+import {
+  decodeFrame,
+  encodeUplinkItem,
+  frameHash,
+  type FrameHeader,
+} from "@smarter-metering/protocol";
+import { advance, type Grid, type Position } from "./position.ts";
+import { ZERO_REGISTERS, type Registers } from "./registers.ts";
+import type { EnrolmentRecord, EpochRecord, MeterRecord } from "./records.ts";
+
+/** What the frames sealed so far amount to. */
+export interface Progress {
+  /** The installation frame is sealed. */
+  readonly installed: boolean;
+  /** The next interval that no BLOCK frame holds. */
+  readonly position: Position;
+  readonly registers: Registers;
+}
+
+/** A frame on disk that the concentrator has not settled. */
+export interface WaitingFrame {
+  readonly header: FrameHeader;
+  readonly bytes: Uint8Array;
+  readonly hash: Uint8Array;
+  /** The same bytes every time it is sent. */
+  readonly item: Uint8Array;
+  /** Where the meter stood before it: where it returns to when the frame is voided. */
+  readonly before: Progress;
+}
+
+export interface Epoch extends EpochRecord {
+  /** The customer has its key. */
+  wrapped: boolean;
+}
+
+export class MeterMemory {
+  readonly epochs = new Map<number, Epoch>();
+  /** Highest epoch ever opened; 0 before the first. */
+  lastEpoch = 0;
+  progress: Progress;
+  headHash: Uint8Array = new Uint8Array(32);
+  /** In the order of the chain. */
+  waiting: readonly WaitingFrame[] = [];
+  enrolment: EnrolmentRecord | undefined;
+  /** Frames that the concentrator has under another hash: after a lost journal. */
+  forkedFrames = 0;
+  readonly #grid: Grid;
+
+  constructor(grid: Grid, contractStart: number) {
+    this.#grid = grid;
+    const position = { blockStart: contractStart, slot: 0 };
+    this.progress = { installed: false, position, registers: ZERO_REGISTERS };
+  }
+
+  async apply(record: MeterRecord): Promise<void> {
+    switch (record.kind) {
+      case "EPOCH":
+        this.epochs.set(record.keyEpoch, { ...record, wrapped: false });
+        this.lastEpoch = Math.max(this.lastEpoch, record.keyEpoch);
+        return;
+      case "FRAME":
+        return this.#sealed(record.frame, record.registers);
+      case "SETTLED":
+        this.waiting = this.waiting.filter(
+          ({ header }) => header.keyEpoch !== record.keyEpoch || header.counter !== record.counter,
+        );
+        if (record.outcome === "forked") this.forkedFrames += 1;
+        return;
+      case "VOIDED":
+        this.progress = this.waiting[0]?.before ?? this.progress;
+        this.waiting = [];
+        return;
+      case "ENROLMENT":
+        this.enrolment = record;
+        return;
+      case "WRAPPED": {
+        const epoch = this.epochs.get(record.keyEpoch);
+        if (epoch !== undefined) epoch.wrapped = true;
+        return;
+      }
+      case "STATE": {
+        const { installed, position, registers } = record;
+        this.lastEpoch = Math.max(this.lastEpoch, record.lastEpoch);
+        this.headHash = record.headHash;
+        this.progress = { installed, position, registers };
+        return;
+      }
+    }
+  }
+
+  async #sealed(bytes: Uint8Array, registers: Registers): Promise<void> {
+    const frame = decodeFrame(bytes);
+    const { header } = frame;
+    const hash = await frameHash(frame);
+    const epoch = this.epochs.get(header.keyEpoch);
+    const openerEnvelope =
+      header.kind === "BLOCK" && epoch !== undefined ? epoch.openerEnvelope : new Uint8Array(0);
+    const item = encodeUplinkItem({ kind: "FRAME", frame: bytes, openerEnvelope });
+    this.waiting = [...this.waiting, { header, bytes, hash, item, before: this.progress }];
+    this.headHash = hash;
+    if (header.kind === "LIVE") return;
+    const from = { blockStart: header.blockStart, slot: header.firstSlot };
+    this.progress = {
+      installed: true,
+      position: advance(this.#grid, from, header.count),
+      registers,
+    };
+  }
+}

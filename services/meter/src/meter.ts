@@ -1,0 +1,341 @@
+/**
+ * One meter (docs/protocol.md §2): seals its readings, writes each frame down before anyone may see it, and keeps it until the
+ * concentrator has it. Not safe for concurrent calls: the fleet makes one at a time.
+ */
+import {
+  encodeEnvelope,
+  encodeFrame,
+  keyCommitment,
+  REGISTERS,
+  sealEnvelope,
+  sealFrame,
+  wipeBody,
+  type FrameBody,
+  type FrameHeader,
+} from "@smarter-metering/protocol";
+import { localDayStart } from "@smarter-metering/tariff";
+import { CustomerDesk, type OutgoingMessage } from "./customer-desk.ts";
+import type { Random } from "./enrolment.ts";
+import { MeterError } from "./error.ts";
+import type { FleetJournal } from "./fleet-journal.ts";
+import type { Epoch, MeterMemory, WaitingFrame } from "./memory.ts";
+import { blockEndOf, instantOf, nextCount, type Position } from "./position.ts";
+import type { Provisioning } from "./provisioning.ts";
+import { addReadings, type Registers } from "./registers.ts";
+import type { MeterRecord } from "./records.ts";
+import type { MeterSource, Readings } from "./source.ts";
+import type { UplinkVerdict } from "./uplink.ts";
+
+/** Frames sealed and not settled; more days wait in the source. */
+export const WAITING_FRAMES_MAX = 64;
+/** What is to be sent for a meter, and how its verdict is understood. */
+export type Outgoing =
+  | { readonly kind: "frame"; readonly item: Uint8Array; readonly frame: WaitingFrame }
+  | OutgoingMessage;
+
+export type Settlement = readonly [outgoing: Outgoing, verdict: UplinkVerdict];
+
+export interface MeterPorts {
+  readonly journal: FleetJournal;
+  readonly random: Random;
+  readonly source: MeterSource;
+  readonly nowSeconds: () => number;
+}
+
+export interface SealResult {
+  readonly framesSealed: number;
+  /** The source had no data for a day that was due. */
+  readonly lacksData: boolean;
+}
+
+export class Meter {
+  readonly provisioning: Provisioning;
+  readonly customer: CustomerDesk;
+  /** The code of a refusal that stands: the meter keeps its frames and does not send until `resume`. */
+  held: string | undefined;
+  readonly #memory: MeterMemory;
+  readonly #ports: MeterPorts;
+  #epoch: Epoch;
+  /** Frames sealed under `#epoch`. Only ever in memory: a start begins a new epoch. */
+  #counter = 0;
+
+  private constructor(
+    provisioning: Provisioning,
+    memory: MeterMemory,
+    ports: MeterPorts,
+    epoch: Epoch,
+    customer: CustomerDesk,
+  ) {
+    this.provisioning = provisioning;
+    this.#memory = memory;
+    this.#ports = ports;
+    this.#epoch = epoch;
+    this.customer = customer;
+  }
+
+  /** A start of the meter: it opens a new epoch, durably, before anything else. */
+  static async start(
+    provisioning: Provisioning,
+    memory: MeterMemory,
+    ports: MeterPorts,
+  ): Promise<Meter> {
+    const customer = await CustomerDesk.open(provisioning, memory, ports);
+    const epoch = await openEpoch(provisioning, memory, ports);
+    return new Meter(provisioning, memory, ports, epoch, customer);
+  }
+
+  get name(): string {
+    return this.provisioning.meterName;
+  }
+
+  get keyEpoch(): number {
+    return this.#epoch.keyEpoch;
+  }
+
+  get waitingFrames(): number {
+    return this.#memory.waiting.length;
+  }
+
+  get forkedFrames(): number {
+    return this.#memory.forkedFrames;
+  }
+
+  /** Cumulative, mWh, after the last BLOCK frame; for the meter's own display. */
+  get registers(): Registers {
+    return this.#memory.progress.registers;
+  }
+
+  /** Start of the first block that the concentrator may not have in full. */
+  get nextBlock(): number {
+    const [first] = this.#memory.waiting;
+    return (first?.before ?? this.#memory.progress).position.blockStart;
+  }
+
+  /** Seals the BLOCK frames of every day that ends by `untilSeconds`, as far as there is data and room. */
+  async sealUpTo(untilSeconds: number): Promise<SealResult> {
+    const { source } = this.#ports;
+    let framesSealed = 0;
+    while (this.waitingFrames < WAITING_FRAMES_MAX) {
+      const { installed, position } = this.#memory.progress;
+      const blockEnd = blockEndOf(this.provisioning, position.blockStart);
+      if (blockEnd > untilSeconds) break;
+      if (installed) {
+        const day = source.day(position.blockStart, blockEnd);
+        if (day === undefined) return { framesSealed, lacksData: true };
+        await this.#sealBlock(position, blockEnd, day);
+      } else {
+        await this.#sealInstallation(position.blockStart);
+      }
+      framesSealed += 1;
+    }
+    return { framesSealed, lacksData: false };
+  }
+
+  /** Seals the newest intervals for the customer alone. Nothing to do for a meter without customer, behind, or without data. */
+  async sealLive(fromSeconds: number, toSeconds: number): Promise<void> {
+    const { zone, intervalSeconds } = this.provisioning;
+    const { installed, position, registers } = this.#memory.progress;
+    const { blockStart } = position;
+    const first = instantOf(this.provisioning, position);
+    const from = Math.max(fromSeconds, first);
+    const to = Math.min(toSeconds, blockEndOf(this.provisioning, blockStart));
+    const inBlock = from < to && localDayStart(from, zone) === blockStart;
+    if (!installed || !this.customer.isEnrolled || !inBlock) return;
+    if (this.waitingFrames >= WAITING_FRAMES_MAX) return;
+    // From the last BLOCK on, because a frame carries the registers at its end.
+    const readings = this.#ports.source.live(first, to);
+    if (readings === undefined) return;
+    const skipped = (from - first) / intervalSeconds;
+    const count = (to - from) / intervalSeconds;
+    if (!Number.isInteger(skipped) || !Number.isInteger(count)) return;
+    checkLength(readings, skipped + count);
+    const live = part(readings, skipped, count);
+    const firstSlot = position.slot + skipped;
+    await this.#seal(
+      { kind: "LIVE", blockStart, firstSlot, count },
+      live,
+      this.#registersAfter(registers, readings, first),
+      registers,
+    );
+  }
+
+  /** What is to be sent now. Frames of one epoch at a time: a later epoch makes an earlier one stale. */
+  async outgoing(): Promise<Outgoing[]> {
+    if (this.held !== undefined) return [];
+    const messages = await this.customer.outgoing();
+    const { waiting } = this.#memory;
+    const epoch = waiting[0]?.header.keyEpoch;
+    const frames = waiting
+      .filter(({ header }) => header.keyEpoch === epoch)
+      .map((frame): Outgoing => ({ kind: "frame", item: frame.item, frame }));
+    return [...messages, ...frames];
+  }
+
+  /** Tries again what was refused. */
+  resume(): void {
+    this.held = undefined;
+  }
+
+  /** Takes the verdicts of one request, in its order; the number of items that need not be sent again. */
+  async settle(settlements: readonly Settlement[]): Promise<number> {
+    const records: MeterRecord[] = [];
+    let settled = 0;
+    for (const [outgoing, verdict] of settlements) {
+      const record = this.#settledRecord(outgoing, verdict);
+      if (record !== undefined) records.push(record);
+      if (record !== undefined || isTaken(verdict)) settled += 1;
+      else if (verdict.status === "refused") this.held ??= verdict.code;
+    }
+    await this.#write(records);
+    if (settlements.some((entry) => this.#isBeyondRepair(entry))) await this.#startOver();
+    return settled;
+  }
+
+  /** The record that ends an item's life here, if it has one. */
+  #settledRecord(outgoing: Outgoing, verdict: UplinkVerdict): MeterRecord | undefined {
+    const taken = isTaken(verdict);
+    if (outgoing.kind !== "frame") return taken ? this.customer.taken(outgoing) : undefined;
+    const { keyEpoch, counter } = outgoing.frame.header;
+    const forked = verdict.status === "refused" && verdict.code === "FRAME_FORKED";
+    if (!taken && !forked) return undefined;
+    return { kind: "SETTLED", keyEpoch, counter, outcome: forked ? "forked" : "accepted" };
+  }
+
+  /** The chain cannot go on: the concentrator waits for a frame that is not here any more, or has seen a later epoch. */
+  #isBeyondRepair([outgoing, verdict]: Settlement): boolean {
+    if (outgoing.kind !== "frame") return false;
+    if (verdict.status === "refused") return verdict.code === "FRAME_STALE_EPOCH";
+    if (verdict.status !== "retry" || verdict.code !== "FRAME_GAP") return false;
+    const { keyEpoch } = outgoing.frame.header;
+    return !this.#memory.waiting.some(
+      ({ header }) => header.keyEpoch === keyEpoch && header.counter === verdict.expectedCounter,
+    );
+  }
+
+  /** Voids the frames that wait and opens an epoch under which they will be sealed again. */
+  async #startOver(): Promise<void> {
+    await this.#write([{ kind: "VOIDED" }]);
+    this.#epoch = await openEpoch(this.provisioning, this.#memory, this.#ports);
+    this.#counter = 0;
+  }
+
+  async #sealInstallation(contractStart: number): Promise<void> {
+    const { zone, intervalSeconds } = this.provisioning;
+    const blockStart = localDayStart(contractStart - 1, zone);
+    const firstSlot = (contractStart - blockStart) / intervalSeconds;
+    const { registers } = this.#memory.progress;
+    const none: Readings = { importMilliwattHours: [], exportMilliwattHours: [], quality: [] };
+    await this.#seal(
+      { kind: "BLOCK", blockStart, firstSlot, count: 0 },
+      none,
+      registers,
+      registers,
+    );
+  }
+
+  async #sealBlock(position: Position, blockEnd: number, day: Readings): Promise<void> {
+    const { blockStart, slot } = position;
+    checkLength(day, (blockEnd - blockStart) / this.provisioning.intervalSeconds);
+    const count = nextCount(this.provisioning, position);
+    const readings = part(day, slot, count);
+    const from = instantOf(this.provisioning, position);
+    const registers = this.#registersAfter(this.#memory.progress.registers, readings, from);
+    await this.#seal(
+      { kind: "BLOCK", blockStart, firstSlot: slot, count },
+      readings,
+      registers,
+      registers,
+    );
+  }
+
+  #registersAfter(registers: Registers, readings: Readings, fromSeconds: number): Registers {
+    const { calendar } = this.provisioning;
+    return addReadings(registers, readings, fromSeconds, calendar, this.provisioning);
+  }
+
+  /** Seals one frame and resolves when it is on disk. `kept` are the registers to go on from. */
+  async #seal(
+    place: Pick<FrameHeader, "kind" | "blockStart" | "firstSlot" | "count">,
+    readings: Readings,
+    registers: Registers,
+    kept: Registers,
+  ): Promise<void> {
+    const { profile, networkPseudonym, meterId, intervalSeconds, registerBank, signer } =
+      this.provisioning;
+    const { keyEpoch, dataKey } = this.#epoch;
+    const header: FrameHeader = {
+      ...place,
+      profile,
+      networkPseudonym,
+      meterId,
+      keyEpoch,
+      keyCommitment: await keyCommitment(meterId, keyEpoch, dataKey),
+      counter: this.#counter,
+      intervalSeconds,
+      registerBank,
+      previousFrameHash: this.#memory.headHash,
+    };
+    // Before anything can fail: a counter is never used twice with one key, whatever happens to its frame.
+    this.#counter += 1;
+    const body = bodyOf(readings, registers);
+    const frame = encodeFrame(await sealFrame(header, body, dataKey, signer));
+    wipeBody(body);
+    await this.#write([{ kind: "FRAME", frame, registers: kept }]);
+  }
+
+  /** Disk first, then memory. */
+  async #write(records: readonly MeterRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    await this.#ports.journal.append(this.provisioning, records);
+    for (const record of records) await this.#memory.apply(record);
+  }
+}
+
+async function openEpoch(
+  provisioning: Provisioning,
+  memory: MeterMemory,
+  { journal, random, nowSeconds }: MeterPorts,
+): Promise<Epoch> {
+  const { profile, networkPseudonym, meterId, opener, signer } = provisioning;
+  const openedSeconds = nowSeconds();
+  const keyEpoch = Math.max(memory.lastEpoch + 1, openedSeconds);
+  const dataKey = random(32);
+  const context = { recipient: "opener", networkPseudonym, meterId, keyEpoch } as const;
+  const openerEnvelope =
+    profile === "pes-encrypts"
+      ? encodeEnvelope(await sealEnvelope(context, dataKey, opener, signer))
+      : new Uint8Array(0);
+  const record = { kind: "EPOCH", keyEpoch, dataKey, openedSeconds, openerEnvelope } as const;
+  await journal.append(provisioning, [record]);
+  await memory.apply(record);
+  return { ...record, wrapped: false };
+}
+
+const isTaken = ({ status }: UplinkVerdict): boolean =>
+  status === "accepted" || status === "duplicate";
+
+function checkLength(readings: Readings, count: number): void {
+  const { importMilliwattHours, exportMilliwattHours, quality } = readings;
+  if ([importMilliwattHours, exportMilliwattHours, quality].some((list) => list.length !== count)) {
+    throw new MeterError("METER_SOURCE", `a source gave another number of readings than ${count}`);
+  }
+}
+
+function part(readings: Readings, first: number, count: number): Readings {
+  const take = (values: ArrayLike<number>): number[] =>
+    Array.from({ length: count }, (_, index) => values[first + index] ?? 0);
+  return {
+    importMilliwattHours: take(readings.importMilliwattHours),
+    exportMilliwattHours: take(readings.exportMilliwattHours),
+    quality: take(readings.quality),
+  };
+}
+
+function bodyOf(readings: Readings, registers: Registers): FrameBody {
+  return {
+    importMilliwattHours: Uint32Array.from(readings.importMilliwattHours),
+    exportMilliwattHours: Uint32Array.from(readings.exportMilliwattHours),
+    quality: Uint8Array.from(readings.quality),
+    registersMilliwattHours: Array.from({ length: REGISTERS }, (_, i) => registers[i] ?? 0n),
+  };
+}

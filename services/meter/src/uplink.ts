@@ -1,0 +1,38 @@
+/** The way up from meters to their concentrator (docs/protocol.md §4), as the fleet sees it. */
+import { z } from "zod";
+
+/** What the concentrator says of one item; see docs/protocol.md §2.8 for the codes. */
+export const uplinkVerdict = z.discriminatedUnion("status", [
+  z.object({ status: z.literal("accepted") }),
+  z.object({ status: z.literal("duplicate") }),
+  z.object({ status: z.literal("refused"), code: z.string().max(64), reason: z.string().max(512) }),
+  z.object({
+    status: z.literal("retry"),
+    code: z.string().max(64),
+    expectedCounter: z.number().int().nonnegative().optional(),
+  }),
+]);
+export type UplinkVerdict = z.infer<typeof uplinkVerdict>;
+
+export interface UplinkEntry {
+  /** Hex; the connection to use, where there is one per meter. */
+  readonly meterId: string;
+  /** An encoded uplink item. */
+  readonly item: Uint8Array;
+}
+
+export interface UplinkAnswer {
+  /** One per entry, in order. */
+  readonly verdicts: readonly UplinkVerdict[];
+  /** Enrolment requests for meters of this fleet. */
+  readonly downlink: readonly { readonly meterId: string; readonly message: Uint8Array }[];
+}
+
+export interface Uplink {
+  /**
+   * One attempt. Throws MeterError UPLINK_UNREACHABLE or UPLINK_ANSWER: whether the concentrator took the items is then not known, and they
+   * are to be sent again as they are.
+   */
+  send(entries: readonly UplinkEntry[]): Promise<UplinkAnswer>;
+  close(): Promise<void>;
+}

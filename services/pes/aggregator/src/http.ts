@@ -1,0 +1,146 @@
+/** The aggregator's API for operators. States and reasons; no ciphertext, no contribution. */
+import { createApp, createRoute, problemResponse, z, type App } from "@smarter-metering/runtime";
+import type { AggregatorPorts, AggregatorService } from "./aggregator.ts";
+import { listBills, listSets } from "./report.ts";
+import { SET_STATES, type SetState } from "./request-state.ts";
+
+const PAGE_MAX = 500;
+
+const state = z.enum(SET_STATES as [SetState, ...SetState[]]); // Not empty: five states.
+const hex16 = z.string().regex(/^[0-9a-f]{32}$/);
+const seconds = z.number().int();
+const requestState = {
+  state,
+  codes: z.array(z.string()).readonly(),
+  attempt: z.number().int(),
+  requestDigest: z.string().nullable(),
+  sealedAt: seconds.nullable(),
+};
+const set = z
+  .object({
+    kind: z.literal("LOAD"),
+    cohort: z.string(),
+    cohortVersion: z.number().int(),
+    stream: z.enum(["LOAD", "LOAD_EXPORT"]),
+    blockStart: seconds,
+    blockEnd: seconds,
+    members: z.number().int(),
+    slotCount: z.number().int(),
+    slotsCovered: z.number().int(),
+    slotsValued: z.number().int(),
+    ...requestState,
+  })
+  .openapi("LoadSet");
+const bill = z
+  .object({
+    kind: z.literal("BILL"),
+    servicePoint: hex16,
+    fromGrid: seconds,
+    toGrid: seconds,
+    fromBorder: seconds.nullable(),
+    toBorder: seconds.nullable(),
+    ...requestState,
+  })
+  .openapi("BillWindow");
+const asked = z.object({
+  requested: z.array(z.union([set, bill])).readonly(),
+  notDue: z
+    .array(z.object({ what: z.union([set, bill]), reason: z.string(), dueAt: seconds }))
+    .readonly(),
+  suppressed: z.array(z.union([set, bill])).readonly(),
+});
+
+const page = {
+  state: state.optional(),
+  limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(100),
+  offset: z.coerce.number().int().min(0).default(0),
+};
+
+const json = <S extends z.ZodType>(schema: S, description: string) => ({
+  description,
+  content: { "application/json": { schema } },
+});
+
+const getSets = createRoute({
+  method: "get",
+  path: "/v1/sets",
+  request: { query: z.object(page) },
+  responses: { 200: json(z.object({ sets: z.array(set) }), "LOAD sets, newest block first") },
+});
+
+const getBlock = createRoute({
+  method: "get",
+  path: "/v1/sets/{cohort}/{block}",
+  request: { params: z.object({ cohort: z.string().max(64), block: z.coerce.number().int() }) },
+  responses: {
+    200: json(z.object({ sets: z.array(set) }), "One block of a cohort, all streams, and why"),
+    404: { description: "Nothing is known of this block" },
+  },
+});
+
+const getBills = createRoute({
+  method: "get",
+  path: "/v1/bills",
+  request: { query: z.object({ ...page, servicePoint: hex16.optional() }) },
+  responses: { 200: json(z.object({ bills: z.array(bill) }), "BILL windows, newest first") },
+});
+
+const postRequests = createRoute({
+  method: "post",
+  path: "/v1/release-requests",
+  request: {
+    body: {
+      required: true,
+      content: {
+        "application/json": {
+          schema: z.union([
+            z.strictObject({ cohort: z.string().min(1).max(64) }),
+            z.strictObject({ servicePoint: hex16 }),
+          ]),
+        },
+      },
+    },
+  },
+  responses: { 200: json(asked, "What this call asked for, and what is not due and why") },
+});
+
+/** The app, not listening; `/metrics`, `/healthz`, `/readyz`, `/openapi.json` come with it. */
+export function aggregatorApp(
+  service: Pick<AggregatorService, "askDue">,
+  { store, log, clock, metrics }: AggregatorPorts,
+): App {
+  const app = createApp({
+    title: "Smarter Metering aggregator",
+    version: "1",
+    log,
+    clock,
+    metrics,
+  });
+  app.openapi(getSets, async (context) => {
+    const { state, limit, offset } = context.req.valid("query");
+    const filter = state === undefined ? {} : { state };
+    return context.json({ sets: await listSets(store, filter, { limit, offset }) }, 200);
+  });
+  app.openapi(getBlock, async (context) => {
+    const { cohort, block } = context.req.valid("param");
+    const sets = await listSets(store, { cohort, block }, { limit: PAGE_MAX, offset: 0 });
+    if (sets.length > 0) return context.json({ sets }, 200);
+    return problemResponse(context, {
+      status: 404,
+      code: "SET_UNKNOWN",
+      title: "nothing is known of this cohort's block",
+    });
+  });
+  app.openapi(getBills, async (context) => {
+    const { state, servicePoint, limit, offset } = context.req.valid("query");
+    const filter = {
+      ...(state === undefined ? {} : { state }),
+      ...(servicePoint === undefined ? {} : { servicePoint }),
+    };
+    return context.json({ bills: await listBills(store, filter, { limit, offset }) }, 200);
+  });
+  app.openapi(postRequests, async (context) =>
+    context.json(await service.askDue(context.req.valid("json")), 200),
+  );
+  return app;
+}

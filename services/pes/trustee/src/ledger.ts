@@ -1,0 +1,297 @@
+/**
+ * The trustee's own memory (docs/protocol.md §8.4): every answer it ever gave, durable before it is given. Held by the trustee alone. It
+ * contains sealed releases and what they spent, no plaintext and no ciphertext of a contribution.
+ *
+ * `releases.journal` is append-only; `head.json` holds the number of records and the hash chained over them, and is replaced after the
+ * record and before the answer. Fewer or other records than the head says were removed by someone. One more was written just before
+ * a crash, and its answer was not given: it is kept, so the answer is the same.
+ */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { BillWindowFacts, TimeSpan } from "@smarter-metering/policy";
+import { decodeRelease, fromBase64Url, toBase64Url, toHex } from "@smarter-metering/protocol";
+import {
+  hasCode,
+  lockFolder,
+  openJournal,
+  writeFileAtomic,
+  type Bus,
+  type FolderLock,
+  type Journal,
+} from "@smarter-metering/runtime";
+import { z } from "zod";
+import { TrusteeError } from "./error.ts";
+
+/** About 250,000 releases; when full no more are made, and the operator starts a trustee with a new key. */
+const LEDGER_BYTES_MAX = 1024 * 1024 * 1024;
+const JOURNAL = "releases.journal";
+const HEAD = "head.json";
+const MARKER = "ledger-initialised";
+
+const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
+const seconds = z.number().int().nonnegative();
+
+const loadClaim = z.strictObject({
+  kind: z.literal("LOAD"),
+  stream: z.enum(["LOAD", "LOAD_EXPORT"]),
+  cohort: z.string(),
+  startSeconds: seconds,
+  endSeconds: seconds,
+});
+const billClaim = z.strictObject({
+  kind: z.literal("BILL"),
+  /** Network pseudonym, hex. */
+  servicePoint: z.string(),
+  fromGridSeconds: seconds,
+  toGridSeconds: seconds,
+  fromBorderSeconds: seconds,
+  toBorderSeconds: seconds,
+});
+const entry = z.strictObject({
+  digest: hex32,
+  /** Releases are numbered from 0; a quarantined set has no number, but its block or window is spent as well. */
+  sequence: seconds.nullable(),
+  claim: z.discriminatedUnion("kind", [loadClaim, billClaim]),
+  /** An encoded release, or the reason of the refusal. */
+  answer: z.string(),
+});
+type Entry = z.infer<typeof entry>;
+const headSchema = z.strictObject({ count: seconds, hash: hex32 });
+type Head = z.infer<typeof headSchema>;
+
+/** What an answer spends: this block of a cohort, or this window of a service point, for ever. */
+export type Claim = Entry["claim"];
+
+export type Answer =
+  | { readonly kind: "release"; readonly bytes: Uint8Array }
+  | { readonly kind: "quarantine"; readonly reason: string };
+
+export interface Ledger {
+  /** Number of releases, and of the next one. */
+  readonly releases: number;
+  /** The answer given to this request before. */
+  find(digest: string): Answer | undefined;
+  spentBlocks(cohort: string, stream: "LOAD" | "LOAD_EXPORT"): readonly TimeSpan[];
+  spentWindows(servicePoint: string): readonly BillWindowFacts[];
+  /** Resolves when durable, head included. After a failure nothing more is taken until a restart: TRUSTEE_LEDGER_FAILED. */
+  record(digest: string, claim: Claim, answer: Answer): Promise<void>;
+  /** Throws TRUSTEE_LEDGER_STALE when `bus` holds a release of this trustee that the ledger does not. */
+  checkAgainst(bus: Bus, isOwn: (release: Uint8Array) => Promise<boolean>): Promise<void>;
+  close(): Promise<void>;
+}
+
+const EMPTY: Head = { count: 0, hash: "0".repeat(64) };
+
+/**
+ * Makes an empty ledger, once in a trustee's life: the marker beside its keys says so afterwards, and a ledger that is gone then is an
+ * alarm, not a new beginning. Idempotent while the ledger is there; else throws TRUSTEE_LEDGER_MISSING.
+ */
+export async function initialiseLedger(ledgerFolder: string, keyFolder: string): Promise<void> {
+  const marker = join(keyFolder, MARKER);
+  if (existsSync(marker)) {
+    if (existsSync(join(ledgerFolder, HEAD))) return;
+    throw missing(ledgerFolder);
+  }
+  await mkdir(ledgerFolder, { recursive: true, mode: 0o700 });
+  if (!existsSync(join(ledgerFolder, HEAD))) {
+    const journal = await openJournal(join(ledgerFolder, JOURNAL), { onTorn: "refuse" });
+    await journal.close();
+    await writeFileAtomic(join(ledgerFolder, HEAD), JSON.stringify(EMPTY));
+  }
+  await writeFileAtomic(marker, "");
+}
+
+/**
+ * Opens the ledger, for this process alone, and checks it against its head. Throws TRUSTEE_LEDGER_MISSING, TRUSTEE_LEDGER_TRUNCATED, and
+ * STORE_LOCKED when another trustee uses it.
+ */
+export async function openLedger(folder: string): Promise<Ledger> {
+  if (!existsSync(join(folder, JOURNAL))) throw missing(folder);
+  const lock = lockFolder(folder);
+  try {
+    const head = await readHead(folder);
+    const journal = await openChecked(join(folder, JOURNAL));
+    try {
+      const last = checkedHead(journal.records, head);
+      if (last.count > head.count) await writeHead(folder, last);
+      return new JournalLedger(folder, lock, journal, last);
+    } catch (error) {
+      await journal.close();
+      throw error;
+    }
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** The head of what is there, which may be a record ahead of `head`. */
+function checkedHead(records: readonly Uint8Array[], head: Head): Head {
+  let last = EMPTY;
+  let agrees = head.count === 0 && head.hash === EMPTY.hash;
+  for (const record of records) {
+    last = after(last, record);
+    if (last.count === head.count) agrees = last.hash === head.hash;
+  }
+  if (agrees) return last;
+  throw truncated(
+    `the ledger's head knows ${head.count} records, ${last.count} or others are there`,
+  );
+}
+
+async function openChecked(path: string): Promise<Journal> {
+  try {
+    return await openJournal(path, { onTorn: "truncate", bytesMax: LEDGER_BYTES_MAX });
+  } catch (error) {
+    if (hasCode(error, "JOURNAL_CORRUPT")) throw truncated(`${path} is damaged`, error);
+    throw error;
+  }
+}
+
+class JournalLedger implements Ledger {
+  readonly #folder: string;
+  readonly #lock: FolderLock;
+  readonly #journal: Journal;
+  readonly #entries = new Map<string, Entry>();
+  /** Claims by cohort and stream, or by service point. */
+  readonly #blocks = new Map<string, TimeSpan[]>();
+  readonly #windows = new Map<string, BillWindowFacts[]>();
+  #head: Head;
+  #releases = 0;
+  #failed = false;
+
+  constructor(folder: string, lock: FolderLock, journal: Journal, head: Head) {
+    this.#folder = folder;
+    this.#lock = lock;
+    this.#journal = journal;
+    this.#head = head;
+    for (const record of journal.records) {
+      this.#index(entry.parse(JSON.parse(Buffer.from(record).toString("utf8"))));
+    }
+  }
+
+  get releases(): number {
+    return this.#releases;
+  }
+
+  find(digest: string): Answer | undefined {
+    this.#assertSound();
+    const found = this.#entries.get(digest);
+    if (found === undefined) return undefined;
+    return found.sequence === null
+      ? { kind: "quarantine", reason: found.answer }
+      : { kind: "release", bytes: fromBase64Url(found.answer) };
+  }
+
+  spentBlocks(cohort: string, stream: "LOAD" | "LOAD_EXPORT"): readonly TimeSpan[] {
+    return this.#blocks.get(blockKey(cohort, stream)) ?? [];
+  }
+
+  spentWindows(servicePoint: string): readonly BillWindowFacts[] {
+    return this.#windows.get(servicePoint) ?? [];
+  }
+
+  async record(digest: string, claim: Claim, answer: Answer): Promise<void> {
+    this.#assertSound();
+    const isRelease = answer.kind === "release";
+    const made: Entry = {
+      digest,
+      sequence: isRelease ? this.#releases : null,
+      claim,
+      answer: isRelease ? toBase64Url(answer.bytes) : answer.reason,
+    };
+    const record = Buffer.from(JSON.stringify(made), "utf8");
+    const head = after(this.#head, record);
+    try {
+      await this.#journal.append(record);
+      await writeHead(this.#folder, head);
+    } catch (cause) {
+      this.#failed = true;
+      const message = `cannot write the ledger in ${this.#folder}: check the disk and restart`;
+      throw new TrusteeError("TRUSTEE_LEDGER_FAILED", message, cause);
+    }
+    this.#head = head;
+    this.#index(made);
+  }
+
+  async checkAgainst(bus: Bus, isOwn: (release: Uint8Array) => Promise<boolean>): Promise<void> {
+    const last = await bus.last("releases");
+    if (last === undefined) return;
+    // An answer given again may be the newest message, so look at more than one.
+    const from = last.sequence >= READ_MAX ? last.sequence - READ_MAX + 1n : 0n;
+    const range = { from, limit: Number(READ_MAX) };
+    for (const { body } of await bus.read("releases", range)) {
+      if (!(await isOwn(body))) continue;
+      const { requestDigest, sequence } = decodeRelease(body);
+      if (this.#entries.get(toHex(requestDigest))?.sequence === sequence) continue;
+      const message = `release ${sequence} was published, and the ledger in ${this.#folder} does not \
+know it: it was restored from a copy. Do not release anything; restore the newest ledger`;
+      throw new TrusteeError("TRUSTEE_LEDGER_STALE", message);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#journal.close();
+    this.#lock.release();
+  }
+
+  #index(made: Entry): void {
+    const { claim } = made;
+    this.#entries.set(made.digest, made);
+    if (made.sequence !== null) this.#releases += 1;
+    if (claim.kind === "LOAD") push(this.#blocks, blockKey(claim.cohort, claim.stream), claim);
+    else push(this.#windows, claim.servicePoint, claim);
+  }
+
+  /** After a failed write the disk may hold an answer that memory does not. */
+  #assertSound(): void {
+    if (!this.#failed) return;
+    const message = `the ledger in ${this.#folder} failed before: restart the trustee`;
+    throw new TrusteeError("TRUSTEE_LEDGER_FAILED", message);
+  }
+}
+
+/** Releases looked at on the bus at start. */
+const READ_MAX = 1000n;
+
+const blockKey = (cohort: string, stream: string): string => `${stream}/${cohort}`;
+
+function push<T>(index: Map<string, T[]>, key: string, value: T): void {
+  const list = index.get(key);
+  if (list === undefined) index.set(key, [value]);
+  else list.push(value);
+}
+
+function after({ count, hash }: Head, record: Uint8Array): Head {
+  const next = createHash("sha256").update(Buffer.from(hash, "hex")).update(record).digest("hex");
+  return { count: count + 1, hash: next };
+}
+
+async function readHead(folder: string): Promise<Head> {
+  let text: string;
+  try {
+    text = await readFile(join(folder, HEAD), "utf8");
+  } catch (cause) {
+    throw missing(folder, cause);
+  }
+  try {
+    return headSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw truncated(`the head in ${folder} is damaged`, cause);
+  }
+}
+
+const writeHead = (folder: string, head: Head): Promise<void> =>
+  writeFileAtomic(join(folder, HEAD), JSON.stringify(head));
+
+function missing(folder: string, cause?: unknown): TrusteeError {
+  const message = `no whole ledger in ${folder}: restore it, or initialise a new trustee`;
+  return new TrusteeError("TRUSTEE_LEDGER_MISSING", message, cause);
+}
+
+function truncated(what: string, cause?: unknown): TrusteeError {
+  const message = `${what}: records are missing or changed. Restore the newest ledger`;
+  return new TrusteeError("TRUSTEE_LEDGER_TRUNCATED", message, cause);
+}

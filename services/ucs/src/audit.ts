@@ -1,0 +1,33 @@
+/** What happened to accounts, for their owners and for whoever has to answer for the portal. Ids only, never keys or readings. */
+import type { Sql } from "@smarter-metering/runtime";
+
+export type AuditEvent =
+  | "account-created"
+  | "session-opened"
+  | "login-refused"
+  | "vault-changed"
+  | "enrolment-requested"
+  | "enrolment-accepted"
+  | "enrolment-refused"
+  /** Another account was enrolled for the same service point. */
+  | "enrolment-ended";
+
+const KEPT_SECONDS = 400 * 86_400;
+
+/** `about`: the service point in hex, or nothing. */
+export async function audit(
+  sql: Sql,
+  entry: { readonly at: number; readonly login: string; readonly event: AuditEvent },
+  about = "",
+): Promise<void> {
+  await sql.query("insert into ucs_audit (at, login, event, about) values ($1, $2, $3, $4)", [
+    entry.at,
+    entry.login,
+    entry.event,
+    about,
+  ]);
+}
+
+export async function forgetAudit(sql: Sql, nowSeconds: number): Promise<void> {
+  await sql.query("delete from ucs_audit where at < $1", [nowSeconds - KEPT_SECONDS]);
+}

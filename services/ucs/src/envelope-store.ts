@@ -1,0 +1,45 @@
+/** Customers' key envelopes at rest (docs/protocol.md §3): one for each meter, epoch and recipient key; the newest wrapping counts. */
+import type { KeyEnvelope } from "@smarter-metering/protocol";
+import type { Store } from "@smarter-metering/runtime";
+import type { Sender } from "./service-points.ts";
+
+/** Of one answer: the newest epochs. A meter keeps its epochs for 400 days and opens one at each start. */
+const ENVELOPES_MAX = 2_000;
+
+export interface EnvelopeOwner {
+  /** Hex. */
+  readonly servicePoint: string;
+  readonly contractStart: number;
+  /** SHA-256 of the account's public key. */
+  readonly recipientKeyId: Uint8Array;
+}
+
+export class EnvelopeStore {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  async put(envelope: KeyEnvelope, sender: Sender, message: Uint8Array): Promise<void> {
+    await this.#store.query(
+      `insert into ucs_envelope values ($1, $2, $3, $4, $5, $6)
+      on conflict (service_point, meter, key_epoch, recipient)
+      do update set contract_start = excluded.contract_start, message = excluded.message`,
+      [
+        ...[sender.servicePoint, sender.meter, envelope.keyEpoch, envelope.recipientKeyId],
+        ...[sender.contractStart, message],
+      ],
+    );
+  }
+
+  async of(owner: EnvelopeOwner): Promise<Uint8Array[]> {
+    const rows = await this.#store.query<{ message: Uint8Array }>(
+      `select message from ucs_envelope
+      where service_point = $1 and contract_start = $2 and recipient = $3
+      order by key_epoch desc limit $4`,
+      [owner.servicePoint, owner.contractStart, owner.recipientKeyId, ENVELOPES_MAX],
+    );
+    return rows.map(({ message }) => message);
+  }
+}
