@@ -1,7 +1,8 @@
 /** Every command, in the order of the help. */
 import type { Command } from "../command.ts";
+import { demo } from "./demo.ts";
 import { readingsConvert } from "./readings-convert.ts";
 import { readingsInspect } from "./readings-inspect.ts";
 import { tariffCheck } from "./tariff-check.ts";
 
-export const commands: readonly Command[] = [readingsInspect, readingsConvert, tariffCheck];
+export const commands: readonly Command[] = [demo, readingsInspect, readingsConvert, tariffCheck];

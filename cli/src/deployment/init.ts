@@ -83,7 +83,7 @@ export async function initDeployment(options: InitOptions): Promise<readonly Let
   const { parties, openerSpki } = await createParties(layout);
   const tariffJws = await createTariffSigner(layout, parties, options.tariff);
   const paillierKey = await createPaillierKey(layout, options.keyBits);
-  await initialiseLedger(layout.folder("trustee"));
+  await initialiseLedger(layout.folder("trustee"), layout.folder("trustee"));
   const meters = await Promise.all(options.households.map(createMeter));
   const servicePoints = options.households.map((household, index): NewServicePoint => {
     const meter = meters[index];

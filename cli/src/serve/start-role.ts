@@ -1,5 +1,4 @@
 /** Puts each party together from its configuration file: keys, registry feed, bus, store, engine, listener. */
-import { join } from "node:path";
 import {
   aggregatorLogFields,
   aggregatorMigrations,
@@ -7,7 +6,12 @@ import {
   type AggregatorService,
 } from "@smarter-metering/aggregator";
 import { startConcentrator, type ConcentratorService } from "@smarter-metering/concentrator";
-import { mdmsLogFields, startMdms, type MdmsService } from "@smarter-metering/mdms";
+import {
+  mdmsLogFields,
+  migrations as mdmsMigrations,
+  startMdms,
+  type MdmsService,
+} from "@smarter-metering/mdms";
 import { openerLogFields, startOpener, type OpenerService } from "@smarter-metering/opener";
 import { createPortableEngine, parseSecretKey } from "@smarter-metering/paillier";
 import { parseMdmsView, parseNetworkView, parseUcsView } from "@smarter-metering/protocol";
@@ -34,6 +38,7 @@ import { loadKeysFile } from "../deployment/keys-file.ts";
 import { loadRoleConfig, type RoleConfig } from "../deployment/role-config.ts";
 import { connectPeers, partyLogger, type Party, type Peers, type Shared } from "./party.ts";
 import { busTokens, streams } from "./streams.ts";
+import { portalWebFolder } from "./web-folder.ts";
 
 const VERSION = "1";
 const UPLINK_ITEMS_MAX = 256;
@@ -89,7 +94,11 @@ export async function startBusRole(path: string, shared: Shared): Promise<Starte
   const { value: config } = loadRoleConfig("bus", path);
   const log = partyLogger("bus", runtimeLogFields, shared);
   const tokens = await readTokens(config.tokensFile, z.record(z.string(), z.string()));
-  const store = await openStore({ folder: config.storeFolder, schema: "bus", migrations: [] });
+  const store = await openStore({
+    folder: config.storeFolder,
+    schema: "bus-party",
+    migrations: [],
+  });
   const bus = await openBus({ store, streams, clock: systemClock, log });
   const app = serveBus(bus, { tokens: busTokens(tokens), log });
   const listening = await listen({ app, ...config.listen });
@@ -211,11 +220,11 @@ export async function startMdmsRole(path: string, shared: Shared): Promise<Start
   const peers = await connectPeers("mdms", config, shared, options);
   const store = await openStore({
     folder: config.storeFolder,
-    schema: "mdms-party",
-    migrations: [],
+    schema: "mdms",
+    migrations: mdmsMigrations,
   });
   const service = await startMdms(
-    {},
+    { secureCookies: false }, // Plain HTTP on the loopback; a reverse proxy in front adds TLS.
     {
       ...portsOf(peers, systemClock), // People's sessions and lock-outs run in real time.
       store,
@@ -236,7 +245,10 @@ export async function startUcsRole(path: string, shared: Shared): Promise<Starte
     schema: "ucs-party",
     migrations: [],
   });
-  const service = await startUcs({}, { ...portsOf(peers, systemClock), store });
+  const service = await startUcs(
+    {},
+    { ...portsOf(peers, systemClock), store, webFolder: portalWebFolder() },
+  );
   const http = await listen({ app: service.http, ...config.listen });
   return { ...partyOf("ucs", peers, service, [http, store]), urls: { ucs: http.url } };
 }

@@ -41,13 +41,13 @@ async function collect(bus: Bus, consumer: string, count: number): Promise<Deliv
 
 export function busConformance(name: string, open: () => Promise<BusUnderTest>): void {
   const on = (title: string, run: (under: BusUnderTest) => Promise<BusUnderTest | void>): void => {
-    test(title, { timeout: 20_000 }, async () => {
+    void test(title, { timeout: 20_000 }, async () => {
       const under = await open();
       const last = await run(under);
       await (last ?? under).close();
     });
   };
-  describe(`bus conformance: ${name}`, () => {
+  void describe(`bus conformance: ${name}`, () => {
     on("delivers in order, whole, to every consumer, and then forgets", async ({ bus }) => {
       const sent = messages("a", "b", "c");
       assert.deepEqual(await bus.publish("frames", sent), { accepted: 3, duplicates: 0 });

@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import {
   RuntimeError,
   createApp,
@@ -319,7 +319,10 @@ test("a recorder's quantile is never low and at most one percent high", () => {
 
 describe("HTTP", () => {
   const options = (): AppOptions => ({
-    ...{ title: "Test", version: "1", log: silentLogger, clock: systemClock },
+    title: "Test",
+    version: "1",
+    log: silentLogger,
+    clock: systemClock,
     metrics: createMetrics(),
     bodyBytesMax: 100,
     timeoutMs: 50,

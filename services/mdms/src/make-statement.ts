@@ -74,25 +74,20 @@ function describeLine(
   line: BillLine,
   currency: string,
 ): { readonly text: string; readonly quantity: string; readonly price: string } {
-  switch (line.kind) {
-    case "energy":
-    case "feed-in":
-      return {
-        text: line.kind === "energy" ? `Energy, ${line.band}` : "Feed-in, credited",
-        quantity: `${formatMinor(line.quantityMilliwattHours, KILOWATT_HOUR_DIGITS)} kWh`,
-        price: `${formatMicro(line.priceMicroPerKilowattHour)} ${currency}/kWh`,
-      };
-    case "standing-charge":
-      return {
-        text: "Standing charge",
-        quantity: `${line.days} days`,
-        price: `${formatMicro(line.priceMicroPerDay)} ${currency}/day`,
-      };
-    case "tax":
-      return {
-        text: "Tax on energy and standing charge",
-        quantity: "",
-        price: `${formatMinor(BigInt(line.taxBasisPoints), 2)} %`,
-      };
+  if (line.kind === "standing-charge") {
+    return {
+      text: "Standing charge",
+      quantity: `${line.days} days`,
+      price: `${formatMicro(line.priceMicroPerDay)} ${currency}/day`,
+    };
   }
+  if (line.kind === "tax") {
+    const price = `${formatMinor(BigInt(line.taxBasisPoints), 2)} %`;
+    return { text: "Tax on energy and standing charge", quantity: "", price };
+  }
+  return {
+    text: line.kind === "energy" ? `Energy, ${line.band}` : "Feed-in, credited",
+    quantity: `${formatMinor(line.quantityMilliwattHours, KILOWATT_HOUR_DIGITS)} kWh`,
+    price: `${formatMicro(line.priceMicroPerKilowattHour)} ${currency}/kWh`,
+  };
 }

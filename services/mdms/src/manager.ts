@@ -2,12 +2,25 @@
  * The manager: takes releases from the bus, checks them, makes statements and stores both (docs/protocol.md §8.5, §11). A message that
  * cannot be decided comes again; one that never can is set aside with a code and raises an alarm.
  */
-import { primitives, signStatement, type RecipientSecret, type Signer } from "@smarter-metering/protocol";
+import {
+  primitives,
+  signStatement,
+  type RecipientSecret,
+  type Signer,
+} from "@smarter-metering/protocol";
 import type { MdmsView, RegistryFeed } from "@smarter-metering/protocol";
 import { errorFields } from "@smarter-metering/runtime";
-import type { Clock, Counter, Delivery, Logger, Metrics, Store, Verdict } from "@smarter-metering/runtime";
+import type {
+  Clock,
+  Counter,
+  Delivery,
+  Logger,
+  Metrics,
+  Store,
+  Verdict,
+} from "@smarter-metering/runtime";
 import { raiseAlarm } from "./alarms.ts";
-import { checkRelease, type CheckedBill, type CheckedLoad, type ReleaseRefusal } from "./check-release.ts";
+import { checkRelease, type CheckedBill, type CheckedLoad } from "./check-release.ts";
 import { registryContext } from "./registry-context.ts";
 import { storeRelease, type Stored } from "./release-store.ts";
 
@@ -87,7 +100,7 @@ export class Manager {
     return storeRelease(store, { ...release, jws }, this.#nowSeconds());
   }
 
-  async #refuse(delivery: Delivery, code: ReleaseRefusal | string): Promise<Verdict> {
+  async #refuse(delivery: Delivery, code: string): Promise<Verdict> {
     const { log, store } = this.#ports;
     const { sequence, subject } = delivery;
     const digest = await primitives.sha256(delivery.body);

@@ -37,7 +37,13 @@ export async function readCounts(sql: Sql): Promise<Counts> {
       from load_block where stream = 'LOAD' order by cohort, block_start desc`,
   );
   return {
-    ...(totals ?? { releasesLoad: 0, releasesBill: 0, statements: 0, servicePointsBilled: 0, alarms: 0 }),
+    ...(totals ?? {
+      releasesLoad: 0,
+      releasesBill: 0,
+      statements: 0,
+      servicePointsBilled: 0,
+      alarms: 0,
+    }),
     cohorts: cohorts.map((row) => ({ ...row, lastBlockStart: Number(row.lastBlockStart) })),
   };
 }

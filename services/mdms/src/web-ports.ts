@@ -7,5 +7,5 @@ export interface WebPorts {
   readonly store: Store;
   readonly guard: Guard;
   /** The registry's newest epoch. */
-  context(): Promise<RegistryContext>;
+  readonly context: () => Promise<RegistryContext>;
 }

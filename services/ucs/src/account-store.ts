@@ -127,7 +127,10 @@ export class AccountStore {
         [login, SESSIONS_MAX - 1],
       );
       await sql.query("insert into ucs_session values ($1, $2, $3, $4)", [
-        ...[hash, login, nowSeconds, nowSeconds + sessionSeconds],
+        hash,
+        login,
+        nowSeconds,
+        nowSeconds + sessionSeconds,
       ]);
       await audit(sql, { at: nowSeconds, login, event: "session-opened" });
     });

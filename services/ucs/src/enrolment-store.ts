@@ -2,11 +2,7 @@
  * Who is enrolled for which service point (docs/protocol.md §10.1). The meter alone decides: a link is made only by its acceptance of the
  * very nonce that a request was for. A nonce is used once, so an answer always belongs to one account.
  */
-import type {
-  EnrolmentAnswer,
-  EnrolmentOffer,
-  EnrolmentRequest,
-} from "@smarter-metering/protocol";
+import type { EnrolmentAnswer, EnrolmentOffer, EnrolmentRequest } from "@smarter-metering/protocol";
 import { equalBytes, toHex } from "@smarter-metering/protocol";
 import type { Sql, Store } from "@smarter-metering/runtime";
 import { audit } from "./audit.ts";
@@ -29,7 +25,8 @@ export interface Link {
 
 /** `endedLogin`: the account that was enrolled before, if it is another one. */
 export type Answered =
-  { readonly outcome: "accepted"; readonly endedLogin?: string } | { readonly outcome: "refused" | "duplicate" | "unknown" };
+  | { readonly outcome: "accepted"; readonly endedLogin?: string }
+  | { readonly outcome: "refused" | "duplicate" | "unknown" };
 
 interface EnrolmentRow {
   readonly meter: string;

@@ -27,8 +27,12 @@ export class EnvelopeStore {
       on conflict (service_point, meter, key_epoch, recipient)
       do update set contract_start = excluded.contract_start, message = excluded.message`,
       [
-        ...[sender.servicePoint, sender.meter, envelope.keyEpoch, envelope.recipientKeyId],
-        ...[sender.contractStart, message],
+        sender.servicePoint,
+        sender.meter,
+        envelope.keyEpoch,
+        envelope.recipientKeyId,
+        sender.contractStart,
+        message,
       ],
     );
   }

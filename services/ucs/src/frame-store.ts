@@ -96,8 +96,13 @@ export class FrameStore {
         and (starts, hash) > ($5, $6)
       order by starts, hash limit $7`,
       [
-        ...[servicePoint, from - BLOCK_SECONDS_MAX, from, to],
-        ...[after?.starts ?? -1, after?.hash ?? new Uint8Array(0), limit],
+        servicePoint,
+        from - BLOCK_SECONDS_MAX,
+        from,
+        to,
+        after?.starts ?? -1,
+        after?.hash ?? new Uint8Array(0),
+        limit,
       ],
     );
     return rows.map((row) => ({ ...row, starts: Number(row.starts) }));
@@ -144,7 +149,10 @@ async function flagForks(sql: Sql, frames: readonly StoredFrame[]): Promise<Uint
         where other.kind = 'BLOCK' and other.meter = frame.meter and other.block = frame.block
           and other.first_slot = frame.first_slot and other.hash <> frame.hash)
     returning frame.hash`,
-    [[...new Set(blocks.map(({ meter }) => meter))], [...new Set(blocks.map(({ block }) => block))]],
+    [
+      [...new Set(blocks.map(({ meter }) => meter))],
+      [...new Set(blocks.map(({ block }) => block))],
+    ],
   );
   return rows.map(({ hash }) => hash);
 }

@@ -50,8 +50,11 @@ export class LoginGuard {
       where old.locked_until <= $2
       returning failures`,
       [
-        ...[await this.#name("attempt", login), nowSeconds, nowSeconds - LOCKED_SECONDS],
-        ...[FAILURES_MAX, nowSeconds + LOCKED_SECONDS],
+        await this.#name("attempt", login),
+        nowSeconds,
+        nowSeconds - LOCKED_SECONDS,
+        FAILURES_MAX,
+        nowSeconds + LOCKED_SECONDS,
       ],
     );
     return rows.length === 1;

@@ -9,14 +9,7 @@ import {
   type RegistryFeed,
   type UcsView,
 } from "@smarter-metering/protocol";
-import type {
-  Clock,
-  Delivery,
-  Handler,
-  Logger,
-  Metrics,
-  Verdict,
-} from "@smarter-metering/runtime";
+import type { Clock, Delivery, Handler, Logger, Metrics, Verdict } from "@smarter-metering/runtime";
 import type { FrameStore, StoredFrame } from "./frame-store.ts";
 import type { LiveHub } from "./live-hub.ts";
 import { senderOf, servicePointsOf, type ServicePoints } from "./service-points.ts";

@@ -139,7 +139,7 @@ function authenticate(
     const grant = known.filter(({ digest }) => timingSafeEqual(digest, given))[0]?.grant;
     if (grant === undefined) return problemResponse(context, statusProblem(401));
     grants.set(context.req.raw, grant);
-    await next();
+    return next();
   };
 }
 

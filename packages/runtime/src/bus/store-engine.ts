@@ -82,7 +82,8 @@ class StoreEngine implements BusEngine {
     const state = this.#consumer(request);
     const { signal, waitMs = Infinity } = request;
     const endMs = this.#clock.nowMs() + waitMs;
-    while (!this.#closed.signal.aborted && signal?.aborted !== true) {
+    const isOver = (): boolean => this.#closed.signal.aborted || signal?.aborted === true;
+    while (!isOver()) {
       const { woken, leave } = state.nextWake();
       try {
         const taken = await state.inTurn(() => this.#take(state, request));
@@ -132,10 +133,7 @@ class StoreEngine implements BusEngine {
           where m.stream = $1 and m.sequence > $7 and m.sequence <> all($4::int8[])
             and starts_with(m.subject, $5)
           order by m.sequence limit $6)`,
-      [
-        ...[state.stream, state.consumer, nowMs, [...state.leases.keys()]],
-        ...[subject, max, state.cursor],
-      ],
+      [state.stream, state.consumer, nowMs, [...state.leases.keys()], subject, max, state.cursor],
     );
     if (rows.length === 0) return { deliveries: [], nextMs: await this.#nextDue(state) };
     if (subject !== "") state.skips = true;
@@ -235,7 +233,9 @@ class StoreEngine implements BusEngine {
       const rows = await sql.query(deleteDead, [name.stream, name.consumer, sequence]);
       if (rows.length === 0) return false;
       await sql.query("insert into bus_open values ($1, $2, $3, 1, 0, true)", [
-        ...[name.stream, name.consumer, sequence],
+        name.stream,
+        name.consumer,
+        sequence,
       ]);
       return true;
     });
@@ -320,11 +320,21 @@ async function writeSettlements(
       if ("retryAfterMs" in verdict) {
         const dueMs = Math.ceil(nowMs + verdict.retryAfterMs);
         await sql.query("insert into bus_open values ($1, $2, $3, $4, $5, $6)", [
-          ...[stream, consumer, sequence, attempt + 1, dueMs, verdict.alone],
+          stream,
+          consumer,
+          sequence,
+          attempt + 1,
+          dueMs,
+          verdict.alone,
         ]);
       } else if ("dead" in verdict) {
         await sql.query("insert into bus_dead values ($1, $2, $3, $4, $5, $6)", [
-          ...[stream, consumer, sequence, attempt, verdict.dead.slice(0, 100), nowMs],
+          stream,
+          consumer,
+          sequence,
+          attempt,
+          verdict.dead.slice(0, 100),
+          nowMs,
         ]);
       }
     }

@@ -98,8 +98,11 @@ export class StreamState {
            on conflict (stream, id) do nothing returning 1)
        select count(*)::int4 as accepted from written`,
       [
-        ...[this.#options.name, sequences, messages.map(({ id }) => id)],
-        ...[messages.map(({ subject }) => subject), messages.map(({ body }) => body)],
+        this.#options.name,
+        sequences,
+        messages.map(({ id }) => id),
+        messages.map(({ subject }) => subject),
+        messages.map(({ body }) => body),
         this.#clock.nowMs(),
       ],
     );
@@ -136,7 +139,8 @@ export class StreamState {
     this.#deletedSince += row?.gone ?? 0;
     const forgotten = this.#last - BigInt(dedupeWindow);
     await this.#store.query("delete from bus_seen where stream = $1 and sequence <= $2", [
-      ...[name, forgotten],
+      name,
+      forgotten,
     ]);
     if (this.#deletedSince < vacuumEvery) return;
     this.#deletedSince = 0;

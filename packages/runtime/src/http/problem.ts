@@ -44,7 +44,5 @@ export function statusProblem(status: ContentfulStatusCode): Problem {
 
 /** What the framework throws; undefined for everything unexpected. */
 export function frameworkProblem(error: unknown): Problem | undefined {
-  return error instanceof HTTPException
-    ? statusProblem(error.status as ContentfulStatusCode)
-    : undefined;
+  return error instanceof HTTPException ? statusProblem(error.status) : undefined;
 }

@@ -133,7 +133,7 @@ class PgliteDriver implements Driver {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, statement } satisfies PgliteRequest);
+      this.#worker.postMessage({ id, statement } satisfies PgliteRequest, []);
     });
   }
 
@@ -152,7 +152,7 @@ class PgliteDriver implements Driver {
       "the database's thread ended: close the store and open it again",
       { cause },
     );
-    for (const { reject } of this.#waiting.values()) reject(this.#ended);
+    for (const waiting of this.#waiting.values()) waiting.reject(this.#ended);
     this.#waiting.clear();
   }
 }

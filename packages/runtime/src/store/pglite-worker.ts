@@ -14,8 +14,18 @@ const parseInt8 = (text: string): bigint => BigInt(text);
 
 /** The types of result columns that both PGlite and a PostgreSQL driver return alike. */
 const returnedTypes = new Set([
-  ...[types.BOOL, types.BYTEA, types.INT2, types.INT4, types.INT8, types.FLOAT4, types.FLOAT8],
-  ...[types.TEXT, types.VARCHAR, types.BPCHAR, types.JSON, types.JSONB],
+  types.BOOL,
+  types.BYTEA,
+  types.INT2,
+  types.INT4,
+  types.INT8,
+  types.FLOAT4,
+  types.FLOAT8,
+  types.TEXT,
+  types.VARCHAR,
+  types.BPCHAR,
+  types.JSON,
+  types.JSONB,
   2278, // void, what a function without a result gives
 ]);
 

@@ -122,7 +122,7 @@ export class Guard {
       context.set("session", session);
       context.set("token", token);
       context.header("cache-control", "private, no-cache");
-      await next();
+      return next();
     };
   }
 }

@@ -36,7 +36,10 @@ export function statementAnswer(record: StatementRecord): z.infer<typeof stateme
     from: toIso(record.fromSeconds),
     to: toIso(record.toSeconds),
     registers_mWh: Object.fromEntries(
-      record.registers.map(({ band, energyMilliwattHours }) => [band, String(energyMilliwattHours)]),
+      record.registers.map(({ band, energyMilliwattHours }) => [
+        band,
+        String(energyMilliwattHours),
+      ]),
     ),
     export_mWh: String(record.exportMilliwattHours),
     energy_mWh: String(record.energyMilliwattHours),

@@ -1,5 +1,12 @@
 /** Cursors of pages: the last row's place, as opaque text. */
-import { fromBase64Url, fromUtf8, parseJson, toBase64Url, utf8, ProtocolError } from "@smarter-metering/protocol";
+import {
+  fromBase64Url,
+  fromUtf8,
+  parseJson,
+  toBase64Url,
+  utf8,
+  ProtocolError,
+} from "@smarter-metering/protocol";
 import { z } from "@smarter-metering/runtime";
 
 /** Place of a row ordered by an instant, then by an id. */

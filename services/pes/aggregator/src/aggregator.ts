@@ -52,7 +52,7 @@ export interface AggregatorPorts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
-  readonly bus: Bus;
+  readonly bus: Pick<Bus, "publish" | "consume" | "pending">;
   /** Opened with `aggregatorMigrations`. */
   readonly store: Store;
   readonly registry: RegistryFeed<NetworkView>;

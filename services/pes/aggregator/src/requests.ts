@@ -27,7 +27,7 @@ const REQUESTS_MAX = 8;
 
 export interface RequestPorts {
   readonly store: Store;
-  readonly bus: Bus;
+  readonly bus: Pick<Bus, "publish">;
   readonly engine: Engine;
   readonly signer: Signer;
 }

@@ -55,7 +55,7 @@ export interface OpenerPorts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
-  readonly bus: Bus;
+  readonly bus: Pick<Bus, "publish" | "consume">;
   readonly registry: RegistryFeed<NetworkView>;
   readonly engine: Engine;
   readonly signer: Signer;

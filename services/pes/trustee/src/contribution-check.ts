@@ -35,7 +35,7 @@ export async function contributionFault(
   const meter = view.meterAt(network, meterId, instant);
   const underContract =
     point !== undefined &&
-    point.contractStart <= instant &&
+    point.contractStart <= (header.stream === "BILL" ? instant : start) &&
     (point.contractEnd === null || instant <= point.contractEnd);
   if (meter === undefined || !view.meterAt(network, meterId, start) || !underContract) {
     return fault("REQUEST_FOREIGN_CONTRIBUTION", "a contribution is of no registered meter");

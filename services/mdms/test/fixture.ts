@@ -1,0 +1,169 @@
+/** A running MDMS over a small world, and releases as its trustee would make them. */
+import { createHash } from "node:crypto";
+import {
+  encodeRelease,
+  sealRelease,
+  sealToken,
+  fromHex,
+  toBase64Url,
+  toHex,
+  registerBankOf,
+  type BillRelease,
+  type LoadRelease,
+  type Signer,
+} from "@smarter-metering/protocol";
+import {
+  createMetrics,
+  manualClock,
+  openBus,
+  openStore,
+  silentLogger,
+  type App,
+  type Bus,
+  type ManualClock,
+  type Metrics,
+  type Store,
+} from "@smarter-metering/runtime";
+import { addLocalDays } from "@smarter-metering/tariff";
+import { makeWorld, type World, type WorldOptions } from "../../../test/support/world.ts";
+import { migrations, startMdms, type MdmsPorts, type MdmsService } from "../src/index.ts";
+
+export interface Fixture {
+  readonly world: World;
+  readonly clock: ManualClock;
+  readonly metrics: Metrics;
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly ports: MdmsPorts;
+  readonly mdms: MdmsService;
+  readonly http: App;
+  /** Publishes encoded releases and waits until each has its verdict. */
+  deliver(...releases: readonly Uint8Array[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The clock stands at 2025-11-01; cookies are those of plain loopback. */
+export async function startFixture(options: WorldOptions = {}): Promise<Fixture> {
+  const world = await makeWorld(options);
+  const clock = manualClock(Date.UTC(2025, 10, 1));
+  const store = await openStore({ schema: "mdms", migrations });
+  const bus = await openBus({
+    store,
+    clock,
+    streams: [{ name: "releases", consumers: ["mdms"], messagesMax: 10_000 }],
+  });
+  const metrics = createMetrics();
+  const ports: MdmsPorts = {
+    clock,
+    log: silentLogger,
+    metrics,
+    bus,
+    store,
+    registry: world.mdmsFeed,
+    signer: world.parties.mdms.signer,
+    recipientSecret: world.mdms.secret,
+  };
+  const mdms = await startMdms({ secureCookies: false }, ports);
+  let published = 0;
+  return {
+    world,
+    clock,
+    metrics,
+    store,
+    bus,
+    ports,
+    mdms,
+    http: mdms.http,
+    async deliver(...releases) {
+      const messages = releases.map((body) => ({ id: `${published++}`, subject: "test", body }));
+      await bus.publish("releases", messages);
+      await bus.idle();
+    },
+    async close() {
+      await mdms.close();
+      await bus.close();
+      await store.close();
+      await world.close();
+    },
+  };
+}
+
+const digestOf = (name: string): Uint8Array =>
+  new Uint8Array(createHash("sha256").update(name).digest());
+
+export interface ReleaseOptions {
+  /** Names the request; another name is another digest. */
+  readonly request: string;
+  readonly sequence: number;
+  readonly trustee?: Signer;
+}
+
+/** A day of cohort "north"; slot j holds 1000 + j Wh of every member. */
+export async function loadRelease(
+  world: World,
+  day: number,
+  options: ReleaseOptions & Partial<LoadRelease>,
+): Promise<Uint8Array> {
+  const { request, sequence, trustee, ...changes } = options;
+  const blockStart = world.dayStart(day);
+  const slots = (addLocalDays(blockStart, 1, world.zone) - blockStart) / 900;
+  const members = world.households.length;
+  const digest = digestOf(request);
+  const content: LoadRelease = {
+    kind: "LOAD",
+    stream: "LOAD",
+    cohort: "north",
+    cohortVersion: 1,
+    blockStart,
+    intervalSeconds: 900,
+    contributors: members,
+    members,
+    contributorsPerSlot: Array.from({ length: slots }, () => members),
+    energy_Wh: Array.from({ length: slots }, (_, slot) => 1000 + slot),
+    policyId: "UNSAFE-test",
+    registryEpoch: 0,
+    paillierKeyId: world.paillier.publicKey.id,
+    requestDigest: toHex(digest),
+    ...changes,
+  };
+  return seal(world, content, sequence, digest, trustee);
+}
+
+/** A bill of household `index` over local days [fromDay, toDay): 100 kWh high, 50 kWh low, 10 kWh export. */
+export async function billRelease(
+  world: World,
+  index: number,
+  [fromDay, toDay]: readonly [number, number],
+  options: ReleaseOptions & Partial<BillRelease>,
+): Promise<Uint8Array> {
+  const { request, sequence, trustee, ...changes } = options;
+  const digest = digestOf(request);
+  const pseudonym = fromHex(world.households[index]?.mdms ?? "");
+  const [fromGrid, toGrid] = [world.dayStart(fromDay), world.dayStart(toDay)];
+  const content: BillRelease = {
+    kind: "BILL",
+    servicePointToken: toBase64Url(await sealToken(world.mdms.recipient, pseudonym)),
+    fromGrid,
+    toGrid,
+    fromBorder: fromGrid,
+    toBorder: toGrid,
+    registerBank: toHex(await registerBankOf(world.tariff.calendar)),
+    registers_mWh: ["100000000", "50000000", "10000000", "0", "0", "0", "0", "0"],
+    policyId: "UNSAFE-test",
+    registryEpoch: 0,
+    paillierKeyId: world.paillier.publicKey.id,
+    requestDigest: toHex(digest),
+    ...changes,
+  };
+  return seal(world, content, sequence, digest, trustee);
+}
+
+async function seal(
+  world: World,
+  content: LoadRelease | BillRelease,
+  sequence: number,
+  digest: Uint8Array,
+  trustee: Signer = world.parties.trustee.signer,
+): Promise<Uint8Array> {
+  return encodeRelease(await sealRelease(content, sequence, digest, world.mdms.recipient, trustee));
+}

@@ -1,0 +1,259 @@
+/** A bench for the aggregator's tests: contributions as an opener makes them, a bus in the hand of the test, a store that crashes. */
+import assert from "node:assert/strict";
+import { startAggregator, type AggregatorService } from "@smarter-metering/aggregator";
+import { encryptBatch, unpack, type Packing } from "@smarter-metering/paillier";
+import {
+  decodeRequest,
+  encodeContribution,
+  encodeContributionHeader,
+  fromHex,
+  openFrame,
+  planContributions,
+  signContribution,
+  toHex,
+  type ContributionHeader,
+  type FrameHeader,
+  type Signer,
+  type SignedRequest,
+} from "@smarter-metering/protocol";
+import {
+  createMetrics,
+  manualClock,
+  silentLogger,
+  type Bus,
+  type BusMessage,
+  type Handler,
+  type ManualClock,
+  type PublishResult,
+  type Sql,
+  type Store,
+  type Verdict,
+} from "@smarter-metering/runtime";
+import { addLocalDays } from "@smarter-metering/tariff";
+import { textbookDecrypt } from "../../../../packages/paillier/test/textbook.ts";
+import type { FrameValues, World, WorldHousehold } from "../../../../test/support/world.ts";
+
+export const DAY_SLOTS = 96;
+/** Hours: 96 quarters do not fit in one ciphertext of the 2048-bit test key. */
+export const LOAD_SLOTS = 24;
+export const HOUR = 3600;
+/** ⌈log2(63 A · 3 · 230 V · 1.25 · 1 h in Wh + 1)⌉ */
+export const LOAD_VALUE_BITS = 16;
+
+export function householdOf(world: World, index: number): WorldHousehold {
+  const found = world.households[index];
+  assert(found !== undefined);
+  return found;
+}
+
+/** Whole Wh per quarter, so that sums are easy to say. */
+export function dayOf(index: number, first = 0, count = DAY_SLOTS): FrameValues {
+  const slots = Array.from({ length: count }, (_, slot) => first + slot);
+  return { importMilliwattHours: slots.map((slot) => 1000 * (index + 1 + (slot % 5))) };
+}
+
+/** Wh of each hour of `dayOf(index)`. */
+export const hoursOf = (index: number): bigint[] =>
+  Array.from({ length: LOAD_SLOTS }, (_, hour) =>
+    [0, 1, 2, 3].reduce((sum, i) => sum + BigInt(index + 1 + ((4 * hour + i) % 5)), 0n),
+  );
+
+export interface ContributeOptions {
+  readonly change?: (header: ContributionHeader) => Partial<ContributionHeader>;
+  readonly signer?: Signer;
+  readonly ciphertext?: (bytes: Uint8Array) => Uint8Array;
+}
+
+/** What the opener would publish for the next frame of a household: one message for each stream. */
+export async function contribute(
+  world: World,
+  index: number,
+  header: Partial<FrameHeader> & { readonly blockStart: number },
+  values: FrameValues = dayOf(index),
+  options: ContributeOptions = {},
+): Promise<BusMessage[]> {
+  const { frames, network } = householdOf(world, index);
+  const made = await frames.next(header, values);
+  const { publicKey } = world.paillier;
+  const body = await openFrame(made.frame, frames.dataKey);
+  const planned = planContributions(made.frame.header, made.hash, body, {
+    paillierKeyId: fromHex(publicKey.id),
+    modulusBits: publicKey.bits,
+    blockSeconds: addLocalDays(header.blockStart, 1, world.zone) - header.blockStart,
+    bandCount: 2,
+    load: { intervalSeconds: HOUR, valueBits: LOAD_VALUE_BITS, exportToo: false },
+  });
+  const messages = planned.map((plan) => BigInt(`0x${toHex(plan.message)}`));
+  const ciphertexts = await encryptBatch(world.engine, publicKey, messages);
+  return Promise.all(
+    planned.map(async (plan, position): Promise<BusMessage> => {
+      const bytes = ciphertexts[position]?.bytes ?? new Uint8Array(0);
+      const changed = { ...plan.header, ...options.change?.(plan.header) };
+      const contribution = await signContribution(
+        encodeContributionHeader(changed),
+        changed,
+        options.ciphertext?.(bytes) ?? bytes,
+        options.signer ?? world.parties.opener.signer,
+      );
+      const id = `${toHex(made.hash)}/${changed.stream}`;
+      return { id, subject: network, body: encodeContribution(contribution) };
+    }),
+  );
+}
+
+export const onlyStream = (messages: readonly BusMessage[], stream: string): BusMessage[] =>
+  messages.filter(({ id }) => id.endsWith(`/${stream}`));
+
+/** The sums in a request's product, by the key that no aggregator has. */
+export function sumsOf(
+  world: World,
+  request: SignedRequest,
+  packing: Packing,
+  slots: number,
+): bigint[] {
+  const product = BigInt(`0x${toHex(request.terms.product)}`);
+  const plain = textbookDecrypt(world.paillier.secretKey, product);
+  const unpacked = unpack(packing, plain, { slots, count: request.contributions.length });
+  assert(unpacked.ok);
+  return unpacked.values;
+}
+
+/** Throws at one step of many, before or after its effect, and at every step from then on: the process is gone. */
+export interface CrashPlan {
+  readonly step: number;
+  readonly afterEffect: boolean;
+}
+
+export interface Steps {
+  run<T>(effect: () => Promise<T>): Promise<T>;
+  readonly taken: number;
+}
+
+export function stepsUntil({ step, afterEffect }: CrashPlan): Steps {
+  let taken = 0;
+  let dead = false;
+  const crash = (): never => {
+    dead = true;
+    throw new Error("crashed");
+  };
+  return {
+    async run(effect) {
+      if (dead) crash();
+      const hit = taken++ === step;
+      if (hit && !afterEffect) crash();
+      const result = await effect();
+      return hit ? crash() : result;
+    },
+    get taken() {
+      return taken;
+    },
+  };
+}
+
+const never: CrashPlan = { step: Number.POSITIVE_INFINITY, afterEffect: false };
+
+function crashingStore(store: Store, steps: Steps): Store {
+  const over = (sql: Sql): Sql => ({
+    query: (text, params) => steps.run(() => sql.query(text, params)),
+  });
+  return {
+    ...over(store),
+    kind: store.kind,
+    transaction: (work) => steps.run(() => store.transaction((sql) => work(over(sql)))),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** What the bus holds, over all starts of the aggregator. */
+export class TestBus {
+  readonly #handlers = new Map<string, Handler>();
+  readonly #published = new Map<string, BusMessage>();
+  #sequence = 0n;
+  /** Messages said to wait in `contributions`. */
+  waiting = 0;
+  full = false;
+
+  /** The bus as one process sees it. A message under a known id must be the same, to the byte. */
+  over(steps: Steps): Pick<Bus, "publish" | "consume" | "pending"> {
+    return {
+      publish: (stream, messages) =>
+        steps.run((): Promise<PublishResult> => {
+          assert.equal(stream, "release-requests");
+          if (this.full) return Promise.resolve({ full: true });
+          const fresh = messages.filter((message) => {
+            const known = this.#published.get(message.id);
+            if (known !== undefined) assert.deepEqual(message, known);
+            this.#published.set(message.id, message);
+            return known === undefined;
+          });
+          const accepted = fresh.length;
+          return Promise.resolve({ accepted, duplicates: messages.length - accepted });
+        }),
+      consume: (stream, _consumer, _options, handle) => {
+        this.#handlers.set(stream, handle);
+        return { stop: () => Promise.resolve(), ended: Promise.resolve(undefined) };
+      },
+      pending: () => Promise.resolve(this.waiting),
+    };
+  }
+
+  async deliver(
+    stream: string,
+    messages: readonly BusMessage[],
+    attempt = 1,
+  ): Promise<readonly Verdict[]> {
+    const handle = this.#handlers.get(stream);
+    assert(handle !== undefined);
+    return handle(messages.map((one) => ({ ...one, sequence: this.#sequence++, attempt })));
+  }
+
+  /** Requests in the order of their first publication, with their message ids. */
+  requests(): { readonly id: string; readonly subject: string; readonly request: SignedRequest }[] {
+    return [...this.#published.values()].map(({ id, subject, body }) => ({
+      id,
+      subject,
+      request: decodeRequest(body),
+    }));
+  }
+}
+
+export interface Bench {
+  readonly aggregator: AggregatorService;
+  readonly clock: ManualClock;
+  readonly bus: TestBus;
+  readonly steps: Steps;
+}
+
+export async function emptyStore(store: Store): Promise<void> {
+  const tables = await store.query<{ name: string }>(
+    `select tablename::text as name from pg_tables
+      where schemaname = 'public' and tablename <> 'runtime_migration'`,
+  );
+  await store.query(`truncate ${tables.map(({ name }) => name).join(", ")}`);
+}
+
+/** Starts an aggregator over `store`, which keeps what it held. It ticks when told: the clock's ticks are a year apart. */
+export async function startBench(
+  world: World,
+  store: Store,
+  nowSeconds: number,
+  bus = new TestBus(),
+  crash: CrashPlan = never,
+): Promise<Bench> {
+  const clock = manualClock(nowSeconds * 1000);
+  const steps = stepsUntil(crash);
+  const aggregator = await startAggregator(
+    { tickMs: 365 * 24 * HOUR * 1000 },
+    {
+      clock,
+      log: silentLogger,
+      metrics: createMetrics(),
+      bus: bus.over(steps),
+      store: crashingStore(store, steps),
+      registry: world.network,
+      engine: world.engine,
+      signer: world.parties.aggregator.signer,
+    },
+  );
+  return { aggregator, clock, bus, steps };
+}

@@ -1,0 +1,316 @@
+/** Bills: windows, borders, extensions; what happens between two borders changes nothing. */
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, test } from "node:test";
+import { aggregatorMigrations } from "@smarter-metering/aggregator";
+import {
+  billPacking,
+  decodeContribution,
+  fromHex,
+  instantOf,
+  type BillRequest,
+  type SignedRequest,
+} from "@smarter-metering/protocol";
+import { openStore, type BusMessage, type Store } from "@smarter-metering/runtime";
+import fc from "fast-check";
+import { makeWorld, type World } from "../../../../test/support/world.ts";
+import { decideWindow, type Border, type OpenWindow } from "../src/bill-window.ts";
+import {
+  contribute,
+  DAY_SLOTS,
+  dayOf,
+  emptyStore,
+  HOUR,
+  householdOf,
+  onlyStream,
+  startBench,
+  sumsOf,
+  TestBus,
+  type CrashPlan,
+} from "./bench.ts";
+
+const CUTOFF = 72 * HOUR;
+const never: CrashPlan = { step: Number.POSITIVE_INFINITY, afterEffect: false };
+
+let world: World;
+let store: Store;
+/** BILL contributions of household 0 by the day at whose start they stand; 0 is the installation. */
+const bills = new Map<number, BusMessage>();
+/** Its registers then. */
+const registers = new Map<number, readonly bigint[]>();
+/** February has 28 days, March 31. */
+const MARCH = 28;
+const APRIL = 59;
+const DAYS = [0, 5, 12, 13, 27, MARCH, MARCH + 1, MARCH + 2, 40, 58, APRIL, APRIL + 1];
+
+before(async () => {
+  world = await makeWorld({ households: 2, loadIntervalSeconds: HOUR });
+  store = await openStore({ schema: "aggregator", migrations: aggregatorMigrations });
+  for (const day of DAYS) {
+    const blockStart = world.dayStart(day - 1);
+    const length = (world.dayStart(day) - blockStart) / 900;
+    const messages =
+      day === 0
+        ? await contribute(world, 0, { blockStart, firstSlot: DAY_SLOTS }, dayOf(0, 0, 0))
+        : await contribute(world, 0, { blockStart }, dayOf(0, 0, length));
+    const [bill] = onlyStream(messages, "BILL");
+    assert(bill !== undefined);
+    assert.equal(instantOf(decodeContribution(bill.body).header), world.dayStart(day));
+    bills.set(day, bill);
+    registers.set(day, [...householdOf(world, 0).frames.registers]);
+  }
+});
+after(async () => {
+  await store.close();
+  await world.close();
+});
+beforeEach(() => emptyStore(store));
+
+const bill = (day: number): BusMessage => {
+  const found = bills.get(day);
+  assert(found !== undefined);
+  return found;
+};
+
+interface Asked {
+  readonly id: string;
+  readonly request: SignedRequest;
+  readonly terms: BillRequest;
+  /** Days at whose start the borders stand. */
+  readonly borders: readonly number[];
+}
+
+function billRequests(bus: TestBus): Asked[] {
+  return bus.requests().flatMap(({ id, subject, request }) => {
+    const { terms } = request;
+    if (terms.kind !== "BILL") return [];
+    assert.equal(subject, "bill");
+    const instants = request.contributions.map((bytes) =>
+      instantOf(decodeContribution(bytes).header),
+    );
+    const borders = instants.map((at) => DAYS.find((day) => world.dayStart(day) === at) ?? -1);
+    return [{ id, request, terms, borders }];
+  });
+}
+
+function assertExact({ request, borders: [from = -1, to = -1] }: Asked): void {
+  const sums = sumsOf(world, request, billPacking(world.paillier.publicKey.bits), 8);
+  const [earlier, later] = [registers.get(from), registers.get(to)];
+  assert(earlier !== undefined && later !== undefined);
+  assert.deepEqual(
+    sums,
+    later.map((register, index) => register - (earlier[index] ?? 0n)),
+  );
+}
+
+/** Delivers the given days and lets time pass to `untilDay` (and `seconds`), with a tick at each of `ticks`. */
+async function bill1(
+  days: readonly number[],
+  ticks: readonly number[],
+  plan: CrashPlan = never,
+): Promise<{ readonly bus: TestBus; readonly windows: readonly string[]; readonly steps: number }> {
+  const bus = new TestBus();
+  let steps = 0;
+  for (const crash of plan === never ? [never] : [plan, never]) {
+    const bench = await startBench(world, store, world.dayStart(APRIL + 1) + HOUR, bus, crash);
+    try {
+      for (const day of days) await bus.deliver("contributions", [bill(day)]);
+      for (const seconds of ticks) {
+        await bench.clock.advanceTo(Math.max(bench.clock.nowMs(), seconds * 1000));
+        await bench.aggregator.tick();
+      }
+    } catch (error) {
+      assert.match(String(error), /crashed/);
+    }
+    steps = Math.max(steps, bench.steps.taken);
+    await bench.aggregator.close();
+  }
+  const rows = await store.query<{ line: string }>(
+    `select from_grid || ' ' || to_grid || ' ' || state || ' ' || codes as line
+      from bill_window where service_point = $1 order by from_grid`,
+    [householdOf(world, 0).network],
+  );
+  const day = (seconds: string): string =>
+    String(
+      Array.from({ length: 130 }, (_, i) => i).find((i) => world.dayStart(i) === Number(seconds)),
+    );
+  const windows = rows.map(({ line }) => {
+    const [from = "", to = "", state = "", codes = ""] = line.split(" ");
+    return [day(from), day(to), state, codes].join(" ").trim();
+  });
+  return { bus, windows, steps };
+}
+
+const aprilTick = () => world.dayStart(APRIL + 1) + HOUR;
+const pastCutoffs = () => world.dayStart(APRIL) + CUTOFF;
+
+describe("a window", () => {
+  test("is the exact difference of its borders; adjacent windows share one", async () => {
+    const { bus, windows } = await bill1(DAYS, [aprilTick()]);
+    const asked = billRequests(bus);
+    assert.deepEqual(
+      asked.map(({ borders }) => borders),
+      [
+        [0, MARCH],
+        [MARCH, APRIL],
+      ],
+    );
+    for (const one of asked) assertExact(one);
+    assert.deepEqual(
+      asked.map(({ terms }) => [terms.fromGrid, terms.toGrid, terms.networkPseudonym]),
+      [
+        [0, MARCH],
+        [MARCH, APRIL],
+      ].map(([from = 0, to = 0]) => [
+        world.dayStart(from),
+        world.dayStart(to),
+        fromHex(householdOf(world, 0).network),
+      ]),
+    );
+    assert.deepEqual(windows, [
+      `0 ${MARCH} REQUESTED`,
+      `${MARCH} ${APRIL} REQUESTED`,
+      `${APRIL} 89 OPEN`,
+    ]);
+  });
+
+  test("is the same whatever is lost, late or doubled between its borders, and wherever it crashes", async () => {
+    const calm = await bill1([0, MARCH, APRIL], [aprilTick()]);
+    const expected = billRequests(calm.bus).map(({ id }) => id);
+    assert.equal(expected.length, 2);
+    const between = DAYS.filter((day) => ![0, MARCH, APRIL].includes(day));
+    await fc.assert(
+      fc.asyncProperty(
+        fc
+          .subarray(between)
+          .chain((kept) =>
+            fc.tuple(
+              fc.shuffledSubarray([...kept, 0, MARCH, APRIL], { minLength: kept.length + 3 }),
+              fc.shuffledSubarray([...kept, 0, MARCH, APRIL]),
+            ),
+          ),
+        fc.integer({ min: 0, max: 2 * calm.steps }),
+        fc.boolean(),
+        async ([order, again], step, afterEffect) => {
+          await emptyStore(store);
+          const plan = { step, afterEffect };
+          const { bus } = await bill1([...order, ...again], [aprilTick()], plan);
+          const asked = billRequests(bus);
+          assert.deepEqual(asked.map(({ id }) => id).toSorted(), expected.toSorted());
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  test("takes the first border after its grid instant, once no earlier one can come", async () => {
+    const days = [0, 27, MARCH + 2, APRIL];
+    const { bus } = await bill1(days, [aprilTick()]);
+    assert.deepEqual(
+      billRequests(bus).map(({ borders }) => borders),
+      [
+        [0, MARCH + 2],
+        [MARCH + 2, APRIL],
+      ],
+    );
+    for (const one of billRequests(bus)) assertExact(one);
+    await emptyStore(store);
+    const waiting = await bill1([0, MARCH, APRIL + 1], [aprilTick()]);
+    assert.deepEqual(waiting.windows, [`0 ${MARCH} REQUESTED`, `${MARCH} ${APRIL} OPEN`]);
+    const later = await bill1([], [pastCutoffs()]);
+    assert.deepEqual(later.windows[1], `${MARCH} ${APRIL} REQUESTED`);
+    assert.deepEqual(billRequests(later.bus)[0]?.borders, [MARCH, APRIL + 1]);
+  });
+
+  test("is extended to the next grid instant when its border never comes", async () => {
+    const { bus, windows } = await bill1([0, 5, 27, 40, 58, APRIL], [aprilTick()]);
+    assert.deepEqual(windows, [`0 ${APRIL} REQUESTED`, `${APRIL} 89 OPEN`]);
+    const [one, ...others] = billRequests(bus);
+    assert(one !== undefined);
+    assert.deepEqual([one.borders, others], [[0, APRIL], []]);
+    assertExact(one);
+  });
+
+  test("without an installation cannot be billed; the next one can", async () => {
+    const { bus, windows } = await bill1([5, MARCH, 40, APRIL], [aprilTick()]);
+    assert.deepEqual(windows, [
+      `0 ${MARCH} SUPPRESSED NO_INSTALLATION_BORDER`,
+      `${MARCH} ${APRIL} REQUESTED`,
+      `${APRIL} 89 OPEN`,
+    ]);
+    const [one] = billRequests(bus);
+    assert(one !== undefined);
+    assertExact(one);
+  });
+
+  test("never ends at a contribution that another one contradicts", async () => {
+    const blockStart = world.dayStart(MARCH - 1);
+    const forked = onlyStream(await contribute(world, 0, { blockStart }, dayOf(5)), "BILL");
+    const bus = new TestBus();
+    const bench = await startBench(world, store, world.dayStart(MARCH) + CUTOFF, bus);
+    await bus.deliver("contributions", [bill(0), bill(MARCH), ...forked, bill(MARCH + 1)]);
+    await bench.aggregator.tick();
+    assert.deepEqual(
+      billRequests(bus).map(({ borders }) => borders),
+      [[0, MARCH + 1]],
+    );
+    await bench.aggregator.close();
+  });
+});
+
+describe("the decision on a window", () => {
+  const toGrid = 1_740_783_600; // 2025-03-01 in Zurich
+  const from: Border = { block: 0, slot: 96, instant: 0, origin: "meter" };
+  const at = (instant: number, origin = "meter"): Border => ({
+    block: 1,
+    slot: 0,
+    instant,
+    origin,
+  });
+  const contract = {
+    grid: { unit: "month" },
+    zone: "Europe/Zurich",
+    contractStartSeconds: 1_738_364_400,
+    contractEndSeconds: null,
+  } as const;
+  const april = 1_743_458_400;
+  const cases: readonly (readonly [string, Partial<OpenWindow>, number, object, number?])[] = [
+    ["on time", { to: at(toGrid) }, toGrid, { kind: "seal", from, to: at(toGrid) }],
+    ["not there yet", {}, toGrid, { kind: "wait" }],
+    ["perhaps not the first", { to: at(toGrid + 1) }, toGrid + CUTOFF - 1, { kind: "wait" }],
+    [
+      "the first there was",
+      { to: at(toGrid + 1) },
+      toGrid + CUTOFF,
+      { kind: "seal", from, to: at(toGrid + 1) },
+    ],
+    ["never came", {}, toGrid + CUTOFF, { kind: "extend", toGrid: april }],
+    ["contract goes on", {}, toGrid + CUTOFF, { kind: "extend", toGrid: april }, april],
+    [
+      "contract ended",
+      {},
+      toGrid + CUTOFF,
+      { kind: "suppress", code: "CONTRACT_ENDED", to: undefined },
+      april - 1,
+    ],
+    ["installation may come", { from: undefined, to: at(toGrid) }, toGrid, { kind: "wait" }],
+    [
+      "no installation",
+      { from: undefined, to: at(toGrid) },
+      toGrid + CUTOFF,
+      { kind: "suppress", code: "NO_INSTALLATION_BORDER", to: at(toGrid) },
+    ],
+    [
+      "another meter",
+      { to: at(toGrid, "new meter") },
+      toGrid,
+      { kind: "suppress", code: "METER_OR_KEY_CHANGED", to: at(toGrid, "new meter") },
+    ],
+  ];
+  for (const [name, change, now, expected, contractEndSeconds = null] of cases) {
+    test(name, () => {
+      const window = { servicePoint: "", fromGrid: 0, toGrid, from, to: undefined, ...change };
+      const decision = decideWindow(window, { ...contract, contractEndSeconds }, CUTOFF, now);
+      assert.deepEqual(decision, expected);
+    });
+  }
+});

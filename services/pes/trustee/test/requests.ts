@@ -1,0 +1,282 @@
+/** Requests for the trustee's tests: an honest opener and aggregator, and the means to be dishonest. */
+import assert from "node:assert/strict";
+import { encryptBatch, pack } from "@smarter-metering/paillier";
+import {
+  billPacking,
+  encodeContribution,
+  encodeContributionHeader,
+  fromHex,
+  indexNetworkView,
+  loadPacking,
+  openFrame,
+  planContributions,
+  signContribution,
+  signRequest,
+  toHex,
+  type BillRequest,
+  type Contribution,
+  type ContributionHeader,
+  type LoadRequest,
+  type NetworkView,
+  type NetworkViewDocument,
+  type PlannedContribution,
+  type SignedRequest,
+  type Signer,
+} from "@smarter-metering/protocol";
+import { addLocalDays } from "@smarter-metering/tariff";
+import { makeWorld, type World, type WorldHousehold } from "../../../../test/support/world.ts";
+
+export const EPOCH = 5;
+const SLOTS = 24;
+
+/** Registers in mWh by household and day of the border. */
+export interface Scene {
+  readonly world: World;
+  readonly document: NetworkViewDocument;
+  readonly view: NetworkView;
+  /** LOAD by day, then household; and what each consumed, mWh per slot. */
+  readonly load: ReadonlyMap<number, readonly Contribution[]>;
+  readonly consumed: ReadonlyMap<number, readonly (readonly number[])[]>;
+  /** BILL of household 0 by day at whose end it stands (−1: the installation), and its registers. */
+  readonly borders: ReadonlyMap<number, Contribution>;
+  readonly registers: ReadonlyMap<number, readonly bigint[]>;
+  /** Installation of household 7 a day later, and its border at the end of February. */
+  readonly late: readonly [Contribution, Contribution];
+  forge(
+    header: ContributionHeader,
+    values: readonly bigint[],
+    signer?: Signer,
+  ): Promise<Contribution>;
+  loadRequest(
+    contributions: readonly Contribution[],
+    changes?: LoadChanges,
+  ): Promise<SignedRequest>;
+  billRequest(
+    borders: readonly Contribution[],
+    grid: readonly [fromDay: number, toDay: number],
+    changes?: BillChanges,
+  ): Promise<SignedRequest>;
+  close(): Promise<void>;
+}
+
+export type LoadChanges = Partial<Omit<LoadRequest, "kind">> & { readonly signer?: Signer };
+export type BillChanges = Partial<Omit<BillRequest, "kind">> & { readonly signer?: Signer };
+
+/**
+ * Eight households: seven in cohort north, the eighth alone in south. Version 2 of north lacks one member from day 3 on. LOAD of days 0,
+ * 1 (all) and 3 (north), BILL of household 0 at the ends of February and March and some days beside.
+ */
+export async function makeScene(): Promise<Scene> {
+  const world = await makeWorld({
+    households: 8,
+    intervalSeconds: 3600,
+    loadIntervalSeconds: 3600,
+    policy: { contributorsMin: 5, completenessMinBasisPoints: 8000 },
+  });
+  const document = documentOf(world);
+  const load = new Map<number, Contribution[]>();
+  const consumed = new Map<number, number[][]>();
+  const borders = new Map<number, Contribution>();
+  const registers = new Map<number, readonly bigint[]>();
+  const late: Contribution[] = [];
+  for (const [index, household] of world.households.entries()) {
+    const install = index === 7 ? 0 : -1;
+    const days = index === 0 ? [install, 0, 1, 3, 27, 28, 32, 58] : [install, 0, 1, 3, 27];
+    for (const day of days) {
+      if (index > 0 && index < 7 && day === 27) continue;
+      if (index === 7 && day === 3) continue;
+      const isInstall = day === install && !(index === 7 && late.length > 0);
+      const values = isInstall ? [] : valuesOf(index, day, slotsOf(world, day));
+      const { contributions, after } = await contribute(world, household, day, values);
+      const bill = contributions.find(({ header }) => header.stream === "BILL");
+      const loads = contributions.filter(({ header }) => header.stream === "LOAD");
+      assert(bill !== undefined);
+      if (index === 0) borders.set(day, bill);
+      if (index === 0) registers.set(day, after);
+      if (index === 7 && (isInstall || day === 27)) late.push(bill);
+      for (const contribution of loads) {
+        load.set(day, [...(load.get(day) ?? []), contribution]);
+        consumed.set(day, [...(consumed.get(day) ?? []), values]);
+      }
+    }
+  }
+  const [installed, february] = late;
+  assert(installed !== undefined && february !== undefined);
+  return {
+    world,
+    document,
+    view: indexNetworkView(document),
+    load,
+    consumed,
+    borders,
+    registers,
+    late: [installed, february],
+    forge: (header, values, signer) => forge(world, header, values, signer),
+    loadRequest: (contributions, changes) => loadRequest(world, document, contributions, changes),
+    billRequest: (pair, [from, to], changes) =>
+      billRequest(world, pair, world.dayStart(from), world.dayStart(to), changes),
+    close: () => world.close(),
+  };
+}
+
+function documentOf(world: World): NetworkViewDocument {
+  const [north] = world.networkDocument.cohorts;
+  assert(north !== undefined);
+  const names = world.households.map(({ network }) => network);
+  const members = names.slice(0, 7).toSorted();
+  const fromBlock = world.dayStart(3);
+  return {
+    ...world.networkDocument,
+    cohorts: [
+      { ...north, members },
+      { ...north, version: 2, fromBlock, members: members.filter((name) => name !== names[6]) },
+      { ...north, id: "south", members: names.slice(7) },
+    ],
+    servicePoints: world.networkDocument.servicePoints.map((point) =>
+      point.network === names[7] ? { ...point, contractStart: world.dayStart(1) } : point,
+    ),
+  };
+}
+
+const slotsOf = (world: World, day: number): number =>
+  (addLocalDays(world.dayStart(day), 1, world.zone) - world.dayStart(day)) / 3600;
+
+const valuesOf = (household: number, day: number, slots: number): number[] =>
+  Array.from(
+    { length: slots },
+    (_, slot) => 1_000 * (100 * household + 10 * slot + day) + 7 * slot,
+  );
+
+/** What the opener makes of the household's next frame. */
+async function contribute(
+  world: World,
+  household: WorldHousehold,
+  day: number,
+  values: readonly number[],
+): Promise<{ contributions: Contribution[]; after: readonly bigint[] }> {
+  const blockStart = world.dayStart(day);
+  const header = { blockStart, firstSlot: values.length === 0 ? SLOTS : 0 };
+  const { frame, hash } = await household.frames.next(header, { importMilliwattHours: values });
+  const body = await openFrame(frame, household.frames.dataKey);
+  const [north] = world.networkDocument.cohorts;
+  assert(north !== undefined);
+  const planned = planContributions(frame.header, hash, body, {
+    paillierKeyId: fromHex(world.paillier.publicKey.id),
+    modulusBits: world.paillier.publicKey.bits,
+    blockSeconds: addLocalDays(blockStart, 1, world.zone) - blockStart,
+    bandCount: world.tariff.calendar.bands.length,
+    load: { intervalSeconds: 3600, valueBits: north.loadValueBits, exportToo: false },
+  });
+  const contributions = await Promise.all(planned.map((each) => encrypt(world, each)));
+  return { contributions, after: body.registersMilliwattHours };
+}
+
+async function encrypt(
+  world: World,
+  { header, headerBytes, message }: Pick<PlannedContribution, "header" | "headerBytes" | "message">,
+  signer = world.parties.opener.signer,
+): Promise<Contribution> {
+  const { publicKey } = world.paillier;
+  const plaintext = BigInt(`0x${toHex(message)}`);
+  const [ciphertext] = await encryptBatch(world.engine, publicKey, [plaintext]);
+  assert(ciphertext !== undefined);
+  return signContribution(headerBytes, header, ciphertext.bytes, signer);
+}
+
+/** A contribution of any content, signed by whoever is asked: the opener, unless told otherwise. */
+function forge(
+  world: World,
+  header: ContributionHeader,
+  values: readonly bigint[],
+  signer?: Signer,
+): Promise<Contribution> {
+  const { bits } = world.paillier.publicKey;
+  const [north] = world.networkDocument.cohorts;
+  const packing =
+    header.stream === "BILL" ? billPacking(bits) : loadPacking(north?.loadValueBits ?? 1, bits);
+  // Room for values that honest packing refuses.
+  const plaintext = pack({ ...packing, valueMax: 1n << BigInt(packing.slotBits) }, values);
+  const message = fromHex(plaintext.toString(16).padStart(bits / 4, "0"));
+  const headerBytes = encodeContributionHeader(header);
+  return encrypt(world, { header, headerBytes, message }, signer);
+}
+
+const numberOf = ({ ciphertext }: Contribution): bigint => BigInt(`0x${toHex(ciphertext)}`);
+
+export const bytesOf = (world: World, value: bigint): Uint8Array =>
+  fromHex(value.toString(16).padStart(world.paillier.publicKey.bits / 2, "0"));
+
+function loadRequest(
+  world: World,
+  document: NetworkViewDocument,
+  contributions: readonly Contribution[],
+  { signer, ...changes }: LoadChanges = {},
+): Promise<SignedRequest> {
+  const { n2, id } = world.paillier.publicKey;
+  const cohort = changes.cohort ?? "north";
+  const cohortVersion = changes.cohortVersion ?? 1;
+  const registered = document.cohorts.find(
+    (entry) => entry.id === cohort && entry.version === cohortVersion,
+  );
+  const names = new Set(contributions.map(({ header }) => toHex(header.networkPseudonym)));
+  const all = registered?.members ?? [];
+  const members = new Uint8Array(Math.ceil(all.length / 8));
+  for (const [index, member] of all.entries()) {
+    if (names.has(member)) members[index >> 3] = (members[index >> 3] ?? 0) | (1 << (index & 7));
+  }
+  const product = contributions.reduce((sum, each) => (sum * numberOf(each)) % n2, 1n);
+  const terms: LoadRequest = {
+    kind: "LOAD",
+    stream: "LOAD",
+    registryEpoch: EPOCH,
+    cohort,
+    cohortVersion,
+    blockStart: contributions[0]?.header.blockStart ?? world.dayStart(1),
+    intervalSeconds: 3600,
+    slotCount: SLOTS,
+    members,
+    paillierKeyId: fromHex(id),
+    product: bytesOf(world, product),
+    ...changes,
+  };
+  const encoded = contributions.map(encodeContribution);
+  return signRequest({ terms, contributions: encoded }, signer ?? world.parties.aggregator.signer);
+}
+
+function billRequest(
+  world: World,
+  borders: readonly Contribution[],
+  fromGrid: number,
+  toGrid: number,
+  { signer, ...changes }: BillChanges = {},
+): Promise<SignedRequest> {
+  const { n2, id } = world.paillier.publicKey;
+  const [from, to] = borders;
+  assert(from !== undefined);
+  const product =
+    to === undefined ? numberOf(from) : (numberOf(to) * inverse(numberOf(from), n2)) % n2;
+  const terms: BillRequest = {
+    kind: "BILL",
+    registryEpoch: EPOCH,
+    networkPseudonym: from.header.networkPseudonym,
+    fromGrid,
+    toGrid,
+    paillierKeyId: fromHex(id),
+    product: bytesOf(world, product),
+    ...changes,
+  };
+  const encoded = borders.map(encodeContribution);
+  return signRequest({ terms, contributions: encoded }, signer ?? world.parties.aggregator.signer);
+}
+
+/** Extended Euclid; the slow reference for the trustee's quotient. */
+function inverse(value: bigint, modulus: bigint): bigint {
+  let [a, b] = [value, modulus];
+  let [x, y] = [1n, 0n];
+  while (b !== 0n) {
+    const quotient = a / b;
+    [a, b] = [b, a - quotient * b];
+    [x, y] = [y, x - quotient * y];
+  }
+  return ((x % modulus) + modulus) % modulus;
+}

@@ -1,0 +1,46 @@
+/** The one error class of this package and the list of its codes, each with its HTTP status and what a person reads. */
+
+const REFUSALS = {
+  /** Wrong login and wrong password are one answer. */
+  UCS_LOGIN_REFUSED: [401, "login or password is wrong"],
+  /** After five failures, whether or not the login exists. */
+  UCS_LOGIN_LOCKED: [429, "too many attempts for this login; try again in 15 minutes"],
+  UCS_LOGIN_TAKEN: [409, "this login is taken; choose another"],
+  UCS_ACCOUNTS_FULL: [503, "the portal takes no more accounts now; ask its operator"],
+  UCS_BUSY: [503, "too many logins at once; try again in a few seconds"],
+  UCS_KEY_WEAK: [400, "the public key is not an RSA key of 3072 bits or more"],
+  UCS_SESSION_REQUIRED: [401, "there is no session, or it has expired; log in"],
+  UCS_CSRF: [403, "the request does not come from the portal's own page; log in again"],
+  UCS_VAULT_CONFLICT: [
+    409,
+    "the vault was changed elsewhere, or more than the password's part is changed",
+  ],
+  UCS_OFFER_UNKNOWN: [
+    404,
+    "no meter offers enrolment under this number; check it, or wait a few minutes",
+  ],
+  UCS_OFFER_STALE: [409, "the meter's offer is used up; wait a minute and try again"],
+  UCS_ENROLMENT_INVALID: [400, "the enrolment request is malformed, or for another account or key"],
+  UCS_ENROLMENT_PENDING: [409, "an enrolment of this account still waits for its meter"],
+  UCS_ENROLMENT_UNKNOWN: [404, "this account did not ask for enrolment under this number"],
+  UCS_NOT_ENROLLED: [
+    403,
+    "this account is not enrolled for a service point with a current contract",
+  ],
+  UCS_LIVE_FULL: [503, "too many live streams are open; close one and try again"],
+} as const;
+
+export type UcsErrorCode = keyof typeof REFUSALS;
+
+/** A refusal on its way to the client, thrown by the HTTP layer alone. Carries no value. */
+export class UcsError extends Error {
+  override readonly name = "UcsError";
+  readonly code: UcsErrorCode;
+  readonly status: (typeof REFUSALS)[UcsErrorCode][0];
+
+  constructor(code: UcsErrorCode, cause?: unknown) {
+    super(REFUSALS[code][1], cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.status = REFUSALS[code][0];
+  }
+}

@@ -1,0 +1,165 @@
+/** Accounts, logins, sessions, the vault (docs/protocol.md §10.2). Passwords never come here, in no form that would open the vault. */
+import {
+  fromBase64Url,
+  ProtocolError,
+  recipientFromSpki,
+  toBase64Url,
+  type RegistryFeed,
+  type UcsView,
+} from "@smarter-metering/protocol";
+import { createRoute, type App, type Clock, type Metrics, z } from "@smarter-metering/runtime";
+import type { AccountStore } from "../account-store.ts";
+import type { AuthenticationKeys } from "../authentication-key.ts";
+import type { EnrolmentStore } from "../enrolment-store.ts";
+import { UcsError } from "../error.ts";
+import type { LoginGuard } from "../login-guard.ts";
+import { servicePointsOf } from "../service-points.ts";
+import * as schema from "./schemas.ts";
+import type { SessionAuth } from "./session-auth.ts";
+
+export interface AccountRoutesPorts {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly registry: RegistryFeed<UcsView>;
+  readonly accounts: AccountStore;
+  readonly enrolments: EnrolmentStore;
+  readonly keys: AuthenticationKeys;
+  readonly guard: LoginGuard;
+  readonly auth: SessionAuth;
+  readonly accountsMax: number;
+}
+
+const routes = {
+  signUp: createRoute({
+    method: "post",
+    path: "/v1/accounts",
+    request: { body: schema.body(schema.signUp) },
+    responses: {
+      201: schema.json(z.object({ account: schema.login }), "The account"),
+      ...schema.problems,
+    },
+  }),
+  parameters: createRoute({
+    method: "get",
+    path: "/v1/logins/{login}",
+    request: { params: z.object({ login: schema.login }) },
+    responses: {
+      200: schema.json(
+        schema.passwordParameters,
+        "How to derive the keys; of any login, taken or not",
+      ),
+      ...schema.problems,
+    },
+  }),
+  logIn: createRoute({
+    method: "post",
+    path: "/v1/sessions",
+    request: { body: schema.body(schema.logIn) },
+    responses: { 200: schema.json(schema.session, "The session"), ...schema.problems },
+  }),
+  logOut: createRoute({
+    method: "delete",
+    path: "/v1/sessions",
+    responses: { 204: { description: "The session has ended" }, ...schema.problems },
+  }),
+  changeVault: createRoute({
+    method: "put",
+    path: "/v1/vault",
+    request: { body: schema.body(schema.newPassword) },
+    responses: { 204: { description: "The password is changed" }, ...schema.problems },
+  }),
+};
+
+type PasswordBody = z.infer<typeof schema.newPassword>;
+
+export function addAccountRoutes(app: App, ports: AccountRoutesPorts): void {
+  const { clock, accounts, keys, guard, auth } = ports;
+  const nowSeconds = (): number => Math.floor(clock.nowMs() / 1000);
+
+  const passwordPart = async ({ salt, iterations, authenticationKey, items }: PasswordBody) => {
+    if (keys.isBusy) throw new UcsError("UCS_BUSY");
+    const verifier = await keys.hash(fromBase64Url(authenticationKey));
+    return { salt: fromBase64Url(salt), iterations, verifier, items };
+  };
+
+  app.openapi(routes.signUp, async (context) => {
+    const { login, publicKey, ...password } = context.req.valid("json").registration;
+    const spki = fromBase64Url(publicKey);
+    await checkPublicKey(spki);
+    const account = { login, publicKey: spki, ...(await passwordPart(password)) };
+    const outcome = await accounts.create(account, nowSeconds(), ports.accountsMax);
+    if (outcome === "taken") throw new UcsError("UCS_LOGIN_TAKEN");
+    if (outcome === "full") throw new UcsError("UCS_ACCOUNTS_FULL");
+    return context.json({ account: login }, 201);
+  });
+
+  app.openapi(routes.parameters, async (context) => {
+    const { login } = context.req.valid("param");
+    const account = await accounts.find(login);
+    const fake = await guard.fakeSalt(login);
+    context.header("cache-control", "no-store");
+    const iterations = schema.PASSWORD_ITERATIONS;
+    return context.json({ salt: toBase64Url(account?.salt ?? fake), iterations } as const, 200);
+  });
+
+  addLogIn(app, ports);
+
+  app.openapi(routes.logOut, async (context) => {
+    await auth.close(context, await auth.require(context));
+    return context.body(null, 204);
+  });
+
+  app.openapi(routes.changeVault, async (context) => {
+    const { login, token } = await auth.require(context);
+    const changed = await passwordPart(context.req.valid("json"));
+    const outcome = await accounts.changeVault(login, changed, token, nowSeconds());
+    if (outcome === "conflict") throw new UcsError("UCS_VAULT_CONFLICT");
+    return context.body(null, 204);
+  });
+}
+
+function addLogIn(app: App, ports: AccountRoutesPorts): void {
+  const { clock, accounts, enrolments, keys, guard, auth, registry } = ports;
+  const total = ports.metrics.counter("ucs_logins_total", "Logins by outcome", ["outcome"]);
+  app.openapi(routes.logIn, async (context) => {
+    const { login, authenticationKey } = context.req.valid("json");
+    const nowSeconds = Math.floor(clock.nowMs() / 1000);
+    if (keys.isBusy) throw new UcsError("UCS_BUSY");
+    if (!(await guard.admit(login, nowSeconds))) {
+      total.add(1, { outcome: "locked" });
+      throw new UcsError("UCS_LOGIN_LOCKED");
+    }
+    const account = await accounts.find(login);
+    const fits = await keys.verify(fromBase64Url(authenticationKey), account?.verifier);
+    if (account === undefined || !fits) {
+      total.add(1, { outcome: "refused" });
+      if (account !== undefined) await accounts.noteRefusal(login, nowSeconds);
+      throw new UcsError("UCS_LOGIN_REFUSED");
+    }
+    total.add(1, { outcome: "opened" });
+    await guard.clear(login);
+    const opened = await auth.open(context, login);
+    const link = await enrolments.link(login, servicePointsOf(registry.current().view));
+    context.header("cache-control", "no-store");
+    return context.json(
+      {
+        ...opened,
+        account: login,
+        items: account.items,
+        publicKey: toBase64Url(account.publicKey),
+        servicePoint: link?.servicePoint ?? null,
+        enrolmentEndedAt: account.enrolmentEndedAt,
+      },
+      200,
+    );
+  });
+}
+
+async function checkPublicKey(spki: Uint8Array): Promise<void> {
+  try {
+    await recipientFromSpki(spki);
+  } catch (error) {
+    if (error instanceof ProtocolError) throw new UcsError("UCS_KEY_WEAK", error);
+    throw error;
+  }
+}

@@ -1,0 +1,50 @@
+/** The portal's HTTP application: its routes, its limits, and the one place where refusals become problems (RFC 9457). */
+import { ProtocolError } from "@smarter-metering/protocol";
+import {
+  createApp,
+  statusProblem,
+  type App,
+  type Logger,
+  type Problem,
+} from "@smarter-metering/runtime";
+import { UcsError } from "../error.ts";
+import { addAccountRoutes, type AccountRoutesPorts } from "./account-routes.ts";
+import { addEnrolmentRoutes, type EnrolmentRoutesPorts } from "./enrolment-routes.ts";
+import { addReadingRoutes, type ReadingRoutesPorts } from "./reading-routes.ts";
+import { addWebFiles, PORTAL_POLICY } from "./web-files.ts";
+
+/** A registration is about 5 KB, an enrolment request about 1 KB. */
+const BODY_BYTES_MAX = 32 * 1024;
+
+export interface PortalAppPorts
+  extends AccountRoutesPorts, EnrolmentRoutesPorts, ReadingRoutesPorts {
+  readonly log: Logger;
+  /** Null: the API alone. */
+  readonly webFolder: string | null;
+}
+
+export async function createPortalApp(ports: PortalAppPorts): Promise<App> {
+  const { log, clock, metrics, webFolder } = ports;
+  const app = createApp({
+    title: "Smarter Metering: customers' portal",
+    version: "1",
+    log,
+    clock,
+    metrics,
+    contentSecurityPolicy: PORTAL_POLICY,
+    bodyBytesMax: BODY_BYTES_MAX,
+    problemOf,
+  });
+  addAccountRoutes(app, ports);
+  addEnrolmentRoutes(app, ports);
+  addReadingRoutes(app, ports);
+  if (webFolder !== null) await addWebFiles(app, webFolder);
+  return app;
+}
+
+function problemOf(error: unknown): Problem | undefined {
+  // Base64url with stray bits and the like: what a schema cannot say.
+  if (error instanceof ProtocolError) return statusProblem(400);
+  if (!(error instanceof UcsError)) return undefined;
+  return { status: error.status, code: error.code, title: error.message };
+}

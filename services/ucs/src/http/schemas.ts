@@ -1,0 +1,124 @@
+/** The API's schemas: they validate, and the OpenAPI document is made from them. Bytes are base64url, hex where a name says so. */
+import { z } from "@smarter-metering/runtime";
+
+/** The one number of PBKDF2 iterations (docs/protocol.md §10.2): were there two, the answer for a login would tell of its age. */
+export const PASSWORD_ITERATIONS = 1_000_000;
+
+const base64Url = (charactersMin: number, charactersMax: number) =>
+  z
+    .string()
+    .min(charactersMin)
+    .max(charactersMax)
+    .regex(/^[A-Za-z0-9_-]*$/);
+
+const wrappedItem = z.strictObject({
+  version: z.int().min(1).max(1_000_000),
+  nonce: base64Url(16, 16),
+  ciphertext: base64Url(22, 8192),
+});
+
+/** Lower case and without look-alikes: one person, one way to write it. Bound into the wrapped items and the enrolment. */
+export const login = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._@+-]{2,126}$/)
+  .openapi("Login", { example: "anna@example.org" });
+
+export const servicePoint = z
+  .string()
+  .regex(/^[0-9a-f]{32}$/)
+  .openapi("NetworkPseudonym");
+
+const vaultItems = z.strictObject({
+  "master-by-password": wrappedItem,
+  "master-by-recovery": wrappedItem,
+  "private-key": wrappedItem,
+});
+
+const password = {
+  salt: base64Url(22, 22),
+  iterations: z.literal(PASSWORD_ITERATIONS),
+  authenticationKey: base64Url(43, 43),
+};
+
+export const passwordParameters = z.object({
+  salt: password.salt,
+  iterations: password.iterations,
+});
+
+export const signUp = z.strictObject({
+  registration: z.strictObject({
+    login,
+    ...password,
+    items: vaultItems,
+    publicKey: base64Url(500, 2048),
+  }),
+});
+
+export const newPassword = z.strictObject({ ...password, items: vaultItems });
+
+export const logIn = z.strictObject({
+  login,
+  authenticationKey: password.authenticationKey,
+});
+
+export const session = z.object({
+  /** Bearer sessions only: a browser's is in its cookie. */
+  token: z.string().optional(),
+  /** Cookie sessions only: to be sent back as `x-csrf-token` with every change. */
+  csrf: z.string().optional(),
+  account: login,
+  items: vaultItems,
+  publicKey: z.string(),
+  servicePoint: servicePoint.nullable(),
+  /** Epoch seconds: another account was enrolled for the service point since. */
+  enrolmentEndedAt: z.int().nullable(),
+});
+
+export const offer = z.object({ offer: z.string(), meterKey: z.string() });
+export const enrol = z.strictObject({ request: base64Url(100, 4096) });
+export const enrolmentState = z.object({
+  state: z.enum(["pending", "accepted", "refused"]),
+  answer: z.string().optional(),
+});
+
+export const envelopes = z.object({ envelopes: z.array(z.string()) });
+export const frames = z.object({
+  frames: z.array(z.string()),
+  /** Ask again with it as `cursor`; absent on the last page. */
+  next: z.string().optional(),
+});
+
+const epochSeconds = z
+  .string()
+  .regex(/^\d{1,11}$/)
+  .transform(Number);
+export const frameQuery = z.object({
+  from: epochSeconds,
+  to: epochSeconds,
+  cursor: z
+    .string()
+    .regex(/^\d{1,11}\.[0-9a-f]{64}$/)
+    .optional(),
+});
+
+const problem = z
+  .object({ status: z.number(), code: z.string(), title: z.string() })
+  .openapi("Problem");
+
+export const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
+  description,
+  content: { "application/json": { schema } },
+});
+
+export const body = <Schema extends z.ZodType>(schema: Schema) => ({
+  content: { "application/json": { schema } },
+  required: true,
+});
+
+/** What every route may answer besides. */
+export const problems = {
+  default: {
+    description: "A problem (RFC 9457) with a literal code",
+    content: { "application/problem+json": { schema: problem } },
+  },
+};

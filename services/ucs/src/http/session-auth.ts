@@ -1,0 +1,94 @@
+/**
+ * Sessions over HTTP: a bearer token for programs, a cookie for the portal's own page. A cookie comes by itself, so a change under one
+ * needs the CSRF token too, which only the page that logged in has.
+ */
+import { primitives, toBase64Url, utf8 } from "@smarter-metering/protocol";
+import type { AppEnv, Clock } from "@smarter-metering/runtime";
+import type { Context } from "hono";
+import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import type { AccountStore } from "../account-store.ts";
+import { UcsError } from "../error.ts";
+
+const TOKEN_BYTES = 32;
+/** A page that wants a cookie asks with this header, which no other origin can send. */
+const PAGE_HEADER = "x-portal-page";
+const CSRF_HEADER = "x-csrf-token";
+const SAFE_METHODS = ["GET", "HEAD"];
+
+export interface Session {
+  readonly token: string;
+  readonly login: string;
+}
+
+export interface SessionAuth {
+  /** Throws UCS_SESSION_REQUIRED, UCS_CSRF. */
+  require(context: Context<AppEnv>): Promise<Session>;
+  /** Opens a session and gives the client what it needs to use it. */
+  open(context: Context<AppEnv>, login: string): Promise<{ token: string } | { csrf: string }>;
+  close(context: Context<AppEnv>, session: Session): Promise<void>;
+  /** Whether the session has neither expired nor ended. */
+  isOpen(session: Session): Promise<boolean>;
+}
+
+export function sessionAuth(
+  accounts: AccountStore,
+  clock: Clock,
+  sessionSeconds: number,
+): SessionAuth {
+  const nowSeconds = (): number => Math.floor(clock.nowMs() / 1000);
+
+  return {
+    async require(context) {
+      const bearer = bearerOf(context);
+      const token = bearer ?? getCookie(context, cookieOf(context).name);
+      const login =
+        token === undefined ? undefined : await accounts.sessionLogin(token, nowSeconds());
+      if (token === undefined || login === undefined) throw new UcsError("UCS_SESSION_REQUIRED");
+      if (bearer === undefined && !SAFE_METHODS.includes(context.req.method)) {
+        const given = utf8(context.req.header(CSRF_HEADER) ?? "");
+        if (!primitives.equalSecret(given, utf8(await csrfOf(token)))) {
+          throw new UcsError("UCS_CSRF");
+        }
+      }
+      return { token, login };
+    },
+
+    async open(context, login) {
+      const token = toBase64Url(primitives.randomBytes(TOKEN_BYTES));
+      await accounts.openSession(login, token, nowSeconds(), sessionSeconds);
+      if (context.req.header(PAGE_HEADER) === undefined) return { token };
+      const { name, secure } = cookieOf(context);
+      const lifetime = { path: "/", maxAge: sessionSeconds, secure };
+      setCookie(context, name, token, { ...lifetime, httpOnly: true, sameSite: "Strict" });
+      return { csrf: await csrfOf(token) };
+    },
+
+    async close(context, { token }) {
+      await accounts.closeSession(token);
+      const { name, secure } = cookieOf(context);
+      deleteCookie(context, name, { path: "/", secure });
+    },
+
+    async isOpen({ token }) {
+      return (await accounts.sessionLogin(token, nowSeconds())) !== undefined;
+    },
+  };
+}
+
+function bearerOf(context: Context<AppEnv>): string | undefined {
+  return /^Bearer ([A-Za-z0-9_-]{1,100})$/.exec(context.req.header("authorization") ?? "")?.[1];
+}
+
+/** Secure everywhere but on plain HTTP to this very machine. A proxy in front has to pass the Host header on. */
+function cookieOf(context: Context<AppEnv>): { name: string; secure: boolean } {
+  const { protocol, hostname } = new URL(context.req.url);
+  const isLoopback = ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
+  const secure = !(protocol === "http:" && isLoopback);
+  // The prefix makes a browser refuse the cookie from another host of the same site (RFC 6265bis §4.1.3.2).
+  return { name: secure ? "__Host-session" : "session", secure };
+}
+
+/** Follows from the token, so that it needs no row and cannot outlive the session. */
+async function csrfOf(token: string): Promise<string> {
+  return toBase64Url(await primitives.hmacSha256(utf8(token), utf8("smarter-metering/csrf/v1")));
+}

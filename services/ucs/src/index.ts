@@ -1,0 +1,3 @@
+/** @smarter-metering/ucs: the customers' portal, which stores what it cannot open. */
+export { UcsError, type UcsErrorCode } from "./error.ts";
+export { startUcs, ucsLogFields, type UcsConfig, type UcsPorts, type UcsService } from "./ucs.ts";
