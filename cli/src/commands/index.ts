@@ -1,8 +1,21 @@
 /** Every command, in the order of the help. */
 import type { Command } from "../command.ts";
 import { demo } from "./demo.ts";
+import { loadShow } from "./load-show.ts";
 import { readingsConvert } from "./readings-convert.ts";
 import { readingsInspect } from "./readings-inspect.ts";
+import { releaseList, releaseRequest, releaseWhy } from "./release-commands.ts";
+import { statementShow } from "./statement-show.ts";
 import { tariffCheck } from "./tariff-check.ts";
 
-export const commands: readonly Command[] = [demo, readingsInspect, readingsConvert, tariffCheck];
+export const commands: readonly Command[] = [
+  demo,
+  readingsInspect,
+  readingsConvert,
+  tariffCheck,
+  statementShow,
+  loadShow,
+  releaseList,
+  releaseWhy,
+  releaseRequest,
+];

@@ -59,6 +59,9 @@ export type ReleaseCheck =
   /** Made under a registry epoch that this MDMS has not seen yet. */
   | { readonly outcome: "too-early" };
 
+/** A day before the end of what zone arithmetic handles (year 9999). */
+const INSTANT_MAX = 253_402_214_399;
+
 const refused = (code: ReleaseRefusal): ReleaseCheck => ({ outcome: "refused", code });
 
 /** `bytes` is an encoded release from the bus. */
@@ -108,6 +111,7 @@ function checkLoad(load: LoadRelease, opened: Opened, registry: RegistryContext)
   if (cohort?.version !== load.cohortVersion || cohort.members !== load.members) {
     return refused("MDMS_FOREIGN");
   }
+  if (blockStart > INSTANT_MAX) return refused("MDMS_OFF_GRID");
   const blockEnd = addLocalDays(blockStart, 1, cohort.zone);
   const slots = (blockEnd - blockStart) / intervalSeconds;
   const onGrid =
@@ -136,7 +140,8 @@ async function checkBill(
     point.contractStart <= fromGrid &&
     fromGrid <= fromBorder &&
     toGrid <= toBorder &&
-    fromBorder < toBorder;
+    fromBorder < toBorder &&
+    toBorder <= INSTANT_MAX;
   if (!inOrder) return refused("MDMS_OFF_GRID");
   const tariff = registry.tariffs.get(point.tariff);
   if (tariff === undefined) return refused("MDMS_TARIFF");

@@ -1,5 +1,5 @@
 /** From a BILL release to a statement (docs/protocol.md §11): pure, so that the customer's recomputation can be compared with it. */
-import type { BillRelease, Statement } from "@smarter-metering/protocol";
+import { REGISTER_BITS, type BillRelease, type Statement } from "@smarter-metering/protocol";
 import { formatMicro, formatMinor, priceBill, type BillLine } from "@smarter-metering/tariff";
 import type { MdmsServicePoint, RegisteredTariff } from "./registry-context.ts";
 
@@ -13,8 +13,8 @@ export interface Registers {
 }
 
 /**
- * A release's eight registers by name: one per band of the calendar, then export, then zeros (§2.2). Undefined when they follow another
- * calendar or the rest is not zero.
+ * A release's eight registers by name: one per band of the calendar, then export, then zeros, each below 2⁴⁸ (§2.2). Undefined
+ * when they follow another calendar, or are not such numbers.
  */
 export function readRegisters(
   release: BillRelease,
@@ -22,8 +22,9 @@ export function readRegisters(
 ): Registers | undefined {
   const { bands } = tariff.calendar;
   const values = release.registers_mWh.map(BigInt);
-  const rest = values.slice(bands.length + 1);
-  if (release.registerBank !== registerBank || rest.some((value) => value !== 0n)) return undefined;
+  const inRange = values.every((value) => value < 1n << BigInt(REGISTER_BITS));
+  const restIsZero = values.slice(bands.length + 1).every((value) => value === 0n);
+  if (release.registerBank !== registerBank || !inRange || !restIsZero) return undefined;
   const named = bands.map((band, index) => ({ band, energyMilliwattHours: values[index] ?? 0n }));
   return {
     bands: named,

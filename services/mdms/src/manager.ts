@@ -9,7 +9,7 @@ import {
   type Signer,
 } from "@smarter-metering/protocol";
 import type { MdmsView, RegistryFeed } from "@smarter-metering/protocol";
-import { errorFields } from "@smarter-metering/runtime";
+import { errorFields, hasCode } from "@smarter-metering/runtime";
 import type {
   Clock,
   Counter,
@@ -39,6 +39,9 @@ export interface ManagerPorts {
 /** The registry is looked at every few seconds; the store's troubles are short or final. */
 const RETRY_MS = 5_000;
 
+/** Troubles of the store that pass, or end with a restart; the message is none the worse. */
+const PASSING = ["STORE_BUSY", "STORE_CLOSED", "STORE_WORKER_DIED"] as const;
+
 const CODES: Readonly<Record<Exclude<Stored, "stored" | "duplicate">, string>> = {
   conflict: "MDMS_CONFLICT",
   "sequence-reused": "MDMS_SEQUENCE_REUSED",
@@ -57,7 +60,10 @@ export class Manager {
     );
   }
 
-  /** One verdict per message, each decided alone. */
+  /**
+   * One verdict per message, each decided alone. Rejects for what should not happen: the bus then hands the messages over one by one and
+   * sets the one aside that fails again and again.
+   */
   async take(batch: readonly Delivery[]): Promise<Verdict[]> {
     const verdicts: Verdict[] = [];
     for (const delivery of batch) verdicts.push(await this.#takeOne(delivery));
@@ -68,6 +74,7 @@ export class Manager {
     try {
       return await this.#decide(delivery);
     } catch (error) {
+      if (!PASSING.some((code) => hasCode(error, code))) throw error;
       const { sequence, attempt } = delivery;
       this.#ports.log.warn("a release waits", { sequence, attempt, ...errorFields(error) });
       this.#releases.add(1, { outcome: "retry" });

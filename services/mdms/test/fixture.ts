@@ -10,6 +10,7 @@ import {
   registerBankOf,
   type BillRelease,
   type LoadRelease,
+  type Recipient,
   type Signer,
 } from "@smarter-metering/protocol";
 import {
@@ -49,7 +50,8 @@ export async function startFixture(options: WorldOptions = {}): Promise<Fixture>
   const store = await openStore({ schema: "mdms", migrations });
   const bus = await openBus({
     store,
-    clock,
+    // Its own: the bus's housekeeping has no part in a test that lets days pass.
+    clock: manualClock(clock.nowMs()),
     streams: [{ name: "releases", consumers: ["mdms"], messagesMax: 10_000 }],
   });
   const metrics = createMetrics();
@@ -96,6 +98,7 @@ export interface ReleaseOptions {
   readonly request: string;
   readonly sequence: number;
   readonly trustee?: Signer;
+  readonly recipient?: Recipient;
 }
 
 /** A day of cohort "north"; slot j holds 1000 + j Wh of every member. */
@@ -104,7 +107,7 @@ export async function loadRelease(
   day: number,
   options: ReleaseOptions & Partial<LoadRelease>,
 ): Promise<Uint8Array> {
-  const { request, sequence, trustee, ...changes } = options;
+  const { request, sequence: _, trustee: __, recipient: ___, ...changes } = options;
   const blockStart = world.dayStart(day);
   const slots = (addLocalDays(blockStart, 1, world.zone) - blockStart) / 900;
   const members = world.households.length;
@@ -126,7 +129,7 @@ export async function loadRelease(
     requestDigest: toHex(digest),
     ...changes,
   };
-  return seal(world, content, sequence, digest, trustee);
+  return seal(world, content, options, digest);
 }
 
 /** A bill of household `index` over local days [fromDay, toDay): 100 kWh high, 50 kWh low, 10 kWh export. */
@@ -136,7 +139,7 @@ export async function billRelease(
   [fromDay, toDay]: readonly [number, number],
   options: ReleaseOptions & Partial<BillRelease>,
 ): Promise<Uint8Array> {
-  const { request, sequence, trustee, ...changes } = options;
+  const { request, sequence: _, trustee: __, recipient: ___, ...changes } = options;
   const digest = digestOf(request);
   const pseudonym = fromHex(world.households[index]?.mdms ?? "");
   const [fromGrid, toGrid] = [world.dayStart(fromDay), world.dayStart(toDay)];
@@ -155,15 +158,16 @@ export async function billRelease(
     requestDigest: toHex(digest),
     ...changes,
   };
-  return seal(world, content, sequence, digest, trustee);
+  return seal(world, content, options, digest);
 }
 
 async function seal(
   world: World,
   content: LoadRelease | BillRelease,
-  sequence: number,
+  options: ReleaseOptions,
   digest: Uint8Array,
-  trustee: Signer = world.parties.trustee.signer,
 ): Promise<Uint8Array> {
-  return encodeRelease(await sealRelease(content, sequence, digest, world.mdms.recipient, trustee));
+  const { sequence, trustee = world.parties.trustee.signer } = options;
+  const { recipient = world.mdms.recipient } = options;
+  return encodeRelease(await sealRelease(content, sequence, digest, recipient, trustee));
 }

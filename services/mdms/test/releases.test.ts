@@ -1,7 +1,7 @@
 /** The manager: from releases to statements and load curves, exactly once, and nothing finer. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import {
   decodeRelease,
   encodeRelease,
@@ -16,7 +16,7 @@ import {
   type Sql,
   type Store,
 } from "@smarter-metering/runtime";
-import { named } from "../../../test/support/world.ts";
+import { named, testRecipient } from "../../../test/support/world.ts";
 import { latestAlarms } from "../src/alarms.ts";
 import { readLoad } from "../src/load-query.ts";
 import { Manager } from "../src/manager.ts";
@@ -156,6 +156,7 @@ describe("releases", () => {
   test("what is refused: each with its code, an alarm, and no effect on what is stored", async () => {
     const { world, store } = fixture;
     const stranger = await signerFromSeed(named("stranger"));
+    const other = await testRecipient("other");
     let sequence = 100;
     const next = (request: string) => ({ request, sequence: sequence++ });
     const good = decodeRelease(await loadRelease(world, 20, next("good")));
@@ -169,14 +170,9 @@ describe("releases", () => {
       ],
       ["other header", "MDMS_BAD_SIGNATURE", encodeRelease({ ...good, sequence: 7 })],
       [
-        "unopenable",
+        "sealed to somebody else",
         "MDMS_UNOPENABLE",
-        await (async () => {
-          // Signed by the trustee, sealed to nobody we know: a JWE lifted under another header.
-          const other = decodeRelease(await loadRelease(world, 21, next("other")));
-          const { signRelease } = await import("./forge.ts");
-          return signRelease({ ...other, requestDigest: good.requestDigest }, world);
-        })(),
+        await loadRelease(world, 20, { ...next("other"), recipient: other.recipient }),
       ],
       [
         "another policy",
@@ -203,6 +199,11 @@ describe("releases", () => {
         "off the local day",
         "MDMS_OFF_GRID",
         await loadRelease(world, 20, { ...next("shift"), blockStart: world.dayStart(20) + 900 }),
+      ],
+      [
+        "beyond all calendars",
+        "MDMS_OFF_GRID",
+        await loadRelease(world, 20, { ...next("far"), blockStart: 2 ** 52 }),
       ],
       [
         "slots missing",
@@ -272,7 +273,15 @@ describe("releases", () => {
         await billRelease(world, 2, [0, 28], { ...next("bank"), registerBank: "00".repeat(8) }),
       ],
       [
-        "a ninth number",
+        "a register past 2⁴⁸",
+        "MDMS_REGISTERS",
+        await billRelease(world, 2, [0, 28], {
+          ...next("range"),
+          registers_mWh: [`${2n ** 48n}`, "0", "0", "0", "0", "0", "0", "0"],
+        }),
+      ],
+      [
+        "a register too many",
         "MDMS_REGISTERS",
         await billRelease(world, 2, [0, 28], {
           ...next("rest"),

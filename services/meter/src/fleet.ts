@@ -2,6 +2,7 @@
  * Many meters in one process, with one journal (docs/protocol.md §2.6, §4). A fleet is for trying out and for simulation: a real meter is a
  * fleet of one. It holds the data keys and readings of all its meters, and nothing of anybody else.
  */
+import assert from "node:assert/strict";
 import { errorFields, sleepUntil, type Clock, type Logger } from "@smarter-metering/runtime";
 import { backoffMs } from "./backoff.ts";
 import type { Random } from "./enrolment.ts";
@@ -15,6 +16,8 @@ import type { Uplink } from "./uplink.ts";
 
 /** Items of one request. */
 const REQUEST_ITEMS_MAX = 64;
+/** Rounds of a day with nothing but messages; what comes after them goes with the next call. */
+const MESSAGE_ROUNDS_MAX = 2;
 /** Meters that seal at the same time: as many frames share an fsync. */
 const SEALING_MAX = 64;
 
@@ -98,17 +101,20 @@ export async function startFleet(config: FleetConfig, ports: FleetPorts): Promis
   }
   const journal = await openFleetJournal(journalFolder, provisionings, nowSeconds());
   if (journal.tornBytes > 0) log.warn("the journal was torn", { count: journal.tornBytes });
-  const meters = new Map<string, Meter>();
-  await Promise.all(
-    provisionings.map(async (provisioning, index) => {
+  const meters = await Promise.all(
+    provisionings.map((provisioning, index) => {
       const memory = journal.memories.get(namesKey(provisioning));
       const source = config.meters[index]?.source;
-      if (memory === undefined || source === undefined) return;
-      const meterPorts = { journal, random, source, nowSeconds };
-      meters.set(provisioning.meterName, await Meter.start(provisioning, memory, meterPorts));
+      assert(memory !== undefined && source !== undefined);
+      return Meter.start(provisioning, memory, { journal, random, source, nowSeconds });
     }),
   );
-  return new RunningFleet(meters, ports, journal.tornBytes, () => journal.close());
+  return new RunningFleet(
+    new Map(meters.map((meter) => [meter.name, meter])),
+    ports,
+    journal.tornBytes,
+    () => journal.close(),
+  );
 }
 
 interface Tally {
@@ -200,22 +206,20 @@ class RunningFleet implements Fleet {
     const tally = newTally();
     let lackingData = 0;
     let fruitless = 0;
+    let messageRounds = 0;
     for (const meter of this.#meters.values()) meter.resume();
     while (!this.#closing.signal.aborted) {
       const sealed = await this.#eachMeter((meter) => meter.sealUpTo(blockEndSeconds));
       lackingData = sealed.filter(({ lacksData }) => lacksData).length;
       tally.framesSealed += sealed.reduce((sum, { framesSealed }) => sum + framesSealed, 0);
       const sendings = await gather([...this.#meters.values()]);
-      if (sendings.length === 0) break;
-      if ((await this.#deliver(sendings, tally)) > 0) {
-        fruitless = 0;
-        continue;
+      if (sendings.every(({ outgoing }) => isMessage(outgoing))) messageRounds += 1;
+      if (sendings.length === 0 || messageRounds > MESSAGE_ROUNDS_MAX) break;
+      if (fruitless > 0) {
+        const waitMs = backoffMs(fruitless, random);
+        await sleepUntil(clock, clock.nowMs() + waitMs, this.#closing.signal);
       }
-      // Items that a standing refusal has just taken off the list are no reason to wait.
-      if ((await gather([...this.#meters.values()])).length === 0) break;
-      fruitless += 1;
-      const waitMs = backoffMs(fruitless, random);
-      await sleepUntil(clock, clock.nowMs() + waitMs, this.#closing.signal);
+      fruitless = (await this.#deliver(sendings, tally)) > 0 ? 0 : fruitless + 1;
     }
     const held = new Map<string, string>();
     for (const meter of this.#meters.values()) {
@@ -264,8 +268,9 @@ class RunningFleet implements Fleet {
         const forkedBefore = meter.forkedFrames;
         const done = await meter.settle(list);
         const ids = { meterId: meter.name };
+        tally.forked += meter.forkedFrames - forkedBefore;
         if (meter.forkedFrames > forkedBefore) {
-          log.warn("the concentrator has other frames of this meter: its journal was lost", ids);
+          log.warn("the concentrator has other frames of this meter: was its journal lost?", ids);
         }
         if (meter.held !== undefined && before === undefined) {
           log.warn("frames are refused; the meter keeps them", { ...ids, errorCode: meter.held });
@@ -327,5 +332,4 @@ function count(tally: Tally, outgoing: Outgoing, verdict: Settlement[1]): void {
   if (outgoing.kind !== "frame") return;
   if (verdict.status === "accepted") tally.accepted += 1;
   if (verdict.status === "duplicate") tally.duplicates += 1;
-  if (verdict.status === "refused" && verdict.code === "FRAME_FORKED") tally.forked += 1;
 }

@@ -28,6 +28,10 @@ import type { UplinkVerdict } from "./uplink.ts";
 
 /** Frames sealed and not settled; more days wait in the source. */
 export const WAITING_FRAMES_MAX = 64;
+/** A new start of the chain skips up to 2^16 epochs, four times as many each time it does not help, up to 2^26. */
+const SKIP_BITS_MIN = 16;
+const SKIP_BITS_MAX = 26;
+
 /** What is to be sent for a meter, and how its verdict is understood. */
 export type Outgoing =
   | { readonly kind: "frame"; readonly item: Uint8Array; readonly frame: WaitingFrame }
@@ -58,6 +62,10 @@ export class Meter {
   #epoch: Epoch;
   /** Frames sealed under `#epoch`. Only ever in memory: a start begins a new epoch. */
   #counter = 0;
+  /** Epochs of this run that were opened at a random distance: no earlier life of the meter has used them. */
+  readonly #skipped = new Set<number>();
+  /** Starts of the chain since a frame was last taken. */
+  #startsOver = 0;
 
   private constructor(
     provisioning: Provisioning,
@@ -184,10 +192,12 @@ export class Meter {
       const record = this.#settledRecord(outgoing, verdict);
       if (record !== undefined) records.push(record);
       if (record !== undefined || isTaken(verdict)) settled += 1;
-      else if (verdict.status === "refused") this.held ??= verdict.code;
+      else if (verdict.status === "refused" && !isForked(verdict) && !isStale(verdict)) {
+        this.held ??= verdict.code;
+      }
     }
     await this.#write(records);
-    if (settlements.some((entry) => this.#isBeyondRepair(entry))) await this.#startOver();
+    if (settlements.some((entry) => this.#isBroken(entry))) await this.#startOver();
     return settled;
   }
 
@@ -196,17 +206,22 @@ export class Meter {
     const taken = isTaken(verdict);
     if (outgoing.kind !== "frame") return taken ? this.customer.taken(outgoing) : undefined;
     const { keyEpoch, counter } = outgoing.frame.header;
-    const forked = verdict.status === "refused" && verdict.code === "FRAME_FORKED";
+    if (taken) this.#startsOver = 0;
+    const forked = isForked(verdict) && this.#skipped.has(keyEpoch);
     if (!taken && !forked) return undefined;
     return { kind: "SETTLED", keyEpoch, counter, outcome: forked ? "forked" : "accepted" };
   }
 
-  /** The chain cannot go on: the concentrator waits for a frame that is not here any more, or has seen a later epoch. */
-  #isBeyondRepair([outgoing, verdict]: Settlement): boolean {
+  /**
+   * The chain cannot go on: the concentrator waits for a frame that is not here any more, has seen a later epoch, or has another frame in
+   * this one's place. What place that is, the counter or the block, only shows in an epoch that it cannot know.
+   */
+  #isBroken([outgoing, verdict]: Settlement): boolean {
     if (outgoing.kind !== "frame") return false;
-    if (verdict.status === "refused") return verdict.code === "FRAME_STALE_EPOCH";
-    if (verdict.status !== "retry" || verdict.code !== "FRAME_GAP") return false;
     const { keyEpoch } = outgoing.frame.header;
+    if (isForked(verdict)) return !this.#skipped.has(keyEpoch);
+    if (isStale(verdict)) return true;
+    if (verdict.status !== "retry" || verdict.code !== "FRAME_GAP") return false;
     return !this.#memory.waiting.some(
       ({ header }) => header.keyEpoch === keyEpoch && header.counter === verdict.expectedCounter,
     );
@@ -215,7 +230,12 @@ export class Meter {
   /** Voids the frames that wait and opens an epoch under which they will be sealed again. */
   async #startOver(): Promise<void> {
     await this.#write([{ kind: "VOIDED" }]);
-    this.#epoch = await openEpoch(this.provisioning, this.#memory, this.#ports);
+    const bits = Math.min(SKIP_BITS_MIN + 2 * this.#startsOver, SKIP_BITS_MAX);
+    const random = new DataView(Uint8Array.from(this.#ports.random(4)).buffer).getUint32(0);
+    const skip = 1 + (random >>> (32 - bits));
+    this.#epoch = await openEpoch(this.provisioning, this.#memory, this.#ports, skip);
+    this.#skipped.add(this.#epoch.keyEpoch);
+    this.#startsOver += 1;
     this.#counter = 0;
   }
 
@@ -295,10 +315,11 @@ async function openEpoch(
   provisioning: Provisioning,
   memory: MeterMemory,
   { journal, random, nowSeconds }: MeterPorts,
+  skip = 1,
 ): Promise<Epoch> {
   const { profile, networkPseudonym, meterId, opener, signer } = provisioning;
   const openedSeconds = nowSeconds();
-  const keyEpoch = Math.max(memory.lastEpoch + 1, openedSeconds);
+  const keyEpoch = Math.max(memory.lastEpoch, openedSeconds - 1) + skip;
   const dataKey = random(32);
   const context = { recipient: "opener", networkPseudonym, meterId, keyEpoch } as const;
   const openerEnvelope =
@@ -310,6 +331,12 @@ async function openEpoch(
   await memory.apply(record);
   return { ...record, wrapped: false };
 }
+
+const isForked = (verdict: UplinkVerdict): boolean =>
+  verdict.status === "refused" && verdict.code === "FRAME_FORKED";
+
+const isStale = (verdict: UplinkVerdict): boolean =>
+  verdict.status === "refused" && verdict.code === "FRAME_STALE_EPOCH";
 
 const isTaken = ({ status }: UplinkVerdict): boolean =>
   status === "accepted" || status === "duplicate";

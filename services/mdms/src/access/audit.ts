@@ -19,6 +19,8 @@ export type AuditOutcome = "allowed" | "refused";
 /** Three years, then an entry goes: it is personal data of the operators. */
 const KEPT_SECONDS = 3 * 366 * 86_400;
 const SUBJECT_CHARS_MAX = 64;
+/** Comes from an address, before anyone has checked it. */
+const UNPRINTABLE = /\p{C}/gu;
 
 export class AuditTrail {
   readonly #store: Store;
@@ -36,7 +38,7 @@ export class AuditTrail {
         this.#nowSeconds(),
         entry.login,
         entry.action,
-        entry.subject.slice(0, SUBJECT_CHARS_MAX),
+        entry.subject.slice(0, SUBJECT_CHARS_MAX).replaceAll(UNPRINTABLE, "?"),
         entry.outcome,
       ],
     );

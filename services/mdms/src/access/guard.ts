@@ -83,6 +83,8 @@ export class Guard {
   /** For API routes: 401 and 403 as problems. */
   api(requirement: Requirement): MiddlewareHandler<OperatorEnv> {
     return this.#check(requirement, {
+      // With an ETag: a client may keep it and has to ask whether it still holds.
+      cacheControl: "private, no-cache",
       stranger: (context) => problemResponse(context, statusProblem(401)),
       forbidden: (context) => problemResponse(context, statusProblem(403)),
     });
@@ -91,6 +93,8 @@ export class Guard {
   /** For pages: without a session, to the login. */
   page(requirement: Requirement): MiddlewareHandler<OperatorEnv> {
     return this.#check(requirement, {
+      // The back button shows nothing to whoever sits there after the log-out.
+      cacheControl: "no-store",
       stranger: (context) => context.redirect("/login", 303),
       forbidden: (context, session) => context.html(forbiddenPage(session), 403),
     });
@@ -99,6 +103,7 @@ export class Guard {
   #check(
     { permission, action, subject }: Requirement,
     answer: {
+      readonly cacheControl: string;
       stranger(context: Context): Response;
       forbidden(context: Context, session: Session): Response | Promise<Response>;
     },
@@ -121,7 +126,7 @@ export class Guard {
       if (!allowed) return answer.forbidden(context, session);
       context.set("session", session);
       context.set("token", token);
-      context.header("cache-control", "private, no-cache");
+      context.header("cache-control", answer.cacheControl);
       return next();
     };
   }

@@ -86,11 +86,7 @@ export class Logins {
 
   async #check(login: string, password: string): Promise<Role> {
     const nowSeconds = Math.floor(this.#clock.nowMs() / 1000);
-    const [operator] = await this.#store.query<OperatorRow>(
-      `select role, password_hash as hash, locked_until as "lockedUntil" from operator
-        where login = $1`,
-      [login],
-    );
+    const operator = LOGIN_PATTERN.test(login) ? await this.#find(login) : undefined;
     const fits = await verifyPassword(password, operator?.hash ?? (await this.#decoy));
     if (operator !== undefined && operator.lockedUntil <= nowSeconds) {
       if (fits) {
@@ -102,6 +98,15 @@ export class Logins {
     const message =
       "wrong login or password; five wrong passwords lock an account for fifteen minutes";
     throw new MdmsError("MDMS_LOGIN_REFUSED", message);
+  }
+
+  async #find(login: string): Promise<OperatorRow | undefined> {
+    const [row] = await this.#store.query<OperatorRow>(
+      `select role, password_hash as hash, locked_until as "lockedUntil" from operator
+        where login = $1`,
+      [login],
+    );
+    return row;
   }
 
   /** The count starts anew with every lock. */

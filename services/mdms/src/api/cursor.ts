@@ -12,7 +12,13 @@ import { z } from "@smarter-metering/runtime";
 /** Place of a row ordered by an instant, then by an id. */
 export type Place = readonly [seconds: number, id: string];
 
-const place = z.tuple([z.number().int(), z.string().max(64)]);
+const place = z.tuple([
+  z.number().int(),
+  z
+    .string()
+    .max(64)
+    .regex(/^\P{C}*$/u),
+]);
 
 export function encodeCursor([seconds, id]: Place): string {
   return toBase64Url(utf8(JSON.stringify([seconds, id])));

@@ -2,6 +2,8 @@
 import { z } from "@smarter-metering/runtime";
 import { cursor } from "./cursor.ts";
 
+/** No control characters: the database takes no NUL. */
+const PRINTABLE = /^\P{C}*$/u;
 const PAGE_ROWS_DEFAULT = 100;
 /** The latest instant that zone arithmetic handles (year 9999). */
 const SECONDS_MAX = 253_402_300_799;
@@ -24,7 +26,7 @@ export const servicePointId = z
   .string()
   .regex(/^[0-9a-f]{32}$/)
   .openapi({ description: "MDMS pseudonym, hex" });
-export const cohortId = z.string().min(1).max(64);
+export const cohortId = z.string().min(1).max(64).regex(PRINTABLE);
 
 export const range = { from: instant.default(0), to: instant.default(SECONDS_MAX) };
 

@@ -6,7 +6,7 @@ import { Hono, type Context } from "hono";
 import { readAudit } from "../access/audit.ts";
 import { isForeignSite, type OperatorEnv } from "../access/guard.ts";
 import { latestAlarms } from "../alarms.ts";
-import { instant } from "../api/schemas.ts";
+import { instant, servicePointId } from "../api/schemas.ts";
 import { MdmsError } from "../error.ts";
 import { latestBlock, readLoad, type LoadBlock, type LoadStream } from "../load-query.ts";
 import { readCounts } from "../overview-query.ts";
@@ -24,6 +24,8 @@ import { stylesheet } from "./stylesheet.ts";
 
 const ROWS_PER_PAGE = 50;
 const ALARMS_SHOWN = 20;
+/** Days that have a day before and a day after in every zone. */
+const [DAY_FIRST, DAY_LAST] = ["1971-01-01", "9998-12-31"];
 
 export function addPages(app: App, ports: WebPorts): void {
   const pages = new Hono<OperatorEnv>();
@@ -122,10 +124,11 @@ function addServicePoints(pages: Pages, { store, context, guard }: WebPorts): vo
     subject: (c: Context) => c.req.param("id"),
   } as const;
   pages.get("/statements/:id/:from", guard.page(statement), async (c) => {
+    const id = servicePointId.safeParse(c.req.param("id"));
     const from = instant.safeParse(c.req.param("from"));
-    if (!from.success) return nothing(c);
+    if (!id.success || !from.success) return nothing(c);
     const [record] = await readStatements(store, {
-      servicePoint: c.req.param("id"),
+      servicePoint: id.data,
       fromSeconds: from.data,
       toSeconds: from.data + 1,
       after: undefined,
@@ -177,6 +180,7 @@ function addLoad(pages: Pages, { store, context, guard }: WebPorts): void {
 /** The first instant of a day by its date, or of the day that holds `otherwise`. */
 function dayOf(date: string | undefined, otherwise: number, zone: string): number | undefined {
   if (date === undefined) return localDayStart(otherwise, zone);
+  if (date < DAY_FIRST || date > DAY_LAST) return undefined;
   try {
     return dayStartOf(date, zone);
   } catch (error) {

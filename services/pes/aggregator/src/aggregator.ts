@@ -1,7 +1,9 @@
 /**
- * The aggregator (docs/protocol.md §7): keeps the ledger of contributions, seals sets, asks for releases. Holds public keys and
- * ciphertexts; it must never see a reading, a secret key or the content of a release.
+ * The aggregator (docs/protocol.md §7): keeps the ledger of contributions, seals sets, asks for
+ * releases. Holds public keys and ciphertexts; it must never see a reading, a secret key or the
+ * content of a release.
  */
+import assert from "node:assert/strict";
 import type { Engine } from "@smarter-metering/paillier";
 import type { NetworkView, RegistryFeed, Signer } from "@smarter-metering/protocol";
 import {
@@ -34,6 +36,8 @@ import { requestSealed } from "./requests.ts";
 /** Contributions in one transaction. */
 const CONTRIBUTIONS_PER_BATCH = 256;
 const ANSWERS_PER_BATCH = 64;
+/** A store that is away for hours (30 s between attempts) loses no message by it. */
+const STORE_ATTEMPTS_MAX = 1_000;
 /** What a newer registry epoch or a later hour may lift is tried so often. */
 const ATTEMPTS_MAX = 6;
 const RETRY_MILLISECONDS = 2_000;
@@ -64,32 +68,44 @@ export interface AggregatorService {
   /** The API; the wiring listens. */
   readonly http: App;
   status(): Promise<AggregatorStatus>;
-  /** What a tick does, at once: seals what is past its cutoff, decides bills, publishes requests. */
+  /**
+   * What a tick does, at once: seals what is past its cutoff, decides bills, publishes requests.
+   */
   tick(): Promise<void>;
   /**
-   * Asks for what is due now, of one cohort or one service point; says what was requested by this call, and what is not due and
-   * why (at most 200 entries each).
+   * Asks for what is due now, of one cohort or one service point; says what was requested by this
+   * call, and what is not due and why (at most 200 entries each).
    */
   askDue(of: { readonly cohort: string } | { readonly servicePoint: string }): Promise<Asked>;
-  /** Members of the cohort in that block, and how many of them have every LOAD slot in the ledger. */
+  /**
+   * Members of the cohort in that block, and how many of them have every LOAD slot in the ledger.
+   */
   blockProgress(
     cohort: string,
     block: number,
   ): Promise<{ readonly members: number; readonly complete: number }>;
-  /** Contributions settled by this process since it said `mark` (0: since its start); costs nothing. */
+  /**
+   * Contributions settled by this process since it said `mark` (0: since its start); costs nothing.
+   */
   contributionsSince(mark: number): number;
   /** Takes no more messages and finishes those in hand. Idempotent; the store stays open. */
   close(): Promise<void>;
 }
 
-/** What the aggregator logs beside the runtime's fields: message ids (frame hash and stream) and codes. */
+/**
+ * What the aggregator logs beside the runtime's fields: message ids (frame hash and stream) and
+ * codes.
+ */
 export const aggregatorLogFields: LogFields = {
   ...runtimeLogFields,
   contribution: "text",
   code: "text",
 };
 
-/** Resolves when contributions are being taken. Rejects with PaillierError or PolicyError for a bad registry epoch. */
+/**
+ * Resolves when contributions are being taken. Rejects with PaillierError or PolicyError for a bad
+ * registry epoch.
+ */
 export async function startAggregator(
   config: AggregatorConfig,
   ports: AggregatorPorts,
@@ -122,11 +138,11 @@ class Aggregator implements AggregatorService {
   start(tickMs: number): void {
     const { bus, clock, log } = this.#ports;
     const name = "aggregator";
-    const answers = { batchMax: ANSWERS_PER_BATCH };
+    const attemptsMax = STORE_ATTEMPTS_MAX;
+    const contributions = { batchMax: CONTRIBUTIONS_PER_BATCH, attemptsMax };
+    const answers = { batchMax: ANSWERS_PER_BATCH, attemptsMax };
     const subscriptions = [
-      bus.consume("contributions", name, { batchMax: CONTRIBUTIONS_PER_BATCH }, (batch) =>
-        this.#record(batch),
-      ),
+      bus.consume("contributions", name, contributions, (batch) => this.#record(batch)),
       bus.consume("releases", name, answers, (batch) =>
         this.#answer(batch, (body) => takeRelease(body, this.#ports.store, this.#view())),
       ),
@@ -136,6 +152,11 @@ class Aggregator implements AggregatorService {
         ),
       ),
     ];
+    for (const { ended } of subscriptions) {
+      void ended.then((error) => {
+        if (error !== undefined) log.error("no more messages are taken", errorFields(error));
+      });
+    }
     const tick = (): Promise<void> =>
       this.tick().catch((error: unknown) => log.error("a tick failed", errorFields(error)));
     const cancelTick = clock.every(tickMs, tick);
@@ -188,8 +209,8 @@ class Aggregator implements AggregatorService {
   }
 
   /**
-   * After a stop the backlog was in time, and is recorded before any cutoff is held against it. Where contributions always wait,
-   * cutoffs count an hour after the last time that none did.
+   * After a stop the backlog was in time, and is recorded before any cutoff is held against it.
+   * Where contributions always wait, cutoffs count an hour after the last time that none did.
    */
   async #isCaughtUp(nowSeconds: number): Promise<boolean> {
     const waiting = await this.#ports.bus.pending("contributions", "aggregator");
@@ -207,7 +228,7 @@ class Aggregator implements AggregatorService {
     const refused: Tally[] = [];
     const verdicts = checks.map((check, index): Verdict => {
       const delivery = batch[index];
-      if (delivery === undefined) throw new TypeError("one check for each delivery");
+      assert(delivery !== undefined, "one check for each delivery");
       if (check.ok) {
         accepted.push({ delivery, checked: check.checked });
         return { ack: true };
@@ -252,7 +273,10 @@ class Aggregator implements AggregatorService {
     this.#ports.log.warn("a contribution was set aside", { contribution: delivery.id, code });
   }
 
-  /** Without waiting: the batch that completed a set is settled meanwhile. A failure waits for the next tick. */
+  /**
+   * Without waiting: the batch that completed a set is settled meanwhile. A failure waits for the
+   * next tick.
+   */
   #requestSoon(): void {
     if (this.#waitingSteps > 1) return; // A step that has not begun will see this set too.
     this.#step(async () => this.#request(await this.#registry())).catch((error: unknown) =>

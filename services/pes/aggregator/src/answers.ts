@@ -1,6 +1,6 @@
 /**
- * The trustee's answers (docs/protocol.md §8.5): sealed releases, of which the aggregator reads the signed header alone, and
- * refusals with rule codes.
+ * The trustee's answers (docs/protocol.md §8.5): sealed releases, of which the aggregator reads the
+ * signed header alone, and refusals with rule codes.
  */
 import {
   decodeRefusal,

@@ -1,9 +1,11 @@
 /**
- * BILL windows: one service point between two borders (docs/protocol.md §7.3). Each service point has one open window; when it is
- * decided, the next one starts at its end with the same border. The difference of two registers is still a ciphertext.
+ * BILL windows: one service point between two borders (docs/protocol.md §7.3). Each service point
+ * has one open window; when it is decided, the next one starts at its end with the same border. The
+ * difference of two registers is still a ciphertext.
  *
- * Not billed here: a window in which the meter, its register bank or the Paillier key changed (a request has exactly two borders;
- * both sides of the change would be needed), and what is left of a contract after its last whole window.
+ * Not billed here: a window in which the meter, its register bank or the Paillier key changed (a
+ * request has exactly two borders; both sides of the change would be needed), and what is left of a
+ * contract after its last whole window.
  */
 import type { Engine } from "@smarter-metering/paillier";
 import {
@@ -67,7 +69,9 @@ export function decideWindow(
   return { kind: "seal", from, to };
 }
 
-/** Opens the first window of every service point that has none; called when the registry changes. */
+/**
+ * Opens the first window of every service point that has none; called when the registry changes.
+ */
 export async function openFirstWindows(
   store: Store,
   { view, policy }: RegistryContext,
@@ -106,7 +110,9 @@ function contractOf(
   };
 }
 
-/** Decides open windows that can be decided now, in one transaction; true while there may be more. */
+/**
+ * Decides open windows that can be decided now, in one transaction; true while there may be more.
+ */
 export function decideWindows(
   store: Store,
   registry: RegistryContext,
@@ -119,7 +125,8 @@ export function decideWindows(
     let decided = 0;
     for (const window of windows) {
       const point = registry.view.servicePoint(window.servicePoint);
-      if (point === undefined) continue; // The registry never forgets; a view that did is not acted on.
+      // The registry never forgets; a view that did is not acted on.
+      if (point === undefined) continue;
       const contract = contractOf(point, registry.policy);
       const decision = decideWindow(window, contract, billCutoffSeconds, nowSeconds);
       if (decision.kind === "wait") continue;
@@ -196,8 +203,8 @@ interface WindowRow {
 }
 
 /**
- * Open windows with the borders the ledger has for them. A border once shared with the window before is fixed, even if it is in
- * conflict by now; a new one is never an excluded contribution.
+ * Open windows with the borders the ledger has for them. A border once shared with the window
+ * before is fixed, even if it is in conflict by now; a new one is never an excluded contribution.
  */
 async function loadDecidable(
   sql: Sql,

@@ -1,6 +1,7 @@
 /**
- * Everything the aggregator checks before a contribution enters its ledger (docs/protocol.md §6.2, §7). Sees ciphertexts, contexts
- * and public keys. Ciphertexts are checked for a whole batch at once: one gcd.
+ * Everything the aggregator checks before a contribution enters its ledger (docs/protocol.md §6.2,
+ * §7). Sees ciphertexts, contexts and public keys. Ciphertexts are checked for a whole batch at
+ * once: one gcd.
  */
 import { itemBytes, type Engine } from "@smarter-metering/paillier";
 import {
@@ -140,7 +141,10 @@ function isLoadOnGrid(header: ContributionHeader, cohort: Cohort): boolean {
   );
 }
 
-/** Registers stand at the end of a block; those without readings, at the start of the contract (§2.9). */
+/**
+ * Registers stand at the end of a block; those without readings, at the start of the contract
+ * (§2.9).
+ */
 function isBillOnGrid(header: ContributionHeader, point: ServicePoint): boolean {
   const { blockStart, count } = header;
   const instant = instantOf(header);

@@ -1,7 +1,13 @@
-/** The ledger's judgement of one contribution (docs/protocol.md §7.1): a pure function. Sees contexts, no energy. */
+/**
+ * The ledger's judgement of one contribution (docs/protocol.md §7.1): a pure function. Sees
+ * contexts, no energy.
+ */
 import { equalBytes } from "@smarter-metering/protocol";
 
-/** What a contribution covers: slots [firstSlot, firstSlot + slots) of one service point, stream and block. */
+/**
+ * What a contribution covers: slots [firstSlot, firstSlot + slots) of one service point, stream and
+ * block.
+ */
 export interface Part {
   readonly firstSlot: number;
   readonly slots: number;
@@ -9,8 +15,9 @@ export interface Part {
 }
 
 /**
- * `conflict`: another frame's contribution has the same first slot. `overlap`: it covers slots that another part covers.
- * `late`: its set is sealed. A conflict is one before and after sealing: equivocation is worth knowing at any time.
+ * `conflict`: another frame's contribution has the same first slot. `overlap`: it covers slots that
+ * another part covers. `late`: its set is sealed. A conflict is one before and after sealing:
+ * equivocation is worth knowing at any time.
  */
 export type Outcome = "accepted" | "duplicate" | "conflict" | "overlap" | "late";
 

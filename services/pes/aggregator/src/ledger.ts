@@ -1,7 +1,9 @@
 /**
- * The ledger of contributions (docs/protocol.md §7.1): one transaction for each batch, with contributions, sets and counts
- * together, so that a batch that is delivered again after a crash changes nothing. All energy is ciphertext.
+ * The ledger of contributions (docs/protocol.md §7.1): one transaction for each batch, with
+ * contributions, sets and counts together, so that a batch that is delivered again after a crash
+ * changes nothing. All energy is ciphertext.
  */
+import assert from "node:assert/strict";
 import { insertMany, type Sql, type SqlValue, type Store } from "@smarter-metering/runtime";
 import type { Stream } from "@smarter-metering/protocol";
 import type { CheckedContribution } from "./check-contribution.ts";
@@ -50,8 +52,9 @@ function setName({ cohort, contribution }: CheckedContribution): string | undefi
 }
 
 /**
- * Judges and records one batch at `nowSeconds`, and counts it together with `refused`, which were refused before. Two different
- * contributions for the same slots are both kept, and exclude their service point from the set unless that is sealed.
+ * Judges and records one batch at `nowSeconds`, and counts it together with `refused`, which were
+ * refused before. Two different contributions for the same slots are both kept, and exclude their
+ * service point from the set unless that is sealed.
  */
 export function recordBatch(
   store: Store,
@@ -100,7 +103,7 @@ export function recordBatch(
 function placeOf(places: ReadonlyMap<string, Place>, item: CheckedContribution): Place {
   const { stream, blockStart } = item.contribution.header;
   const place = places.get(placeName(item.servicePoint, stream, blockStart));
-  if (place === undefined) throw new TypeError("every item of a batch has its place");
+  assert(place !== undefined, "every item of a batch has its place");
   return place;
 }
 
@@ -235,7 +238,10 @@ async function insertAccepted(sql: Sql, judged: readonly Judged[]): Promise<void
   await insertMany(sql, "contribution", columns, rows);
 }
 
-/** Both sides of a conflict are kept: the first stays in the ledger, every other one comes here once. */
+/**
+ * Both sides of a conflict are kept: the first stays in the ledger, every other one comes here
+ * once.
+ */
 async function insertConflicts(
   sql: Sql,
   judged: readonly Judged[],
@@ -303,7 +309,9 @@ async function changeSets(sql: Sql, changes: readonly SetChange[]): Promise<void
   });
 }
 
-/** Complete: every member has a value in every slot, so that nothing can be added any more (§7.2). */
+/**
+ * Complete: every member has a value in every slot, so that nothing can be added any more (§7.2).
+ */
 async function sealComplete(sql: Sql, nowSeconds: number): Promise<boolean> {
   const sealed = await sql.query(
     `update load_set set state = 'SEALED', sealed_at = $1

@@ -1,6 +1,7 @@
 /**
- * LOAD sets: one cohort version, stream and block (docs/protocol.md §7.2). Sealing by the clock, and the request that a sealed set
- * makes. The product is recomputed here from the ledger's rows; it is still a ciphertext.
+ * LOAD sets: one cohort version, stream and block (docs/protocol.md §7.2). Sealing by the clock,
+ * and the request that a sealed set makes. The product is recomputed here from the ledger's rows;
+ * it is still a ciphertext.
  */
 import type { Engine } from "@smarter-metering/paillier";
 import {
@@ -28,8 +29,8 @@ export interface LoadSetKey {
 }
 
 /**
- * Seals every set whose cutoff has passed, and suppresses those without a contribution, also where none ever arrived. Returns
- * whether anything was sealed.
+ * Seals every set whose cutoff has passed, and suppresses those without a contribution, also where
+ * none ever arrived. Returns whether anything was sealed.
  */
 export async function sealPastCutoff(
   store: Store,
@@ -50,7 +51,10 @@ export async function sealPastCutoff(
   });
 }
 
-/** Rows for the closed blocks of every cohort from which nothing came; a watermark per cohort keeps this cheap. */
+/**
+ * Rows for the closed blocks of every cohort from which nothing came; a watermark per cohort keeps
+ * this cheap.
+ */
 async function addMissingSets(sql: Sql, view: NetworkView, closedSeconds: number): Promise<void> {
   const marks = await sql.query<{ cohort: string; next_block: bigint }>(
     `select cohort, next_block from load_watermark`,
@@ -117,7 +121,10 @@ export async function loadSealedSets(sql: Sql, limit: number): Promise<LoadSetKe
   return rows.map((row) => ({ ...row, block: Number(row.block) }));
 }
 
-/** The request of a sealed set; undefined while the registry at hand does not know the cohort version. */
+/**
+ * The request of a sealed set; undefined while the registry at hand does not know the cohort
+ * version.
+ */
 export async function makeLoadRequest(
   sql: Sql,
   { cohort: id, version, stream, block }: LoadSetKey,
@@ -126,7 +133,8 @@ export async function makeLoadRequest(
 ): Promise<ReleaseRequest | undefined> {
   const cohort = registry.view.cohort(id, version);
   if (cohort === undefined) return undefined;
-  // Canonical order: members ascend by pseudonym in the registry, and so do rows when compared byte by byte.
+  // Canonical order: members ascend by pseudonym in the registry, and so do rows when compared byte
+  // by byte.
   const rows = await sql.query<{ service_point: string; encoded: Uint8Array }>(
     `select service_point, encoded from contribution
       where cohort = $1 and version = $2 and stream = $3 and block = $4 and not excluded

@@ -1,6 +1,7 @@
 /**
- * The aggregator's tables (docs/protocol.md §7). All energy in them is ciphertext under the trustees' key; `valued` and `slots`
- * count readings, they do not carry any. Service points are network pseudonyms in hex.
+ * The aggregator's tables (docs/protocol.md §7). All energy in them is ciphertext under the
+ * trustees' key; `valued` and `slots` count readings, they do not carry any. Service points are
+ * network pseudonyms in hex.
  */
 import type { Migration } from "@smarter-metering/runtime";
 

@@ -1,4 +1,7 @@
-/** What the aggregator reads from one registry epoch, parsed once (docs/protocol.md §9). Public data only. */
+/**
+ * What the aggregator reads from one registry epoch, parsed once (docs/protocol.md §9). Public data
+ * only.
+ */
 import { engineKeyOf, parsePublicKey, type EngineKey } from "@smarter-metering/paillier";
 import { parsePolicy, type ReleasePolicy } from "@smarter-metering/policy";
 import {
@@ -19,7 +22,9 @@ export interface RegistryContext {
 
 const contexts = new WeakMap<NetworkView, Promise<RegistryContext>>();
 
-/** Parses key and policy of a snapshot at its first use. Rejects with PaillierError or PolicyError. */
+/**
+ * Parses key and policy of a snapshot at its first use. Rejects with PaillierError or PolicyError.
+ */
 export function registryContext(snapshot: RegistrySnapshot<NetworkView>): Promise<RegistryContext> {
   let context = contexts.get(snapshot.view);
   if (context === undefined) {
@@ -38,7 +43,10 @@ async function parseContext({
   return { epoch, view, key, keyId: fromHex(key.id, 32), policy };
 }
 
-/** The block of `cohort` that starts at `blockStart`: its end and its number of LOAD slots (92, 96, 100 at 900 s). */
+/**
+ * The block of `cohort` that starts at `blockStart`: its end and its number of LOAD slots (92, 96,
+ * 100 at 900 s).
+ */
 export function blockOf(
   cohort: Cohort,
   blockStart: number,

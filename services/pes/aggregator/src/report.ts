@@ -1,4 +1,7 @@
-/** What the aggregator tells its operators (docs/protocol.md §7): counts, states and reasons; no ciphertext leaves here. */
+/**
+ * What the aggregator tells its operators (docs/protocol.md §7): counts, states and reasons; no
+ * ciphertext leaves here.
+ */
 import type { NetworkView } from "@smarter-metering/protocol";
 import type { Sql, Store } from "@smarter-metering/runtime";
 import { loadTallies } from "./ledger.ts";
@@ -16,7 +19,10 @@ export interface SetSummary {
   readonly blockStart: number;
   readonly blockEnd: number;
   readonly members: number;
-  /** Slots of the block; of all members together, how many are in the ledger, and how many of those have a value. */
+  /**
+   * Slots of the block; of all members together, how many are in the ledger, and how many of those
+   * have a value.
+   */
   readonly slotCount: number;
   readonly slotsCovered: number;
   readonly slotsValued: number;
@@ -191,7 +197,10 @@ const requestSummary = ({ state, codes, attempt, digest, sealed_at }: RequestRow
 const numberOrNull = (value: bigint | null): number | null =>
   value === null ? null : Number(value);
 
-/** Members of the cohort version in force, and how many have all LOAD slots of the block in the ledger. */
+/**
+ * Members of the cohort version in force, and how many have all LOAD slots of the block in the
+ * ledger.
+ */
 export async function blockProgress(
   sql: Sql,
   view: NetworkView,

@@ -1,6 +1,7 @@
 /**
- * How far a release request has come (docs/protocol.md §7.2): the same columns and the same steps for LOAD sets and BILL windows.
- * Each step is one statement that a crash leaves done or not done; none but the first changes what is asked for.
+ * How far a release request has come (docs/protocol.md §7.2): the same columns and the same steps
+ * for LOAD sets and BILL windows. Each step is one statement that a crash leaves done or not done;
+ * none but the first changes what is asked for.
  */
 import type { Sql } from "@smarter-metering/runtime";
 
@@ -80,8 +81,9 @@ export async function markReleased(sql: Sql, digest: Uint8Array): Promise<boolea
 }
 
 /**
- * SUPPRESSED with the trustee's codes; back to SEALED when time alone was against it (TIMING_ codes: two clocks differ). A release
- * that was answered stays one. False when no request has this digest.
+ * SUPPRESSED with the trustee's codes; back to SEALED when time alone was against it (TIMING_
+ * codes: two clocks differ). A release that was answered stays one. False when no request has this
+ * digest.
  */
 export async function markRefused(
   sql: Sql,

@@ -1,6 +1,7 @@
 /**
- * Makes, stores and publishes the release requests of what is sealed (docs/protocol.md §7.2, §8.1). A request is signed and stored
- * before it is published, so that whatever crashes in between, the same bytes are published again.
+ * Makes, stores and publishes the release requests of what is sealed (docs/protocol.md §7.2, §8.1).
+ * A request is signed and stored before it is published, so that whatever crashes in between, the
+ * same bytes are published again.
  */
 import type { Engine } from "@smarter-metering/paillier";
 import {
@@ -33,8 +34,9 @@ export interface RequestPorts {
 }
 
 /**
- * Requests everything that is sealed and due. Returns how many requests were published. Stops early, without harm, when the bus is
- * full or the registry does not know a cohort version yet: the next call goes on.
+ * Requests everything that is sealed and due. Returns how many requests were published. Stops
+ * early, without harm, when the bus is full or the registry does not know a cohort version yet: the
+ * next call goes on.
  */
 export async function requestSealed(
   ports: RequestPorts,
@@ -103,7 +105,9 @@ async function signedValues(request: ReleaseRequest, signer: Signer): Promise<Sq
   ];
 }
 
-/** False when the bus is full. Published again under the same id, a request is a duplicate there. */
+/**
+ * False when the bus is full. Published again under the same id, a request is a duplicate there.
+ */
 async function publish(
   { store, bus }: RequestPorts,
   due: readonly Publishable[],

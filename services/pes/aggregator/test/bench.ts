@@ -1,4 +1,7 @@
-/** A bench for the aggregator's tests: contributions as an opener makes them, a bus in the hand of the test, a store that crashes. */
+/**
+ * A bench for the aggregator's tests: contributions as an opener makes them, a bus in the hand of
+ * the test, a store that crashes.
+ */
 import assert from "node:assert/strict";
 import { startAggregator, type AggregatorService } from "@smarter-metering/aggregator";
 import { encryptBatch, unpack, type Packing } from "@smarter-metering/paillier";
@@ -118,7 +121,10 @@ export function sumsOf(
   return unpacked.values;
 }
 
-/** Throws at one step of many, before or after its effect, and at every step from then on: the process is gone. */
+/**
+ * Throws at one step of many, before or after its effect, and at every step from then on: the
+ * process is gone.
+ */
 export interface CrashPlan {
   readonly step: number;
   readonly afterEffect: boolean;
@@ -232,7 +238,10 @@ export async function emptyStore(store: Store): Promise<void> {
   await store.query(`truncate ${tables.map(({ name }) => name).join(", ")}`);
 }
 
-/** Starts an aggregator over `store`, which keeps what it held. It ticks when told: the clock's ticks are a year apart. */
+/**
+ * Starts an aggregator over `store`, which keeps what it held. It ticks when told: the clock's
+ * ticks are a year apart.
+ */
 export async function startBench(
   world: World,
   store: Store,

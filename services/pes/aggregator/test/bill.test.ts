@@ -11,7 +11,7 @@ import {
   type SignedRequest,
 } from "@smarter-metering/protocol";
 import { openStore, type BusMessage, type Store } from "@smarter-metering/runtime";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { makeWorld, type World } from "../../../../test/support/world.ts";
 import { decideWindow, type Border, type OpenWindow } from "../src/bill-window.ts";
 import {
@@ -33,7 +33,9 @@ const never: CrashPlan = { step: Number.POSITIVE_INFINITY, afterEffect: false };
 
 let world: World;
 let store: Store;
-/** BILL contributions of household 0 by the day at whose start they stand; 0 is the installation. */
+/**
+ * BILL contributions of household 0 by the day at whose start they stand; 0 is the installation.
+ */
 const bills = new Map<number, BusMessage>();
 /** Its registers then. */
 const registers = new Map<number, readonly bigint[]>();
@@ -102,8 +104,11 @@ function assertExact({ request, borders: [from = -1, to = -1] }: Asked): void {
   );
 }
 
-/** Delivers the given days and lets time pass to `untilDay` (and `seconds`), with a tick at each of `ticks`. */
-async function bill1(
+/**
+ * Delivers the given days and lets time pass to `untilDay` (and `seconds`), with a tick at each of
+ * `ticks`.
+ */
+async function runBills(
   days: readonly number[],
   ticks: readonly number[],
   plan: CrashPlan = never,
@@ -145,7 +150,7 @@ const pastCutoffs = () => world.dayStart(APRIL) + CUTOFF;
 
 describe("a window", () => {
   test("is the exact difference of its borders; adjacent windows share one", async () => {
-    const { bus, windows } = await bill1(DAYS, [aprilTick()]);
+    const { bus, windows } = await runBills(DAYS, [aprilTick()]);
     const asked = billRequests(bus);
     assert.deepEqual(
       asked.map(({ borders }) => borders),
@@ -173,8 +178,8 @@ describe("a window", () => {
     ]);
   });
 
-  test("is the same whatever is lost, late or doubled between its borders, and wherever it crashes", async () => {
-    const calm = await bill1([0, MARCH, APRIL], [aprilTick()]);
+  test("is the same whatever is lost or doubled in between, and wherever it crashes", async () => {
+    const calm = await runBills([0, MARCH, APRIL], [aprilTick()]);
     const expected = billRequests(calm.bus).map(({ id }) => id);
     assert.equal(expected.length, 2);
     const between = DAYS.filter((day) => ![0, MARCH, APRIL].includes(day));
@@ -193,18 +198,18 @@ describe("a window", () => {
         async ([order, again], step, afterEffect) => {
           await emptyStore(store);
           const plan = { step, afterEffect };
-          const { bus } = await bill1([...order, ...again], [aprilTick()], plan);
+          const { bus } = await runBills([...order, ...again], [aprilTick()], plan);
           const asked = billRequests(bus);
           assert.deepEqual(asked.map(({ id }) => id).toSorted(), expected.toSorted());
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 10 },
     );
   });
 
   test("takes the first border after its grid instant, once no earlier one can come", async () => {
     const days = [0, 27, MARCH + 2, APRIL];
-    const { bus } = await bill1(days, [aprilTick()]);
+    const { bus } = await runBills(days, [aprilTick()]);
     assert.deepEqual(
       billRequests(bus).map(({ borders }) => borders),
       [
@@ -214,15 +219,15 @@ describe("a window", () => {
     );
     for (const one of billRequests(bus)) assertExact(one);
     await emptyStore(store);
-    const waiting = await bill1([0, MARCH, APRIL + 1], [aprilTick()]);
+    const waiting = await runBills([0, MARCH, APRIL + 1], [aprilTick()]);
     assert.deepEqual(waiting.windows, [`0 ${MARCH} REQUESTED`, `${MARCH} ${APRIL} OPEN`]);
-    const later = await bill1([], [pastCutoffs()]);
+    const later = await runBills([], [pastCutoffs()]);
     assert.deepEqual(later.windows[1], `${MARCH} ${APRIL} REQUESTED`);
     assert.deepEqual(billRequests(later.bus)[0]?.borders, [MARCH, APRIL + 1]);
   });
 
   test("is extended to the next grid instant when its border never comes", async () => {
-    const { bus, windows } = await bill1([0, 5, 27, 40, 58, APRIL], [aprilTick()]);
+    const { bus, windows } = await runBills([0, 5, 27, 40, 58, APRIL], [aprilTick()]);
     assert.deepEqual(windows, [`0 ${APRIL} REQUESTED`, `${APRIL} 89 OPEN`]);
     const [one, ...others] = billRequests(bus);
     assert(one !== undefined);
@@ -231,7 +236,7 @@ describe("a window", () => {
   });
 
   test("without an installation cannot be billed; the next one can", async () => {
-    const { bus, windows } = await bill1([5, MARCH, 40, APRIL], [aprilTick()]);
+    const { bus, windows } = await runBills([5, MARCH, 40, APRIL], [aprilTick()]);
     assert.deepEqual(windows, [
       `0 ${MARCH} SUPPRESSED NO_INSTALLATION_BORDER`,
       `${MARCH} ${APRIL} REQUESTED`,

@@ -1,6 +1,6 @@
 /**
- * Everything the opener checks before it opens a frame (docs/protocol.md §2, §3, §6.5). Sees sealed frames and public keys.
- * What others checked already it checks again: it trusts no concentrator.
+ * Everything the opener checks before it opens a frame (docs/protocol.md §2, §3, §6.5). Sees sealed
+ * frames and public keys. What others checked already it checks again: it trusts no concentrator.
  */
 import {
   decodeEnvelope,
@@ -34,7 +34,10 @@ export type FrameRefusal =
   | "FRAME_BAD_SIGNATURE"
   | "FRAME_UNOPENABLE"
   | "FRAME_OUT_OF_RANGE"
-  /** The envelope is missing, malformed or badly signed, or it is another frame's or another recipient's. */
+  /**
+   * The envelope is missing, malformed or badly signed, or it is another frame's or another
+   * recipient's.
+   */
   | "ENVELOPE_FOREIGN"
   | "ENVELOPE_UNOPENABLE";
 

@@ -1,10 +1,11 @@
 /**
- * Data keys the opener unwrapped lately (docs/protocol.md §3). RSA decryption costs more than all other checks of a frame
- * together, and a meter that catches up sends many frames of one epoch.
+ * Data keys the opener unwrapped lately (docs/protocol.md §3). RSA decryption costs more than all
+ * other checks of a frame together, and a meter that catches up sends many frames of one epoch.
  *
- * The price, plainly: the opener holds not only the readings of the moment, but for up to 15 minutes also up to 1024 keys that
- * open recorded frames. Its RSA secret opens the same frames, so whoever reads its memory gains nothing by the cache; a core
- * dump taken after that secret was destroyed would. Keys live in memory only and are overwritten when they leave.
+ * The price, plainly: the opener holds not only the readings of the moment, but for up to 15
+ * minutes also up to 1024 keys that open recorded frames. Its RSA secret opens the same frames, so
+ * whoever reads its memory gains nothing by the cache; a core dump taken after that secret was
+ * destroyed would. Keys live in memory only and are overwritten when they leave.
  */
 import { toHex, type KeyEnvelope } from "@smarter-metering/protocol";
 
@@ -18,7 +19,10 @@ interface Entry {
 
 type KeyName = Pick<KeyEnvelope, "meterId" | "keyEpoch" | "keyCommitment">;
 
-/** By (meter, epoch) and the commitment, so that a forged epoch number cannot push out another key's entry. */
+/**
+ * By (meter, epoch) and the commitment, so that a forged epoch number cannot push out another key's
+ * entry.
+ */
 const nameOf = ({ meterId, keyEpoch, keyCommitment }: KeyName): string =>
   `${toHex(meterId)}/${keyEpoch}/${toHex(keyCommitment)}`;
 
@@ -56,7 +60,9 @@ export class DataKeyCache {
     });
   }
 
-  /** Wipes what has expired; called on every use and by a timer, so that an idle opener forgets too. */
+  /**
+   * Wipes what has expired; called on every use and by a timer, so that an idle opener forgets too.
+   */
   sweep(): void {
     const nowMs = this.#nowMs();
     for (const [id, entry] of this.#entries) {

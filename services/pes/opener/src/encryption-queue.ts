@@ -1,13 +1,19 @@
 /**
- * Coalesces the messages of many frames into few engine calls: an engine is fast on batches. Runs in the opener; its buffers
- * are plaintext and are wiped as soon as the engine has answered.
+ * Coalesces the messages of many frames into few engine calls: an engine is fast on batches. Runs
+ * in the opener; its buffers are plaintext and are wiped as soon as the engine has answered.
  */
 import { itemBytes, type Engine, type EngineKey } from "@smarter-metering/paillier";
 import { concatBytes } from "@smarter-metering/protocol";
 
-/** Two calls: while the engine works on one, the other keeps idle workers busy and the next one gathers. */
+/**
+ * Two calls: while the engine works on one, the other keeps idle workers busy and the next one
+ * gathers.
+ */
 const CALLS_MAX = 2;
-/** Messages in one call: enough for every worker, few enough that the first frame does not wait for the last. */
+/**
+ * Messages in one call: enough for every worker, few enough that the first frame does not wait for
+ * the last.
+ */
 const BATCH_MAX = 64;
 
 interface Item {
@@ -20,8 +26,9 @@ interface Item {
 
 export interface EncryptionQueue {
   /**
-   * The ciphertext of `message` (|n|/8 bytes) with the given blinding (|n|/16 bytes). The queue's own copies are wiped before
-   * it resolves; the caller wipes its own. Rejects with the engine's PaillierError. What waits is bounded by the reading budget.
+   * The ciphertext of `message` (|n|/8 bytes) with the given blinding (|n|/16 bytes). The queue's
+   * own copies are wiped before it resolves; the caller wipes its own. Rejects with the engine's
+   * PaillierError. What waits is bounded by the reading budget.
    */
   encrypt(key: EngineKey, message: Uint8Array, blinding: Uint8Array): Promise<Uint8Array>;
 }

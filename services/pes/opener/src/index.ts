@@ -1,4 +1,7 @@
-/** @smarter-metering/opener: opens a frame for the moment it takes to re-encrypt it (docs/protocol.md §6.5). */
+/**
+ * @smarter-metering/opener: opens a frame for the moment it takes to re-encrypt it
+ * (docs/protocol.md §6.5).
+ */
 export { type FrameRefusal } from "./check-frame.ts";
 export {
   openerLogFields,

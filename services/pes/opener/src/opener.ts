@@ -1,7 +1,7 @@
 /**
- * The opener of profile pes-encrypts (docs/protocol.md §6.5): frames in, signed contributions out. Holds readings for the moment
- * it takes to encrypt them; has no disk, no database and no Paillier secret. What it publishes and logs are ciphertexts, ids,
- * counts and codes.
+ * The opener of profile pes-encrypts (docs/protocol.md §6.5): frames in, signed contributions out.
+ * Holds readings for the moment it takes to encrypt them; has no disk, no database and no Paillier
+ * secret. What it publishes and logs are ciphertexts, ids, counts and codes.
  */
 import { PaillierError, type Engine } from "@smarter-metering/paillier";
 import {
@@ -34,13 +34,24 @@ import { createReadingBudget, type ReadingBudget } from "./reading-budget.ts";
 import { dataKeyOf, reencrypt, type Encrypted, type Reencryption } from "./reencrypt.ts";
 import { registryContext } from "./registry-context.ts";
 
-/** Frames whose contributions are published together. Small: a frame waits for the others of its batch, never for more. */
+/**
+ * Frames whose contributions are published together. Small: a frame waits for the others of its
+ * batch, never for more.
+ */
 const FRAMES_PER_BATCH = 8;
-/** Frames taken from the bus and not settled; how many of them are open at once, the reading budget says. */
+/**
+ * Frames taken from the bus and not settled; how many of them are open at once, the reading budget
+ * says.
+ */
 const FRAMES_IN_FLIGHT_MAX = 64;
-/** What may heal (a registry epoch that is not here yet, a clock behind, a failed engine) is tried so often. */
+/**
+ * What may heal (a registry epoch that is not here yet, a clock behind, a failure nobody expected)
+ * is tried so often.
+ */
 const ATTEMPTS_MAX = 6;
 const RETRY_MILLISECONDS = 2_000;
+/** A bus that does not take contributions for hours loses no frame by it. */
+const PUBLISH_ATTEMPTS_MAX = 1_000;
 const SWEEP_MILLISECONDS = 60_000;
 
 /** Refusals that a newer registry epoch or a later hour may lift. */
@@ -82,10 +93,15 @@ export interface OpenerService {
   close(): Promise<void>;
 }
 
-/** What the opener logs beside the runtime's fields: the frame hash (the message's id) and codes. */
+/**
+ * What the opener logs beside the runtime's fields: the frame hash (the message's id) and codes.
+ */
 export const openerLogFields: LogFields = { ...runtimeLogFields, frame: "text", code: "text" };
 
-/** Resolves when the engine is warm and frames are being taken. Rejects with PaillierError when the registry's key is bad. */
+/**
+ * Resolves when the engine is warm and frames are being taken. Rejects with PaillierError when the
+ * registry's key is bad.
+ */
 export async function startOpener(
   config: OpenerConfig,
   ports: OpenerPorts,
@@ -110,7 +126,7 @@ class Opener implements OpenerService {
   readonly #queue: EncryptionQueue;
   readonly #keys: DataKeyCache;
   readonly #openMs = createRecorder();
-  readonly #refused = new Map<FrameRefusal | "ENGINE_FAILED", number>();
+  readonly #refused = new Map<FrameRefusal | "FRAME_FAILED", number>();
   readonly #meters: ReturnType<typeof createMeters>;
   #opened = 0;
   #published = 0;
@@ -126,9 +142,16 @@ class Opener implements OpenerService {
   }
 
   start(): this {
-    const { bus, clock } = this.#ports;
-    const options = { batchMax: FRAMES_PER_BATCH, inFlightMax: FRAMES_IN_FLIGHT_MAX };
+    const { bus, clock, log } = this.#ports;
+    const options = {
+      batchMax: FRAMES_PER_BATCH,
+      inFlightMax: FRAMES_IN_FLIGHT_MAX,
+      attemptsMax: PUBLISH_ATTEMPTS_MAX,
+    };
     const subscription = bus.consume("frames", "opener", options, (batch) => this.#handle(batch));
+    void subscription.ended.then((error) => {
+      if (error !== undefined) log.error("no more frames are taken", errorFields(error));
+    });
     const cancelSweep = clock.every(SWEEP_MILLISECONDS, () => this.#keys.sweep());
     let stopping: Promise<void> | undefined;
     this.#stop = () =>
@@ -161,7 +184,8 @@ class Opener implements OpenerService {
     const messages = handled.flatMap((one) => one.messages);
     const result = await this.#ports.bus.publish("contributions", messages);
     if ("full" in result) {
-      // The aggregator is behind. What was encrypted is thrown away; the same frame gives the same bytes again.
+      // The aggregator is behind. What was encrypted is thrown away; the same frame gives the same
+      // bytes again.
       return handled.map((one) =>
         one.messages.length === 0 ? one.verdict : { retryAfterMs: RETRY_MILLISECONDS },
       );
@@ -183,10 +207,11 @@ class Opener implements OpenerService {
       if (!check.ok) return this.#refuse(delivery, check.code, HEALING.has(check.code));
       return await this.#open(delivery, check.checked);
     } catch (error) {
-      const busy = error instanceof PaillierError && error.code === "PAILLIER_ENGINE_BUSY";
-      if (busy) return { verdict: { retryAfterMs: RETRY_MILLISECONDS }, messages: [] };
       this.#ports.log.error("a frame failed", { frame: delivery.id, ...errorFields(error) });
-      return this.#refuse(delivery, "ENGINE_FAILED", true);
+      // An engine that is busy, closed or dead, or a registry's bad key, is not the frame's fault.
+      const ours = error instanceof PaillierError && error.code.startsWith("PAILLIER_");
+      if (ours) return { verdict: { retryAfterMs: RETRY_MILLISECONDS }, messages: [] };
+      return this.#refuse(delivery, "FRAME_FAILED", true);
     }
   }
 
@@ -203,7 +228,9 @@ class Opener implements OpenerService {
     return { verdict: { ack: true }, messages };
   }
 
-  /** The only place where readings are in plaintext: within the budget, measured, wiped at the end. */
+  /**
+   * The only place where readings are in plaintext: within the budget, measured, wiped at the end.
+   */
   async #reencrypt(checked: CheckedFrame, dataKey: Uint8Array): Promise<Reencryption> {
     // An installation frame has registers and no readings: it counts as one.
     const giveBack = await this.#budget.acquire(Math.max(1, checked.frame.header.count));
@@ -235,7 +262,7 @@ class Opener implements OpenerService {
     this.#meters.plaintextReadingsMax.set(this.#budget.seenMax);
   }
 
-  #refuse(delivery: Delivery, code: FrameRefusal | "ENGINE_FAILED", mayHeal: boolean): Handled {
+  #refuse(delivery: Delivery, code: FrameRefusal | "FRAME_FAILED", mayHeal: boolean): Handled {
     if (mayHeal && delivery.attempt < ATTEMPTS_MAX) {
       const retryAfterMs = RETRY_MILLISECONDS * 2 ** (delivery.attempt - 1);
       return { verdict: { retryAfterMs }, messages: [] };

@@ -1,13 +1,13 @@
 /**
- * How many readings are in plaintext at once (docs/protocol.md §6.5): a counting semaphore, first come first served. Runs in
- * the opener; sees counts, never readings.
+ * How many readings are in plaintext at once (docs/protocol.md §6.5): a counting semaphore, first
+ * come first served. Runs in the opener; sees counts, never readings.
  */
 import assert from "node:assert/strict";
 
 export interface ReadingBudget {
   /**
-   * Resolves when `readings` (1 to the maximum) more may be opened; the result gives them back, once. Who waits is bounded by
-   * the messages that the bus has in flight.
+   * Resolves when `readings` (1 to the maximum) more may be opened; the result gives them back,
+   * once. Who waits is bounded by the messages that the bus has in flight.
    */
   acquire(readings: number): Promise<() => void>;
   /** Most readings handed out at once so far: counted as they are, not sampled. */

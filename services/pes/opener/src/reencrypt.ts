@@ -1,7 +1,8 @@
 /**
- * The moment a frame is in plaintext (docs/protocol.md §6.3–§6.5): open, plan, encrypt, wipe. Runs in the opener alone. No
- * reading leaves this file but as ciphertext. What JavaScript cannot wipe (BigInts of registers and packed messages) stays until
- * the garbage collector comes round: SECURITY.md says so.
+ * The moment a frame is in plaintext (docs/protocol.md §6.3–§6.5): open, plan, encrypt, wipe. Runs
+ * in the opener alone. No reading leaves this file but as ciphertext. What JavaScript cannot wipe
+ * (BigInts of registers and packed messages) stays until the garbage collector comes round:
+ * SECURITY.md says so.
  */
 import {
   blindingOf,
@@ -50,8 +51,8 @@ export async function dataKeyOf(
 }
 
 /**
- * Opens a checked frame and encrypts its contributions; by the time it settles, every buffer with a reading is overwritten.
- * Rejects with PaillierError when the engine does not take the work now.
+ * Opens a checked frame and encrypts its contributions; by the time it settles, every buffer with a
+ * reading is overwritten. Rejects with PaillierError when the engine does not take the work now.
  */
 export async function reencrypt(
   { frame, hash, context, key }: CheckedFrame,

@@ -1,4 +1,7 @@
-/** What the opener reads from one registry epoch, parsed once (docs/protocol.md §6.3, §9). Public data only. */
+/**
+ * What the opener reads from one registry epoch, parsed once (docs/protocol.md §6.3, §9). Public
+ * data only.
+ */
 import { engineKeyOf, parsePublicKey, type EngineKey } from "@smarter-metering/paillier";
 import {
   fromHex,
@@ -12,7 +15,10 @@ import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
 export interface RegistryContext {
   readonly key: EngineKey;
   readonly keyId: Uint8Array;
-  /** The packing context of a service point's block, or undefined when `blockStart` is no local midnight. */
+  /**
+   * The packing context of a service point's block, or undefined when `blockStart` is no local
+   * midnight.
+   */
   contextOf(
     point: ServicePoint,
     cohort: Cohort | undefined,
@@ -22,7 +28,9 @@ export interface RegistryContext {
 
 const contexts = new WeakMap<NetworkView, Promise<RegistryContext>>();
 
-/** Parses the Paillier key of `view` at its first use. Rejects with the PaillierError of a bad key. */
+/**
+ * Parses the Paillier key of `view` at its first use. Rejects with the PaillierError of a bad key.
+ */
 export function registryContext(view: NetworkView): Promise<RegistryContext> {
   let context = contexts.get(view);
   if (context === undefined) {

@@ -1,4 +1,6 @@
-/** The opener: exact ciphertexts, wiping, the reading budget, and frames that must not get through. */
+/**
+ * The opener: exact ciphertexts, wiping, the reading budget, and frames that must not get through.
+ */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { unpack, type Engine } from "@smarter-metering/paillier";
@@ -33,7 +35,7 @@ import {
   type ManualClock,
   type Store,
 } from "@smarter-metering/runtime";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { textbookBlind, textbookDecrypt } from "../../../../packages/paillier/test/textbook.ts";
 import {
   makeWorld,
@@ -269,7 +271,10 @@ describe("contributions", () => {
 });
 
 describe("plaintext", () => {
-  /** An engine that shows what it was given, and answers only after the event loop went round a few times. */
+  /**
+   * An engine that shows what it was given, and answers only after the event loop went round a few
+   * times.
+   */
   function watchedEngine(): {
     readonly engine: Engine;
     readonly buffers: Uint8Array[];

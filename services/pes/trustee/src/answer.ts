@@ -68,7 +68,6 @@ export async function answerRequest(
   const plaintext = await openAggregate(ports.engine, ports.secretKey, verdict.aggregate);
   const content = verdict.content(plaintext);
   const answer = await answerOf(content, digest, context, ports);
-  await ports.ledger.record(digest, verdict.claim, answer);
   return outcomeOf(answer, false);
 }
 

@@ -1,0 +1,85 @@
+/**
+ * How a command reaches a party of a deployment: through its API while `serve` runs, else by starting that party alone, here, for as long
+ * as the command takes.
+ */
+import { systemClock } from "@smarter-metering/runtime";
+import { CliError, EXIT } from "../cli-error.ts";
+import { loadDeployment } from "../deployment/deployment-file.ts";
+import type { Layout } from "../deployment/layout.ts";
+import type { Terminal } from "../terminal.ts";
+import type { Party, Shared } from "./party.ts";
+import { readRunFile } from "./run-file.ts";
+import {
+  startAggregatorRole,
+  startBusRole,
+  startMdmsRole,
+  startRegistryRole,
+  startUcsRole,
+} from "./start-role.ts";
+import { readClock } from "./clock-file.ts";
+import { replayClock } from "./replay-clock.ts";
+
+const START = { mdms: startMdmsRole, ucs: startUcsRole, aggregator: startAggregatorRole } as const;
+export type Reachable = keyof typeof START;
+
+/** Calls `use` with the address of `role`. Throws DEPLOYMENT_MISSING, STORE_LOCKED, and what `use` throws. */
+export async function withParty<T>(
+  role: Reachable,
+  layout: Layout,
+  terminal: Terminal,
+  use: (url: string) => Promise<T>,
+): Promise<T> {
+  const deployment = loadDeployment(layout);
+  const running = await readRunFile(layout);
+  const served = running?.urls[role];
+  if (served !== undefined) return use(served);
+  const replayed = deployment.clock === "replay" ? await readClock(layout) : undefined;
+  const alone: Shared = {
+    clock: replayed === undefined ? systemClock : replayClock(replayed),
+    logLine: (line) => terminal.warn(line),
+    bus: undefined,
+    registry: undefined,
+  };
+  const parties: Party[] = [];
+  try {
+    const registry = await startRegistryRole(layout.config("registry"), alone);
+    parties.push(registry);
+    const bus = await startBusRole(layout.config("bus"), alone);
+    parties.push(bus);
+    const shared = { ...alone, bus: bus.service, registry: registry.service.transport() };
+    const party = await START[role](layout.config(role), shared);
+    parties.push(party);
+    return await use(party.urls[role] ?? "");
+  } finally {
+    for (const party of parties.toReversed()) await party.close();
+  }
+}
+
+/** GET or POST JSON; a problem answer becomes one line with its code. */
+export async function callApi(
+  url: string,
+  path: string,
+  options: { readonly token?: string; readonly body?: unknown } = {},
+): Promise<unknown> {
+  const headers: Record<string, string> = { accept: "application/json" };
+  if (options.token !== undefined) headers["authorization"] = `Bearer ${options.token}`;
+  if (options.body !== undefined) headers["content-type"] = "application/json";
+  let response: Response;
+  try {
+    response = await fetch(new URL(path, url), {
+      method: options.body === undefined ? "GET" : "POST",
+      headers,
+      ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+    });
+  } catch (cause) {
+    const message = `no answer from ${url}; is serve still running?`;
+    throw new CliError("API_UNREACHABLE", message, EXIT.failed, cause);
+  }
+  const answer: unknown = response.status === 204 ? undefined : await response.json();
+  if (response.ok) return answer;
+  const problem = answer as { code?: unknown; title?: unknown; detail?: unknown };
+  const code = typeof problem.code === "string" ? problem.code : "API_REFUSED";
+  const title = typeof problem.title === "string" ? problem.title : `status ${response.status}`;
+  const refused = response.status === 401 || response.status === 403;
+  throw new CliError(code, title, refused ? EXIT.refused : EXIT.failed);
+}

@@ -1,0 +1,54 @@
+/** What the MDMS has to show, as its API gives it; shapes of `load show --json` and `statement show --json`. */
+import { z } from "zod";
+import type { MdmsReader } from "./mdms-session.ts";
+
+const decimal = z.string().regex(/^\d+$/);
+
+export const loadEntry = z.object({
+  cohort: z.string(),
+  /** ISO 8601, UTC. */
+  start: z.string(),
+  intervalSeconds: z.number(),
+  contributors: z.number(),
+  members: z.number(),
+  energy_Wh: z.array(z.number()),
+  contributorsPerSlot: z.array(z.number()),
+  policyId: z.string(),
+});
+export type LoadEntry = z.infer<typeof loadEntry>;
+
+export const statementEntry = z.object({
+  servicePoint: z.string(),
+  from: z.string(),
+  to: z.string(),
+  registers_mWh: z.record(z.string(), decimal),
+  export_mWh: decimal,
+  energy_mWh: decimal,
+  amount: z.string(),
+  currency: z.string(),
+  estimated: z.boolean(),
+  tariff: z.string(),
+  tariffVersion: z.number(),
+  lines: z.array(
+    z.object({ text: z.string(), quantity: z.string(), price: z.string(), amountE16: z.string() }),
+  ),
+});
+export type StatementEntry = z.infer<typeof statementEntry>;
+
+export const readLoads = (mdms: MdmsReader, cohort?: string): Promise<LoadEntry[]> =>
+  mdms.all(`/v1/load${query({ cohort })}`, "releases", loadEntry);
+
+export const readStatements = (
+  mdms: MdmsReader,
+  servicePoint?: string,
+): Promise<StatementEntry[]> =>
+  mdms.all(`/v1/statements${query({ servicePoint })}`, "statements", statementEntry);
+
+export const secondsOf = (iso: string): number => Date.parse(iso) / 1000;
+
+function query(values: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(values).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  return given.length === 0 ? "" : `?${new URLSearchParams(given).toString()}`;
+}
