@@ -48,11 +48,13 @@ export class Measurements {
     );
   }
 
-  /** The day holds a reading that cannot be: its frames contribute nothing. */
-  isImpossible(household: number, blockStart: number): boolean {
-    return this.#plan.overflow.some(
-      (entry) => entry.household === household && this.#days[entry.day] === blockStart,
-    );
+  /** A reading in [from, to) cannot be: a frame with it contributes nothing. */
+  isImpossible(household: number, from: number, to: number): boolean {
+    const { intervalSeconds } = this.#plan;
+    for (let start = from; start < to; start += intervalSeconds) {
+      if (this.imported(household, start) >= OVERFLOW_MILLIWATT_HOURS) return true;
+    }
+    return false;
   }
 
   imported(household: number, start: number): number {
@@ -116,19 +118,19 @@ export class Measurements {
     return digits === 0 && times.every(Number.isInteger) ? times : undefined;
   }
 
-  /** A household's share of the sum of an hour of day `blockStart`: ⌊R_end⌋ − ⌊R_start⌋ (docs/protocol.md §1.4). */
-  wattHours(household: number, blockStart: number, hourStart: number): number {
+  /** A household's share of each hour's sum: ⌊R_end/1000⌋ − ⌊R_start/1000⌋ (docs/protocol.md §1.4). */
+  wattHours(household: number, blockStart: number, blockEnd: number): readonly number[] {
     const [high, low] = this.registers(household, blockStart);
     let register = high + low;
-    const { intervalSeconds } = this.#plan;
-    const until = (end: number, from: number): bigint => {
-      for (let start = from; start < end; start += intervalSeconds) {
+    const shares: number[] = [];
+    for (let hour = blockStart; hour < blockEnd; hour += HOUR) {
+      const before = register / 1000n;
+      for (let start = hour; start < hour + HOUR; start += this.#plan.intervalSeconds) {
         register += BigInt(this.imported(household, start));
       }
-      return register / 1000n;
-    };
-    const before = until(hourStart, blockStart);
-    return Number(until(hourStart + HOUR, hourStart) - before);
+      shares.push(Number(register / 1000n - before));
+    }
+    return shares;
   }
 
   #wholeWattHours(household: number, hourStart: number): number {

@@ -5,8 +5,15 @@ import { join, resolve } from "node:path";
 import { UNITS } from "@smarter-metering/readings";
 import { EXIT, usageError } from "../cli-error.ts";
 import type { Arguments, Command } from "../command.ts";
+import { readOperators } from "../demo/access.ts";
+import { customersOf, joinPortal } from "../demo/customers.ts";
+import { goLive } from "../demo/live.ts";
 import { prepareDemo, type DemoRequest } from "../demo/prepare.ts";
-import { playDays, startDemo } from "../demo/run-demo.ts";
+import { reportOf } from "../demo/report.ts";
+import { playDays, startDemo, type RunningDemo } from "../demo/run-demo.ts";
+import { isExact, printSummary, summaryJson } from "../demo/summary.ts";
+import { removeRunFile, writeRunFile } from "../serve/run-file.ts";
+import type { Terminal } from "../terminal.ts";
 
 const START_DATE = "2026-10-01";
 const SEED = "demo";
@@ -83,20 +90,63 @@ export const demo: Command = {
     exit: { type: "boolean", text: "end after the summary instead of going live" },
   },
   async run({ terminal, signal }, args) {
-    const started = performance.now();
+    const startedMs = performance.now();
     const prepared = await prepareDemo(await requestOf(args), terminal);
-    terminal.note(`prepared ${((performance.now() - started) / 1000).toFixed(1)} s`);
     const running = await startDemo(prepared, terminal);
-    terminal.note(`started ${((performance.now() - started) / 1000).toFixed(1)} s`);
     try {
-      await playDays(running, terminal, signal);
-      terminal.note(`played ${((performance.now() - started) / 1000).toFixed(1)} s`);
-      terminal.printJson(running.everything.opener.service.status());
-      terminal.printJson(await running.everything.aggregator.service.status());
-      terminal.printJson(running.everything.trustee.service.status());
+      const origin = running.everything.urls["ucs"] ?? "";
+      const joining = Promise.all(
+        customersOf(running.access).map((customer) =>
+          joinPortal(origin, customer, prepared.layout, signal),
+        ),
+      );
+      await playDays(running, terminal, signal, joining);
+      const report = await reportOf(running);
+      const seconds = (performance.now() - startedMs) / 1000;
+      if (terminal.json) terminal.printJson(summaryJson(report, seconds));
+      else printSummary(report, seconds, terminal);
+      if (!args.flag("exit")) await stayUp(running, terminal, signal);
+      return isExact(report) ? EXIT.ok : EXIT.differs;
     } finally {
       await running.close();
     }
-    return EXIT.ok;
   },
 };
+
+/** Prints addresses and logins, and lets time go on until the process is told to stop. */
+async function stayUp(
+  running: RunningDemo,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
+  const { layout } = running.demo;
+  const { urls } = running.everything;
+  await writeRunFile(layout, urls);
+  try {
+    const [operator] = await readOperators(layout);
+    const [customer] = customersOf(running.access);
+    terminal.print(terminal.bold("\nOpen"));
+    terminal.print(
+      terminal.table([
+        [
+          "operators",
+          urls["mdms"] ?? "",
+          `login ${operator?.login}, password ${operator?.password}`,
+        ],
+        [
+          "customers",
+          urls["ucs"] ?? "",
+          `login ${customer?.login}, password ${customer?.password}`,
+        ],
+        ["everyone", "", `logins and enrolment codes in ${layout.households}`],
+      ]),
+    );
+    terminal.print("All keys are in this one process: no separation holds here. Ctrl-C ends it.");
+    const ended = await goLive(running, signal);
+    if (ended === "stopped") return;
+    terminal.print("The file has no more readings: the system stays up, time stands still.");
+    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  } finally {
+    await removeRunFile(layout);
+  }
+}

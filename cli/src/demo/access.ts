@@ -46,7 +46,7 @@ export async function createAccess(
       {
         servicePoint: letter.mdmsPseudonym,
         networkPseudonym: letter.networkPseudonym,
-        login: hasAccount ? `customer-${letter.label}` : null,
+        login: hasAccount ? `customer-${String(index + 1).padStart(3, "0")}` : null,
         password: hasAccount ? passwordOf() : null,
         enrolmentCode: letter.enrolmentCode,
       },

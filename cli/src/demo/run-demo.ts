@@ -61,15 +61,20 @@ export async function startDemo(demo: Demo, terminal: Terminal): Promise<Running
 const isKnownOperator = (error: unknown): boolean =>
   error instanceof Error && "code" in error && error.code === "MDMS_OPERATOR_EXISTS";
 
-/** Plays the days of the demonstration that were not played yet, then lets the last cut-off strike. */
+/**
+ * Plays the days of the demonstration that were not played yet, while customers join, then lets the last cut-off strike.
+ */
 export async function playDays(
   { demo, everything, fleet, clock }: RunningDemo,
   terminal: Terminal,
   signal: AbortSignal,
+  joining: Promise<unknown>,
 ): Promise<void> {
   const { layout, options } = demo;
   const { zone, contractStart, days } = options;
   const bus = everything.bus.service;
+  // Whoever fails first ends the other: a customer waits for his meter, which the load drives.
+  joining.catch(() => undefined);
   await loadDays({
     fleet,
     bus,
@@ -81,10 +86,25 @@ export async function playDays(
     progress: (done) => terminal.progress("loading days", done, days),
     rememberClock: () => writeClock(layout, clock.nowMs()),
   });
+  await whileAsking(fleet, joining);
   await allSettled(bus, signal);
   const end = addLocalDays(contractStart, days, zone);
   await clock.advanceTo(1000 * (end + PAST_CUTOFF_SECONDS));
   await writeClock(layout, clock.nowMs());
   await everything.aggregator.service.tick();
   await allSettled(bus, signal);
+}
+
+const POLL_MS = 200;
+
+/** Lets the meters ask for messages until everybody has joined. */
+async function whileAsking(fleet: Fleet, joining: Promise<unknown>): Promise<void> {
+  let joined = false;
+  const done = joining.finally(() => (joined = true));
+  done.catch(() => undefined); // Awaited below.
+  while (!joined) {
+    await fleet.poll();
+    await Promise.race([done, new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
+  }
+  await done;
 }

@@ -30,7 +30,7 @@ import {
   type Logger,
   type Metrics,
 } from "@smarter-metering/runtime";
-import { startRegistry, type RegistryService } from "@smarter-metering/registry";
+import { registryLogFields, startRegistry, type RegistryService } from "@smarter-metering/registry";
 import { startTrustee, trusteeLogFields, type TrusteeService } from "@smarter-metering/trustee";
 import { startUcs, ucsLogFields, type UcsService } from "@smarter-metering/ucs";
 import { z } from "zod";
@@ -57,11 +57,7 @@ export async function startRegistryRole(
   shared: Shared,
 ): Promise<Started<RegistryService>> {
   const { value: config } = loadRoleConfig("registry", path);
-  const log = partyLogger(
-    "registry",
-    { ...runtimeLogFields, epoch: "number", path: "text" },
-    shared,
-  );
+  const log = partyLogger("registry", registryLogFields, shared);
   const tokens = await readTokens(
     config.tokensFile,
     z.strictObject({ admin: z.string(), parties: z.record(z.string(), z.string()) }),

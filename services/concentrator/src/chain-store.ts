@@ -1,6 +1,7 @@
 /**
- * What the concentrator remembers of every meter's chain (docs/protocol.md §2.7): heads, the hashes of the frames of the last 40 days, and
- * evidence of forks. Holds what was signed (header, hash of the body, signature), never a body.
+ * What the concentrator remembers of every meter's chain (docs/protocol.md §2.7): heads, the hashes
+ * of the frames of the last 40 days, and evidence of forks. Holds what was signed (header, hash of
+ * the body, signature), never a body.
  */
 import {
   concatBytes,
@@ -14,7 +15,10 @@ import { insertMany, type Migration, type Sql, type Store } from "@smarter-meter
 import { counterName, slotName, type BatchMemory } from "./judge-batch.ts";
 import type { ExaminedFrame } from "./examine.ts";
 
-/** Frames are remembered this long: a fork or a repeat older than that meets the aggregator's ledger. */
+/**
+ * Frames are remembered this long: a fork or a repeat older than that meets the aggregator's
+ * ledger.
+ */
 export const KEPT_DAYS = 40;
 /** Forks kept of one meter; later ones are refused and counted all the same. */
 const FORKS_PER_METER_MAX = 16;
@@ -23,7 +27,8 @@ export const chainMigration: Migration = {
   name: "0001-chain",
   statements: [
     `create table concentrator_head (
-      meter bytea primary key, key_epoch int8 not null, counter int8 not null, hash bytea not null)`,
+      meter bytea primary key, key_epoch int8 not null, counter int8 not null,
+      hash bytea not null)`,
     `create table concentrator_frame (
       meter bytea not null, key_epoch int8 not null, counter int8 not null, hash bytea not null,
       block_start int8 not null, first_slot int4 not null, is_block bool not null,
@@ -103,7 +108,10 @@ export class ChainStore {
     return memory;
   }
 
-  /** Writes inside the caller's transaction. `accepted` in the order of judgement: the last of a meter is its head. */
+  /**
+   * Writes inside the caller's transaction. `accepted` in the order of judgement: the last of a
+   * meter is its head.
+   */
   async write(
     sql: Sql,
     accepted: readonly ExaminedFrame[],
@@ -130,17 +138,30 @@ export class ChainStore {
       const { meterId, keyEpoch, counter, blockStart, firstSlot, kind } = frame.header;
       const proof = await proofOf(frame);
       return [
-        ...[meterId, keyEpoch, counter, hash, blockStart, firstSlot],
-        ...[kind === "BLOCK", proof, nowSeconds],
+        meterId,
+        keyEpoch,
+        counter,
+        hash,
+        blockStart,
+        firstSlot,
+        kind === "BLOCK",
+        proof,
+        nowSeconds,
       ];
     });
     await insertMany(
       sql,
       "concentrator_frame",
       {
-        ...({ meter: "bytea", key_epoch: "int8", counter: "int8", hash: "bytea" } as const),
-        ...({ block_start: "int8", first_slot: "int4", is_block: "bool" } as const),
-        ...({ proof: "bytea", seen_seconds: "int8" } as const),
+        meter: "bytea",
+        key_epoch: "int8",
+        counter: "int8",
+        hash: "bytea",
+        block_start: "int8",
+        first_slot: "int4",
+        is_block: "bool",
+        proof: "bytea",
+        seen_seconds: "int8",
       },
       await Promise.all(rows),
     );
@@ -173,7 +194,10 @@ const headOf = (row: HeadRow): ChainHead => ({
   frameHash: row.hash,
 });
 
-/** Header, hash of the body, signature: convicts the signer of two frames without showing either (§1.2). */
+/**
+ * Header, hash of the body, signature: convicts the signer of two frames without showing either
+ * (§1.2).
+ */
 async function proofOf(frame: SealedFrame): Promise<Uint8Array> {
   return concatBytes(frame.headerBytes, await primitives.sha256(frame.body), frame.signature);
 }

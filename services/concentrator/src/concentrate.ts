@@ -1,4 +1,7 @@
-/** What both uplinks call: judge the items, count them, and fetch what waits for the meters behind them (docs/protocol.md §4). */
+/**
+ * What both uplinks call: judge the items, count them, and fetch what waits for the meters behind
+ * them (docs/protocol.md §4).
+ */
 import type { Clock, Metrics } from "@smarter-metering/runtime";
 import type { ChainStore } from "./chain-store.ts";
 import type { Intake } from "./intake.ts";

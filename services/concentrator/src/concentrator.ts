@@ -1,6 +1,7 @@
 /**
- * The concentrator (docs/protocol.md §2.7, §2.8, §4): takes frames from many meters, verifies signature and sequence, stores, forwards. It
- * knows who sent how many bytes when, holds no key that opens anything, and never sees a reading.
+ * The concentrator (docs/protocol.md §2.7, §2.8, §4): takes frames from many meters, verifies
+ * signature and sequence, stores, forwards. It knows who sent how many bytes when, holds no key
+ * that opens anything, and never sees a reading.
  */
 import assert from "node:assert/strict";
 import {
@@ -89,6 +90,9 @@ export async function startConcentrator(
     { batchMax: DOWNLINK_BATCH_MAX },
     (batch) => Promise.all(batch.map((delivery) => keep(mailbox, clock, delivery))),
   );
+  void downlink.ended.then((reason) => {
+    if (reason !== undefined) log.error("no more messages for meters", errorFields(reason));
+  });
   const cancelForget = clock.every(FORGET_EVERY_MS, async () => {
     const nowSeconds = Math.floor(clock.nowMs() / 1000);
     try {
@@ -101,18 +105,23 @@ export async function startConcentrator(
 
   const { uplinkItemsMax } = config;
   const app = createUplinkApp({ log, clock, metrics, uplinkItemsMax, concentrate });
-  const http = await listen({ app, ...config.http });
-  const mqtt =
-    config.mqtt === null ? undefined : await startMqttBroker({ ...config.mqtt, concentrate, log });
-  return {
-    url: http.url,
-    mqttUrl: mqtt === undefined ? undefined : `mqtt://${config.mqtt?.host}:${mqtt.port}`,
-    async close() {
-      cancelForget();
-      await Promise.all([http.close(), mqtt?.close(), downlink.stop()]);
-      await intake.idle();
-    },
+  const open: { close(): Promise<void> }[] = [];
+  const close = async (): Promise<void> => {
+    cancelForget();
+    await Promise.all([...open.map((entry) => entry.close()), downlink.stop()]);
+    await intake.idle();
   };
+  try {
+    const http = await listen({ app, ...config.http });
+    open.push(http);
+    if (config.mqtt === null) return { url: http.url, mqttUrl: undefined, close };
+    const mqtt = await startMqttBroker({ ...config.mqtt, concentrate, log });
+    open.push(mqtt);
+    return { url: http.url, mqttUrl: `mqtt://${config.mqtt.host}:${mqtt.port}`, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 /** One message from the UCS into the mailbox. */

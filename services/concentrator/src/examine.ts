@@ -1,6 +1,7 @@
 /**
- * First half of the concentrator's work on an uplink item: decode, look up, check rules and signatures (docs/protocol.md §2.8, §3, §4,
- * §10.1). Nothing is remembered here but which opener envelopes were found good.
+ * First half of the concentrator's work on an uplink item: decode, look up, check rules and
+ * signatures (docs/protocol.md §2.8, §3, §4, §10.1). Nothing is remembered here but which opener
+ * envelopes were found good.
  */
 import {
   decodeEnrolmentAnswer,
@@ -51,7 +52,9 @@ export interface ExaminedMessage {
 
 export type Examined = ExaminedFrame | ExaminedMessage | Refusal;
 
-/** Hashes of opener envelopes whose signature was found good; a meter repeats one for a whole epoch. */
+/**
+ * Hashes of opener envelopes whose signature was found good; a meter repeats one for a whole epoch.
+ */
 export type KnownEnvelopes = Set<string>;
 /** When the set is full it starts anew: each envelope then costs one more check. */
 const KNOWN_ENVELOPES_MAX = 16_384;
@@ -103,8 +106,8 @@ async function examineFrame(
 }
 
 /**
- * The envelope is outside the frame's signature: were a wrong one accepted, the opener could not open the frame and the right one
- * would be taken for a duplicate.
+ * The envelope is outside the frame's signature: were a wrong one accepted, the opener could not
+ * open the frame and the right one would be taken for a duplicate.
  */
 async function checkOpenerEnvelope(
   frame: SealedFrame,

@@ -1,12 +1,15 @@
 /**
- * Puts accepted items on the bus, each on the streams it is meant for: BLOCK frames with their envelope to the opener, all frames to
- * the UCS, customers' keys and enrolment to the UCS. Closed bytes in, the same bytes out.
+ * Puts accepted items on the bus, each on the streams it is meant for: BLOCK frames with their
+ * envelope to the opener, all frames to the UCS, customers' keys and enrolment to the UCS. Closed
+ * bytes in, the same bytes out.
  */
 import { primitives, toHex } from "@smarter-metering/protocol";
 import type { Bus, BusMessage } from "@smarter-metering/runtime";
 import type { ExaminedFrame, ExaminedMessage } from "./examine.ts";
 
-/** False when a stream is full. What did get through is recognised by its id when it comes again. */
+/**
+ * False when a stream is full. What did get through is recognised by its id when it comes again.
+ */
 export type Forward = (items: readonly (ExaminedFrame | ExaminedMessage)[]) => Promise<boolean>;
 
 export function forwardTo(bus: Bus): Forward {

@@ -1,6 +1,6 @@
 /**
- * What a frame's header must satisfy under the registry, before its signature is looked at (docs/protocol.md §2.8, §2.9). Pure; run
- * by the concentrator, which never sees inside a frame.
+ * What a frame's header must satisfy under the registry, before its signature is looked at
+ * (docs/protocol.md §2.8, §2.9). Pure; run by the concentrator, which never sees inside a frame.
  */
 import { toHex, type FrameHeader, type NetworkView } from "@smarter-metering/protocol";
 import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
@@ -16,7 +16,10 @@ export interface FrameRules {
   readonly futureToleranceSeconds: number;
 }
 
-/** The meter's signing key (hex), or why the frame is refused: foreign, profile, grid, future, in this order. */
+/**
+ * The meter's signing key (hex), or why the frame is refused: foreign, profile, grid, future, in
+ * this order.
+ */
 export function checkHeader(
   header: FrameHeader,
   rules: FrameRules,

@@ -1,8 +1,9 @@
 /**
- * The concentrator's one way in: items of any request, over HTTP or MQTT, go through `take` (docs/protocol.md §2.7, §4). Rounds run one
- * after the other, so that a meter's frames are judged in order, and one transaction serves all items that wait.
+ * The concentrator's one way in: items of any request, over HTTP or MQTT, go through `take`
+ * (docs/protocol.md §2.7, §4). Rounds run one after the other, so that a meter's frames are judged
+ * in order, and one transaction serves all items that wait.
  */
-import type { NetworkView, RegistryFeed } from "@smarter-metering/protocol";
+import type { Judgement, NetworkView, RegistryFeed } from "@smarter-metering/protocol";
 import type { Clock, Logger, Store } from "@smarter-metering/runtime";
 import type { ChainStore, Fork } from "./chain-store.ts";
 import {
@@ -59,8 +60,9 @@ export class Intake {
   }
 
   /**
-   * Resolves when every accepted item is on the bus and in the store. Rejects when the bus or the store fails: nothing is then
-   * acknowledged, and what was published already is recognised when the meter sends again.
+   * Resolves when every accepted item is on the bus and in the store. Rejects when the bus or the
+   * store fails: nothing is then acknowledged, and what was published already is recognised when
+   * the meter sends again.
    */
   take(items: readonly Uint8Array[]): Promise<Taken> {
     if (this.#waitingItems + items.length > WAITING_ITEMS_MAX) {
@@ -129,29 +131,14 @@ export class Intake {
     );
     const verdicts = examined.map((entry): Verdict => {
       if ("status" in entry) return entry;
-      const judgement = entry.kind === "frame" ? outcomes.get(entry) : undefined;
-      switch (judgement?.verdict) {
-        case "duplicate":
-          return { status: "duplicate" };
-        case "gap":
-          return {
-            status: "retry",
-            code: "FRAME_GAP",
-            expectedCounter: judgement.expectedCounter,
-          };
-        case "fork":
-          return refused("FRAME_FORKED", "another frame stands in this place; both are kept");
-        case "stale":
-          return refused("FRAME_STALE_EPOCH", "a frame of a later key epoch was seen");
-        default:
-          return { status: "accepted" };
-      }
+      return verdictOf(entry.kind === "frame" ? outcomes.get(entry) : undefined);
     });
     const accepted = examined.filter(
       (entry, index): entry is ExaminedFrame | ExaminedMessage =>
         !("status" in entry) && verdicts[index]?.status === "accepted",
     );
-    // First the bus, then the memory: a crash in between costs a repeat, which the bus knows by its id.
+    // First the bus, then the memory: a crash in between costs a repeat, which the bus knows by its
+    // id.
     if (!(await forward(accepted))) {
       // Later frames of a meter were judged against earlier ones that did not get through.
       return {
@@ -185,6 +172,24 @@ export class Intake {
       await chain.write(sql, frames, forks, nowSeconds);
       await mailbox.settle(sql, answers);
     });
+  }
+}
+
+/** Messages have no place in the chain and are not judged: what was examined is accepted. */
+function verdictOf(judgement: Judgement | undefined): Verdict {
+  switch (judgement?.verdict) {
+    case "duplicate":
+      return { status: "duplicate" };
+    case "gap": {
+      const { expectedCounter } = judgement;
+      return { status: "retry", code: "FRAME_GAP", expectedCounter };
+    }
+    case "fork":
+      return refused("FRAME_FORKED", "another frame stands in this place; both are kept");
+    case "stale":
+      return refused("FRAME_STALE_EPOCH", "a frame of a later key epoch was seen");
+    default:
+      return { status: "accepted" };
   }
 }
 

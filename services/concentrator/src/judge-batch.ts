@@ -1,4 +1,7 @@
-/** Judges the frames of one batch in order, each against the chain as the earlier ones leave it (docs/protocol.md §2.7). Pure. */
+/**
+ * Judges the frames of one batch in order, each against the chain as the earlier ones leave it
+ * (docs/protocol.md §2.7). Pure.
+ */
 import { judgeFrame, type ChainHead, type Judgement } from "@smarter-metering/protocol";
 import type { ExaminedFrame } from "./examine.ts";
 

@@ -1,6 +1,7 @@
 /**
- * Enrolment requests on their way down to meters (docs/protocol.md §10.1). Kept until the meter has answered, for a day at most. The
- * concentrator carries them and can neither make nor change one: they are under a MAC it has no key for.
+ * Enrolment requests on their way down to meters (docs/protocol.md §10.1). Kept until the meter has
+ * answered, for a day at most. The concentrator carries them and can neither make nor change one:
+ * they are under a MAC it has no key for.
  */
 import { fromHex, toHex, type EnrolmentRequest } from "@smarter-metering/protocol";
 import type { Migration, Sql, Store } from "@smarter-metering/runtime";
@@ -51,8 +52,13 @@ export class Mailbox {
       on conflict (id) do update set received_seconds = concentrator_downlink.received_seconds
       returning id`,
       [
-        ...[id, request.meterId, request.nonce, message, nowSeconds],
-        ...[nowSeconds - KEPT_SECONDS, PER_METER_MAX],
+        id,
+        request.meterId,
+        request.nonce,
+        message,
+        nowSeconds,
+        nowSeconds - KEPT_SECONDS,
+        PER_METER_MAX,
       ],
     );
     return rows.length === 1;

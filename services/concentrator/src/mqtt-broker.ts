@@ -1,9 +1,11 @@
 /**
- * The uplink over MQTT 3.1.1, with a broker of our own (docs/protocol.md §4). A meter connects under its id, publishes one item per message
- * with QoS 1 on `smarter-metering/v1/up/<id>` and may listen on `smarter-metering/v1/down/<id>`: nobody publishes or listens for another.
+ * The uplink over MQTT 3.1.1, with a broker of our own (docs/protocol.md §4). A meter connects
+ * under its id, publishes one item per message with QoS 1 on `smarter-metering/v1/up/<id>` and may
+ * listen on `smarter-metering/v1/down/<id>`: nobody publishes or listens for another.
  *
- * Down come JSON messages: `{"item": <SHA-256 of the item, hex>, "verdict": …}` for each item, before its PUBACK, and `{"message":
- * <base64url>}` for what waits for the meter. When the store fails, there is no PUBACK and the connection ends.
+ * Down come JSON messages: `{"item": <SHA-256 of the item, hex>, "verdict": …}` for each item,
+ * before its PUBACK, and `{"message": <base64url>}` for what waits for the meter. When the store
+ * fails, there is no PUBACK and the connection ends.
  */
 import { createServer } from "node:net";
 import { primitives, toBase64Url, toHex } from "@smarter-metering/protocol";
@@ -30,7 +32,7 @@ export interface MqttOptions {
   readonly log: Logger;
 }
 
-/** Throws HTTP_LISTEN's sibling of `node:net` when the port cannot be had. */
+/** Throws HTTP_LISTEN when the port cannot be had. */
 export async function startMqttBroker(options: MqttOptions): Promise<MqttBroker> {
   const { concentrate, log } = options;
   const broker = await Aedes.createBroker({
@@ -75,7 +77,10 @@ function publish(broker: Aedes, topic: string, payload: unknown): Promise<void> 
   });
 }
 
-/** The rules of the broker, and the work of the concentrator in `authorizePublish`: aedes answers PUBACK after it. */
+/**
+ * The rules of the broker, and the work of the concentrator in `authorizePublish`: aedes answers
+ * PUBACK after it.
+ */
 function authorization(concentrate: Concentrate, log: Logger, publishDown: Publish): AedesOptions {
   const take = async (client: Client, item: Uint8Array): Promise<void> => {
     const down = `${TOPICS}/down/${client.id}`;
@@ -83,7 +88,8 @@ function authorization(concentrate: Concentrate, log: Logger, publishDown: Publi
     const [verdict] = verdicts;
     await publishDown(down, { item: toHex(await primitives.sha256(item)), verdict });
     for (const { meterId, message } of downlink) {
-      // A meter's own connection may carry an item of another meter; its messages stay where they are.
+      // A meter's own connection may carry an item of another meter; its messages stay where they
+      // are.
       if (meterId === client.id) await publishDown(down, { message: toBase64Url(message) });
     }
   };

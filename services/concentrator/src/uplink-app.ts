@@ -1,6 +1,6 @@
 /**
- * The uplink over HTTP (docs/protocol.md §4): `POST /v1/uplink`, one body of items, one verdict per item, and what waits for the meters
- * that proved themselves in it.
+ * The uplink over HTTP (docs/protocol.md §4): `POST /v1/uplink`, one body of items, one verdict per
+ * item, and what waits for the meters that proved themselves in it.
  */
 import {
   decodeUplink,

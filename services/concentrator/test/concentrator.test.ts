@@ -1,4 +1,7 @@
-/** The concentrator: every refusal, the chain, crashes, the way down, HTTP and MQTT (docs/protocol.md §2.7, §2.8, §4). */
+/**
+ * The concentrator: every refusal, the chain, crashes, the way down, HTTP and MQTT
+ * (docs/protocol.md §2.7, §2.8, §4).
+ */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import {

@@ -2,6 +2,7 @@
  * The manager: takes releases from the bus, checks them, makes statements and stores both (docs/protocol.md §8.5, §11). A message that
  * cannot be decided comes again; one that never can is set aside with a code and raises an alarm.
  */
+import assert from "node:assert/strict";
 import {
   primitives,
   signStatement,
@@ -20,7 +21,12 @@ import type {
   Verdict,
 } from "@smarter-metering/runtime";
 import { raiseAlarm } from "./alarms.ts";
-import { checkRelease, type CheckedBill, type CheckedLoad } from "./check-release.ts";
+import {
+  checkRelease,
+  type CheckedBill,
+  type CheckedLoad,
+  type ReleaseCheck,
+} from "./check-release.ts";
 import { registryContext } from "./registry-context.ts";
 import { storeRelease, type Stored } from "./release-store.ts";
 
@@ -65,14 +71,24 @@ export class Manager {
    * sets the one aside that fails again and again.
    */
   async take(batch: readonly Delivery[]): Promise<Verdict[]> {
+    const { registry, recipientSecret } = this.#ports;
+    const context = await registryContext(registry.current());
+    // Checked side by side, for RSA takes the time; stored in order, so that of two that conflict the first always wins.
+    const checks = await Promise.all(
+      batch.map(({ body }) => checkRelease(body, context, recipientSecret)),
+    );
     const verdicts: Verdict[] = [];
-    for (const delivery of batch) verdicts.push(await this.#takeOne(delivery));
+    for (const [index, delivery] of batch.entries()) {
+      const check = checks[index];
+      assert(check !== undefined);
+      verdicts.push(await this.#takeOne(delivery, check));
+    }
     return verdicts;
   }
 
-  async #takeOne(delivery: Delivery): Promise<Verdict> {
+  async #takeOne(delivery: Delivery, check: ReleaseCheck): Promise<Verdict> {
     try {
-      return await this.#decide(delivery);
+      return await this.#decide(delivery, check);
     } catch (error) {
       if (!PASSING.some((code) => hasCode(error, code))) throw error;
       const { sequence, attempt } = delivery;
@@ -82,10 +98,7 @@ export class Manager {
     }
   }
 
-  async #decide(delivery: Delivery): Promise<Verdict> {
-    const { registry, recipientSecret } = this.#ports;
-    const context = await registryContext(registry.current());
-    const check = await checkRelease(delivery.body, context, recipientSecret);
+  async #decide(delivery: Delivery, check: ReleaseCheck): Promise<Verdict> {
     if (check.outcome === "too-early") {
       this.#releases.add(1, { outcome: "too-early" });
       return { retryAfterMs: RETRY_MS };

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { verifyStatement } from "@smarter-metering/protocol";
+import { createMetrics } from "@smarter-metering/runtime";
 import { readAudit } from "../src/access/audit.ts";
-import { MdmsError, ROLES, type Role } from "../src/index.ts";
+import { MdmsError, ROLES, startMdms, type Role } from "../src/index.ts";
 import { billRelease, loadRelease, startFixture, type Fixture } from "./fixture.ts";
 
 const PASSWORD = "correct horse battery staple";
@@ -399,6 +400,15 @@ describe("web", () => {
     assert.equal((await request("/", { cookie })).status, 200, "still logged in");
     assert.equal((await logOut({ csrf: csrfOf(page) })).status, 303);
     assert.equal((await request("/", { cookie })).status, 303, "logged out");
+
+    const secure = await startMdms(
+      { secureCookies: true },
+      { ...fixture.ports, metrics: createMetrics() },
+    );
+    const body = new URLSearchParams({ login: "billing", password: PASSWORD });
+    const overHttps = await secure.http.request("/login", { method: "POST", body });
+    assert.match(overHttps.headers.get("set-cookie") ?? "", /^__Host-mdms-session=.*; Secure;/);
+    await secure.close();
 
     const foreign = await formLogIn("billing", { "sec-fetch-site": "cross-site" });
     assert.equal(foreign.status, 403);

@@ -1,4 +1,7 @@
-/** How long a meter waits before it sends again: growing and jittered, so that a district does not come back as one. */
+/**
+ * How long a meter waits before it sends again: growing and jittered, so that a district does not
+ * come back as one.
+ */
 import type { Random } from "./enrolment.ts";
 
 const FIRST_MS = 500;

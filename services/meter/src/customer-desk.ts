@@ -1,6 +1,7 @@
 /**
- * What passes between one meter and its customer (docs/protocol.md §3, §10.1): the offer of a nonce, answers to enrolment requests, and the
- * keys of every epoch of the contract, each wrapped to the one key that was enrolled.
+ * What passes between one meter and its customer (docs/protocol.md §3, §10.1): the offer of a
+ * nonce, answers to enrolment requests, and the keys of every epoch of the contract, each wrapped
+ * to the one key that was enrolled.
  */
 import {
   decodeEnrolmentRequest,
@@ -32,7 +33,10 @@ export class CustomerDesk {
   readonly #memory: MeterMemory;
   readonly #ports: MeterPorts;
   #enrolment: EnrolmentRecord;
-  /** At every start, after each change of the nonce, and when the meter asks whether something waits for it. */
+  /**
+   * At every start, after each change of the nonce, and when the meter asks whether something waits
+   * for it.
+   */
   #offerDue = true;
   #answers: readonly Uint8Array[] = [];
   /** Items by epoch: what is sent again is the same, and the bus knows it. */

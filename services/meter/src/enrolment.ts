@@ -1,6 +1,7 @@
 /**
- * The meter's side of enrolment (docs/protocol.md §10.1): one decision per request, pure but for its fresh nonce. The code is used once; a
- * failed MAC costs the nonce, and five failures a day are enough for anyone.
+ * The meter's side of enrolment (docs/protocol.md §10.1): one decision per request, pure but for
+ * its fresh nonce. The code is used once; a failed MAC costs the nonce, and five failures a day are
+ * enough for anyone.
  */
 import {
   customerMac,

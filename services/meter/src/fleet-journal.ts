@@ -1,6 +1,7 @@
 /**
- * One journal for all meters of a process (docs/protocol.md §2.6): meters that write at the same time share an fsync. At start it is
- * compacted: settled frames are dropped, epoch keys older than 400 days too, and those of a tenant who moved out.
+ * One journal for all meters of a process (docs/protocol.md §2.6): meters that write at the same
+ * time share an fsync. At start it is compacted: settled frames are dropped, epoch keys older than
+ * 400 days too, and those of a tenant who moved out.
  */
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,7 +14,7 @@ import { decodeRecord, encodeRecord, namesKey, type MeterRecord, type Names } fr
 const FILE = "meters.journal";
 const EPOCH_KEPT_SECONDS = 400 * 86_400;
 /** About 200,000 days of quarters; a start compacts. */
-const JOURNAL_BYTES_MAX = 256 * 1024 * 1024;
+const OPTIONS = { onTorn: "truncate", bytesMax: 256 * 1024 * 1024 } as const;
 
 export interface FleetJournal {
   /** State of every provisioned meter, under `namesKey`. */
@@ -22,6 +23,10 @@ export interface FleetJournal {
   readonly tornBytes: number;
   /** Resolves when all records are on disk. Throws the codes of the runtime's journal. */
   append(names: Names, records: readonly MeterRecord[]): Promise<void>;
+  /** Written since the journal was last compacted. */
+  readonly appendedBytes: number;
+  /** Leaves out what is settled. Not while an `append` runs. */
+  compact(nowSeconds: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -31,34 +36,61 @@ export async function openFleetJournal(
   meters: readonly Provisioning[],
   nowSeconds: number,
 ): Promise<FleetJournal> {
-  const path = join(folder, FILE);
-  const options = { onTorn: "truncate", bytesMax: JOURNAL_BYTES_MAX } as const;
-  const old = await openJournal(path, options);
+  const old = await openJournal(join(folder, FILE), OPTIONS);
   const { tornBytes } = old;
   const records = old.records.map(decodeRecord);
   await old.close();
 
   const memories = await replay(meters, records);
-  if (records.length > 0) {
-    const fresh = `${path}.new`;
-    await rm(fresh, { force: true });
-    const compacted = await openJournal(fresh, options);
-    await Promise.all(
-      Array.from(kept(meters, memories, records, nowSeconds), (bytes) => compacted.append(bytes)),
-    );
-    await compacted.close();
-    await rename(fresh, path);
-    await syncFolder(folder);
-  }
-  const journal: Journal = await openJournal(path, options);
+  const others = recordsOfOthers(meters, records);
+  let appendedBytes = 0;
+  const compacted = (now: number): Promise<Journal> =>
+    replaceJournal(folder, [...others, ...kept(meters, memories, now)]);
+  let journal = await compacted(nowSeconds);
   return {
     memories,
     tornBytes,
+    get appendedBytes() {
+      return appendedBytes;
+    },
     async append(names, list) {
-      await Promise.all(list.map((record) => journal.append(encodeRecord(names, record))));
+      const encoded = list.map((record) => encodeRecord(names, record));
+      appendedBytes += encoded.reduce((sum, bytes) => sum + bytes.length, 0);
+      await Promise.all(encoded.map((bytes) => journal.append(bytes)));
+    },
+    async compact(now) {
+      const before = journal;
+      journal = await compacted(now);
+      appendedBytes = 0;
+      await before.close();
     },
     close: () => journal.close(),
   };
+}
+
+/** Writes a journal beside the old one and puts it in its place; what is open goes with the name. */
+async function replaceJournal(folder: string, records: readonly Uint8Array[]): Promise<Journal> {
+  const fresh = join(folder, `${FILE}.new`);
+  await rm(fresh, { force: true });
+  const journal = await openJournal(fresh, OPTIONS);
+  await Promise.all(records.map((bytes) => journal.append(bytes)));
+  await rename(fresh, join(folder, FILE));
+  await syncFolder(folder);
+  return journal;
+}
+
+/**
+ * Records of meters that this fleet does not run now stay as they are; those of an earlier contract
+ * of a meter that it runs go.
+ */
+function recordsOfOthers(
+  meters: readonly Provisioning[],
+  records: readonly NamedRecord[],
+): Uint8Array[] {
+  const provisioned = new Set(meters.map(({ meterName }) => meterName));
+  return records
+    .filter(({ names }) => !provisioned.has(toHex(names.meterId)))
+    .map(({ names, record }) => encodeRecord(names, record));
 }
 
 type NamedRecord = ReturnType<typeof decodeRecord>;
@@ -90,21 +122,15 @@ async function replay(
 function* kept(
   meters: readonly Provisioning[],
   memories: ReadonlyMap<string, MeterMemory>,
-  records: readonly NamedRecord[],
   nowSeconds: number,
 ): Iterable<Uint8Array> {
-  const provisioned = new Set(meters.map(({ meterName }) => meterName));
-  for (const { names, record } of records) {
-    // A meter that this fleet does not run now stays as it is; an earlier contract of one that it runs goes.
-    if (!provisioned.has(toHex(names.meterId))) yield encodeRecord(names, record);
-  }
   for (const meter of meters) {
     const memory = memories.get(namesKey(meter));
     if (memory === undefined) continue;
     const needed = new Set(memory.waiting.map(({ header }) => header.keyEpoch));
     for (const [keyEpoch, epoch] of memory.epochs) {
       const old = epoch.openedSeconds < nowSeconds - EPOCH_KEPT_SECONDS;
-      if (old && !needed.has(keyEpoch)) {
+      if (old && !needed.has(keyEpoch) && keyEpoch !== memory.lastEpoch) {
         memory.epochs.delete(keyEpoch);
         continue;
       }

@@ -1,19 +1,21 @@
 /**
- * Many meters in one process, with one journal (docs/protocol.md §2.6, §4). A fleet is for trying out and for simulation: a real meter is a
- * fleet of one. It holds the data keys and readings of all its meters, and nothing of anybody else.
+ * Many meters in one process, with one journal (docs/protocol.md §2.6, §4). A fleet is for trying
+ * out and for simulation: a real meter is a fleet of one. It holds the data keys and readings of
+ * all its meters, and nothing of anybody else.
  */
 import assert from "node:assert/strict";
 import { errorFields, sleepUntil, type Clock, type Logger } from "@smarter-metering/runtime";
 import { backoffMs } from "./backoff.ts";
 import type { Random } from "./enrolment.ts";
 import { MeterError } from "./error.ts";
-import { openFleetJournal } from "./fleet-journal.ts";
+import { openFleetJournal, type FleetJournal } from "./fleet-journal.ts";
 import { Meter, type Outgoing, type Settlement } from "./meter.ts";
 import { parseProvisioning } from "./provisioning.ts";
 import { namesKey } from "./records.ts";
 import type { MeterSource } from "./source.ts";
 import type { Uplink } from "./uplink.ts";
 
+const COMPACT_AT_BYTES_DEFAULT = 64 * 1024 * 1024;
 /** Items of one request. */
 const REQUEST_ITEMS_MAX = 64;
 /** Rounds of a day with nothing but messages; what comes after them goes with the next call. */
@@ -29,6 +31,8 @@ export interface FleetMember {
 
 export interface FleetConfig {
   readonly meters: readonly FleetMember[];
+  /** Bytes written to the journal before a day is sent after which it is compacted. Default 64 MiB. */
+  readonly compactAtBytes?: number;
 }
 
 export interface FleetPorts {
@@ -48,7 +52,10 @@ export interface SendReport {
   readonly duplicates: number;
   /** Blocks that the concentrator has under another frame of the same meter. */
   readonly forked: number;
-  /** Meters whose frames are refused; they keep them and the next call tries again. Codes by meter id. */
+  /**
+   * Meters whose frames are refused; they keep them and the next call tries again. Codes by meter
+   * id.
+   */
   readonly held: ReadonlyMap<string, string>;
   /** Meters whose source had no data for a day that was due. */
   readonly lackingData: number;
@@ -76,16 +83,25 @@ export interface Fleet {
   /** Start of the earliest block that some meter still has to bring to the concentrator. */
   nextBlock(): number;
   /**
-   * Sends every day that ends by `blockEndSeconds`. Resolves when all frames are settled or held by a refusal; waits with growing pauses while
-   * the concentrator is down. After `close` it resolves with `complete: false`.
+   * Sends every day that ends by `blockEndSeconds`. Resolves when all frames are settled or held by
+   * a refusal; waits with growing pauses while the concentrator is down. After `close` it resolves
+   * with `complete: false`.
    */
   sendDay(blockEndSeconds: number): Promise<SendReport>;
-  /** Seals and sends, once, the intervals of [from, to) of the meters that have a customer; what fails goes with the next day. */
+  /**
+   * Seals and sends, once, the intervals of [from, to) of the meters that have a customer; what
+   * fails goes with the next day.
+   */
   sendLive(fromSeconds: number, toSeconds: number): Promise<void>;
-  /** Asks for messages, once, and answers what came. False when the concentrator could not be reached. */
+  /**
+   * Asks for messages, once, and answers what came. False when the concentrator could not be
+   * reached.
+   */
   poll(): Promise<boolean>;
   status(): MeterStatus[];
-  /** Ends waiting, finishes what is in hand, closes the journal. The uplink stays open. Idempotent. */
+  /**
+   * Ends waiting, finishes what is in hand, closes the journal. The uplink stays open. Idempotent.
+   */
   close(): Promise<void>;
 }
 
@@ -109,12 +125,8 @@ export async function startFleet(config: FleetConfig, ports: FleetPorts): Promis
       return Meter.start(provisioning, memory, { journal, random, source, nowSeconds });
     }),
   );
-  return new RunningFleet(
-    new Map(meters.map((meter) => [meter.name, meter])),
-    ports,
-    journal.tornBytes,
-    () => journal.close(),
-  );
+  const { compactAtBytes = COMPACT_AT_BYTES_DEFAULT } = config;
+  return new RunningFleet(meters, journal, compactAtBytes, ports);
 }
 
 interface Tally {
@@ -133,22 +145,24 @@ interface Sending {
 class RunningFleet implements Fleet {
   readonly tornBytes: number;
   readonly #meters: ReadonlyMap<string, Meter>;
+  readonly #journal: FleetJournal;
+  readonly #compactAtBytes: number;
   readonly #ports: FleetPorts;
-  readonly #closeJournal: () => Promise<void>;
   readonly #closing = new AbortController();
   #tail: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | undefined;
 
   constructor(
-    meters: ReadonlyMap<string, Meter>,
+    meters: readonly Meter[],
+    journal: FleetJournal,
+    compactAtBytes: number,
     ports: FleetPorts,
-    tornBytes: number,
-    closeJournal: () => Promise<void>,
   ) {
-    this.#meters = meters;
+    this.#meters = new Map(meters.map((meter) => [meter.name, meter]));
+    this.#journal = journal;
+    this.#compactAtBytes = compactAtBytes;
     this.#ports = ports;
-    this.tornBytes = tornBytes;
-    this.#closeJournal = closeJournal;
+    this.tornBytes = journal.tornBytes;
   }
 
   nextBlock(): number {
@@ -197,7 +211,7 @@ class RunningFleet implements Fleet {
 
   close(): Promise<void> {
     this.#closing.abort();
-    this.#closed ??= this.#tail.then(this.#closeJournal, this.#closeJournal);
+    this.#closed ??= this.#tail.then(() => this.#journal.close());
     return this.#closed;
   }
 
@@ -207,6 +221,9 @@ class RunningFleet implements Fleet {
     let lackingData = 0;
     let fruitless = 0;
     let messageRounds = 0;
+    if (this.#journal.appendedBytes > this.#compactAtBytes) {
+      await this.#journal.compact(Math.floor(clock.nowMs() / 1000));
+    }
     for (const meter of this.#meters.values()) meter.resume();
     while (!this.#closing.signal.aborted) {
       const sealed = await this.#eachMeter((meter) => meter.sealUpTo(blockEndSeconds));
@@ -229,7 +246,10 @@ class RunningFleet implements Fleet {
     return { ...tally, complete, held, lackingData };
   }
 
-  /** Sends each item once, in order; the number that need not be sent again. Stops at the first failed request. */
+  /**
+   * Sends each item once, in order; the number that need not be sent again. Stops at the first
+   * failed request.
+   */
   async #deliver(sendings: readonly Sending[], tally: Tally): Promise<number> {
     let settled = 0;
     for (let start = 0; start < sendings.length; start += REQUEST_ITEMS_MAX) {

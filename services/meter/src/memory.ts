@@ -1,6 +1,7 @@
 /**
- * A meter's state as the fold of its journal (docs/protocol.md §2.6): the same function takes a record that was just written and one that is
- * read back after a start, so that a restart cannot see another state than the one that was left.
+ * A meter's state as the fold of its journal (docs/protocol.md §2.6): the same function takes a
+ * record that was just written and one that is read back after a start, so that a restart cannot
+ * see another state than the one that was left.
  */
 import {
   decodeFrame,

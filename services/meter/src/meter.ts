@@ -1,6 +1,7 @@
 /**
- * One meter (docs/protocol.md §2): seals its readings, writes each frame down before anyone may see it, and keeps it until the
- * concentrator has it. Not safe for concurrent calls: the fleet makes one at a time.
+ * One meter (docs/protocol.md §2): seals its readings, writes each frame down before anyone may see
+ * it, and keeps it until the concentrator has it. Not safe for concurrent calls: the fleet makes
+ * one at a time.
  */
 import {
   encodeEnvelope,
@@ -28,7 +29,10 @@ import type { UplinkVerdict } from "./uplink.ts";
 
 /** Frames sealed and not settled; more days wait in the source. */
 export const WAITING_FRAMES_MAX = 64;
-/** A new start of the chain skips up to 2^16 epochs, four times as many each time it does not help, up to 2^26. */
+/**
+ * A new start of the chain skips up to 2^16 epochs, four times as many each time it does not help,
+ * up to 2^26.
+ */
 const SKIP_BITS_MIN = 16;
 const SKIP_BITS_MAX = 26;
 
@@ -55,14 +59,19 @@ export interface SealResult {
 export class Meter {
   readonly provisioning: Provisioning;
   readonly customer: CustomerDesk;
-  /** The code of a refusal that stands: the meter keeps its frames and does not send until `resume`. */
+  /**
+   * The code of a refusal that stands: the meter keeps its frames and does not send until `resume`.
+   */
   held: string | undefined;
   readonly #memory: MeterMemory;
   readonly #ports: MeterPorts;
   #epoch: Epoch;
   /** Frames sealed under `#epoch`. Only ever in memory: a start begins a new epoch. */
   #counter = 0;
-  /** Epochs of this run that were opened at a random distance: no earlier life of the meter has used them. */
+  /**
+   * Epochs of this run that were opened at a random distance: no earlier life of the meter has used
+   * them.
+   */
   readonly #skipped = new Set<number>();
   /** Starts of the chain since a frame was last taken. */
   #startsOver = 0;
@@ -119,7 +128,10 @@ export class Meter {
     return (first?.before ?? this.#memory.progress).position.blockStart;
   }
 
-  /** Seals the BLOCK frames of every day that ends by `untilSeconds`, as far as there is data and room. */
+  /**
+   * Seals the BLOCK frames of every day that ends by `untilSeconds`, as far as there is data and
+   * room.
+   */
   async sealUpTo(untilSeconds: number): Promise<SealResult> {
     const { source } = this.#ports;
     let framesSealed = 0;
@@ -139,7 +151,10 @@ export class Meter {
     return { framesSealed, lacksData: false };
   }
 
-  /** Seals the newest intervals for the customer alone. Nothing to do for a meter without customer, behind, or without data. */
+  /**
+   * Seals the newest intervals for the customer alone. Nothing to do for a meter without customer,
+   * behind, or without data.
+   */
   async sealLive(fromSeconds: number, toSeconds: number): Promise<void> {
     const { zone, intervalSeconds } = this.provisioning;
     const { installed, position, registers } = this.#memory.progress;
@@ -167,7 +182,10 @@ export class Meter {
     );
   }
 
-  /** What is to be sent now. Frames of one epoch at a time: a later epoch makes an earlier one stale. */
+  /**
+   * What is to be sent now. Frames of one epoch at a time: a later epoch makes an earlier one
+   * stale.
+   */
   async outgoing(): Promise<Outgoing[]> {
     if (this.held !== undefined) return [];
     const messages = await this.customer.outgoing();
@@ -184,7 +202,10 @@ export class Meter {
     this.held = undefined;
   }
 
-  /** Takes the verdicts of one request, in its order; the number of items that need not be sent again. */
+  /**
+   * Takes the verdicts of one request, in its order; the number of items that need not be sent
+   * again.
+   */
   async settle(settlements: readonly Settlement[]): Promise<number> {
     const records: MeterRecord[] = [];
     let settled = 0;
@@ -213,8 +234,9 @@ export class Meter {
   }
 
   /**
-   * The chain cannot go on: the concentrator waits for a frame that is not here any more, has seen a later epoch, or has another frame in
-   * this one's place. What place that is, the counter or the block, only shows in an epoch that it cannot know.
+   * The chain cannot go on: the concentrator waits for a frame that is not here any more, has seen
+   * a later epoch, or has another frame in this one's place. What place that is, the counter or the
+   * block, only shows in an epoch that it cannot know.
    */
   #isBroken([outgoing, verdict]: Settlement): boolean {
     if (outgoing.kind !== "frame") return false;
@@ -295,7 +317,8 @@ export class Meter {
       registerBank,
       previousFrameHash: this.#memory.headHash,
     };
-    // Before anything can fail: a counter is never used twice with one key, whatever happens to its frame.
+    // Before anything can fail: a counter is never used twice with one key, whatever happens to its
+    // frame.
     this.#counter += 1;
     const body = bodyOf(readings, registers);
     const frame = encodeFrame(await sealFrame(header, body, dataKey, signer));

@@ -1,6 +1,6 @@
 /**
- * The uplink over MQTT 3.1.1 (docs/protocol.md §4): one connection per meter under its id, one item per message with QoS 1. The verdict
- * comes on the meter's own topic down, before the PUBACK.
+ * The uplink over MQTT 3.1.1 (docs/protocol.md §4): one connection per meter under its id, one item
+ * per message with QoS 1. The verdict comes on the meter's own topic down, before the PUBACK.
  */
 import { fromBase64Url, primitives, toHex } from "@smarter-metering/protocol";
 import mqtt from "mqtt";
@@ -57,16 +57,21 @@ export function mqttUplink(options: MqttUplinkOptions): Uplink {
       }
     },
     async close() {
-      const open = await Promise.allSettled(connections.values());
-      await Promise.all(
-        open.map((entry) => (entry.status === "fulfilled" ? entry.value.end() : undefined)),
-      );
+      for (const connection of connections.values()) {
+        await connection.then(
+          (open) => open.end(),
+          () => undefined, // never came to be
+        );
+      }
     },
   };
 }
 
 interface Connection {
-  /** Resolves with the item's verdict when its PUBACK is here; rejects when the connection ends first. */
+  /**
+   * Resolves with the item's verdict when its PUBACK is here; rejects when the connection ends
+   * first.
+   */
   publish(entry: UplinkEntry): Promise<UplinkVerdict>;
   takeMessages(): Uint8Array[];
   end(): Promise<void>;

@@ -1,7 +1,12 @@
-/** Where a meter stands in time: the next interval that no BLOCK frame holds (docs/protocol.md §1.4, §2.1). Pure. */
+/**
+ * Where a meter stands in time: the next interval that no BLOCK frame holds (docs/protocol.md §1.4,
+ * §2.1). Pure.
+ */
 import { addLocalDays } from "@smarter-metering/tariff";
 
-/** Readings in one frame of a day that does not fit into one; a whole number of quarters of an hour. */
+/**
+ * Readings in one frame of a day that does not fit into one; a whole number of quarters of an hour.
+ */
 const PART_READINGS_MAX = 720;
 const PART_ALIGNMENT_SECONDS = 900;
 
@@ -23,7 +28,9 @@ export const blockEndOf = ({ zone }: Grid, blockStart: number): number =>
 export const instantOf = ({ intervalSeconds }: Grid, { blockStart, slot }: Position): number =>
   blockStart + slot * intervalSeconds;
 
-/** The position after `count` slots from `position`; the end of a block is the start of the next. */
+/**
+ * The position after `count` slots from `position`; the end of a block is the start of the next.
+ */
 export function advance(grid: Grid, position: Position, count: number): Position {
   const slot = position.slot + count;
   const end = blockEndOf(grid, position.blockStart);
@@ -32,7 +39,10 @@ export function advance(grid: Grid, position: Position, count: number): Position
     : { blockStart: position.blockStart, slot };
 }
 
-/** Readings of the next BLOCK frame: the rest of the block, or a part of it that ends on a quarter of an hour. */
+/**
+ * Readings of the next BLOCK frame: the rest of the block, or a part of it that ends on a quarter
+ * of an hour.
+ */
 export function nextCount(grid: Grid, position: Position): number {
   const { intervalSeconds } = grid;
   const end = blockEndOf(grid, position.blockStart);

@@ -1,6 +1,6 @@
 /**
- * What is put into a meter when it is installed: who it is, its secret, its contract, and whom it seals to. The enrolment code is in it
- * and in the customer's letter, nowhere else.
+ * What is put into a meter when it is installed: who it is, its secret, its contract, and whom it
+ * seals to. The enrolment code is in it and in the customer's letter, nowhere else.
  */
 import {
   fromBase64Url,
@@ -37,7 +37,10 @@ const document = z.strictObject({
   openerKey: z.string(),
   /** As in the customer's letter. */
   enrolmentCode: z.string(),
-  /** Where the frames go, such as http://127.0.0.1:8080 or mqtt://127.0.0.1:1883; for the one who makes the uplink. */
+  /**
+   * Where the frames go, such as http://127.0.0.1:8080 or mqtt://127.0.0.1:1883; for the one who
+   * makes the uplink.
+   */
   concentrator: z.url(),
 });
 export type ProvisioningDocument = z.infer<typeof document>;

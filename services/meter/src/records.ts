@@ -1,6 +1,7 @@
 /**
- * The records of a meter's journal (docs/protocol.md §2.6). Each begins with its kind and the meter's two names; integers are big-endian as
- * on the wire. The journal holds data keys: it is readable by its owner alone, and lives where the meter lives.
+ * The records of a meter's journal (docs/protocol.md §2.6). Each begins with its kind and the
+ * meter's two names; integers are big-endian as on the wire. The journal holds data keys: it is
+ * readable by its owner alone, and lives where the meter lives.
  */
 import { Reader, REGISTERS, toHex, Writer } from "@smarter-metering/protocol";
 import { MeterError } from "./error.ts";
@@ -24,7 +25,10 @@ export interface EpochRecord {
   readonly openerEnvelope: Uint8Array;
 }
 
-/** Written before the frame is sent. `registers` as they are after it; a LIVE frame does not move them. */
+/**
+ * Written before the frame is sent. `registers` as they are after it; a LIVE frame does not move
+ * them.
+ */
 export interface FrameRecord {
   readonly kind: "FRAME";
   readonly frame: Uint8Array;
@@ -126,7 +130,7 @@ export function encodeRecord(names: Names, record: MeterRecord): Uint8Array {
       return writer.vector(record.answer, PART_BYTES_MAX).finish();
     case "WRAPPED":
       return writer.u32(record.keyEpoch).finish();
-    case "STATE":
+    default:
       writer
         .u32(record.lastEpoch)
         .fixed(record.headHash, 32)
@@ -184,9 +188,9 @@ function readRecord(kind: MeterRecord["kind"], reader: Reader): MeterRecord {
       };
     case "WRAPPED":
       return { kind, keyEpoch: reader.u32() };
-    case "STATE":
+    default:
       return {
-        kind,
+        kind: "STATE",
         lastEpoch: reader.u32(),
         headHash: reader.fixed(32),
         installed: reader.u8() === 1,

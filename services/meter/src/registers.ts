@@ -1,4 +1,7 @@
-/** A meter's cumulative registers: one per band of its calendar, then export, then zeros (docs/protocol.md §2.2). Pure. */
+/**
+ * A meter's cumulative registers: one per band of its calendar, then export, then zeros
+ * (docs/protocol.md §2.2). Pure.
+ */
 import { REGISTERS } from "@smarter-metering/protocol";
 import { bandsOf, type Calendar } from "@smarter-metering/tariff";
 import { MeterError } from "./error.ts";
@@ -9,7 +12,10 @@ export type Registers = readonly bigint[];
 
 export const ZERO_REGISTERS: Registers = Array.from({ length: REGISTERS }, () => 0n);
 
-/** Registers after `readings`, which begin at `fromSeconds`. Throws METER_SOURCE for a value that is no energy. */
+/**
+ * Registers after `readings`, which begin at `fromSeconds`. Throws METER_SOURCE for a value that is
+ * no energy.
+ */
 export function addReadings(
   registers: Registers,
   readings: Readings,

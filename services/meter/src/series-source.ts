@@ -2,7 +2,10 @@
 import { seriesEndSeconds, type Series } from "@smarter-metering/readings";
 import type { MeterSource, Readings } from "./source.ts";
 
-/** Time before the series begins counts as missing, so that a contract may start first; after its end there is no data yet. */
+/**
+ * Time before the series begins counts as missing, so that a contract may start first; after its
+ * end there is no data yet.
+ */
 export function seriesSource(series: Series): MeterSource {
   const between = (fromSeconds: number, toSeconds: number): Readings | undefined => {
     if (toSeconds > seriesEndSeconds(series)) return undefined;

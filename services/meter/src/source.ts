@@ -1,6 +1,11 @@
-/** Where a meter's readings come from: handed in by whoever runs the fleet. Plaintext; it never leaves this process unsealed. */
+/**
+ * Where a meter's readings come from: handed in by whoever runs the fleet. Plaintext; it never
+ * leaves this process unsealed.
+ */
 
-/** Consecutive intervals of the meter. All three of one length; mWh are integers from 0 to 2^32 − 1. */
+/**
+ * Consecutive intervals of the meter. All three of one length; mWh are integers from 0 to 2^32 − 1.
+ */
 export interface Readings {
   readonly importMilliwattHours: ArrayLike<number>;
   readonly exportMilliwattHours: ArrayLike<number>;
@@ -9,11 +14,14 @@ export interface Readings {
 }
 
 /**
- * Asked for the same time twice, a source gives the same readings: a meter that lost its journal counts its registers again from the
- * contract's start.
+ * Asked for the same time twice, a source gives the same readings: a meter that lost its journal
+ * counts its registers again from the contract's start.
  */
 export interface MeterSource {
-  /** Every interval of [blockStart, blockEnd), or undefined while there is no data for the whole of it. */
+  /**
+   * Every interval of [blockStart, blockEnd), or undefined while there is no data for the whole of
+   * it.
+   */
   day(blockStart: number, blockEnd: number): Readings | undefined;
   /** Every interval of [fromSeconds, toSeconds), or undefined. */
   live(fromSeconds: number, toSeconds: number): Readings | undefined;

@@ -30,8 +30,8 @@ export interface UplinkAnswer {
 
 export interface Uplink {
   /**
-   * One attempt. Throws MeterError UPLINK_UNREACHABLE or UPLINK_ANSWER: whether the concentrator took the items is then not known, and they
-   * are to be sent again as they are.
+   * One attempt. Throws MeterError UPLINK_UNREACHABLE or UPLINK_ANSWER: whether the concentrator
+   * took the items is then not known, and they are to be sent again as they are.
    */
   send(entries: readonly UplinkEntry[]): Promise<UplinkAnswer>;
   close(): Promise<void>;

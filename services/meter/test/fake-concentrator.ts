@@ -130,7 +130,7 @@ export class FakeConcentrator {
       }
       case "fork":
         return { status: "refused", code: "FRAME_FORKED", reason: "" };
-      case "stale":
+      default:
         return { status: "refused", code: "FRAME_STALE_EPOCH", reason: "" };
     }
   }

@@ -1,4 +1,7 @@
-/** Meters and fleets: write-ahead, restarts, lost journals, bad networks, enrolment (docs/protocol.md §2.5, §2.6, §2.9, §10.1). */
+/**
+ * Meters and fleets: write-ahead, restarts, lost journals, bad networks, enrolment
+ * (docs/protocol.md §2.5, §2.6, §2.9, §10.1).
+ */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
@@ -27,7 +30,7 @@ import {
 import { silentLogger, type Clock } from "@smarter-metering/runtime";
 import { bandAt, localDayStart } from "@smarter-metering/tariff";
 import { Aedes } from "aedes";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import {
   makeWorld,
   named,
@@ -125,7 +128,9 @@ function registersAt(index: number, end: number, intervalSeconds = 900): bigint[
   return registers;
 }
 
-/** A clock that stands where it is put; timers fire at the next turn, so that pauses cost no time. */
+/**
+ * A clock that stands where it is put; timers fire at the next turn, so that pauses cost no time.
+ */
 interface TestClock extends Clock {
   seconds: number;
   pauses: number;
@@ -157,6 +162,7 @@ interface RigOptions {
   readonly clock?: TestClock;
   readonly households?: number;
   readonly provisioning?: object;
+  readonly compactAtBytes?: number;
   readonly source?: (index: number) => MeterSource;
 }
 
@@ -171,7 +177,7 @@ async function startRig(send: Send, options: RigOptions = {}): Promise<Rig> {
   }));
   const uplink: Uplink = { send, close: () => Promise.resolve() };
   const fleet = await startFleet(
-    { meters },
+    { meters, compactAtBytes: options.compactAtBytes ?? Infinity },
     {
       clock,
       log: silentLogger,
@@ -344,7 +350,10 @@ test("a source without data holds its meter back, not the others; bad readings a
   assert.equal(source.day(start, start + 3600), undefined);
 });
 
-/** Ends of the journal's writes: the magic, then `u32 length` in a header of 12 bytes (packages/runtime). */
+/**
+ * Ends of the journal's writes: the magic, then `u32 length` in a header of 12 bytes
+ * (packages/runtime).
+ */
 function writeEnds(journal: Buffer): number[] {
   const ends = [8];
   for (let end = 8; end < journal.length; ends.push(end)) end += 12 + journal.readUInt32LE(end);
@@ -371,7 +380,8 @@ test("a restart after any write, before or after any request: each block once, r
   const ends = writeEnds(journal);
   assert(ends.length > 6 && history.length > 2);
   for (const end of ends) {
-    // As it stood when this write was the last one, and, when there was a request since, also before it.
+    // As it stood when this write was the last one, and, when there was a request since, also
+    // before it.
     const after = history.findLast(({ bytes }) => bytes <= end);
     const before = history.findLast(({ bytes }) => bytes < end);
     for (const seen of new Set([after, before])) {
@@ -461,7 +471,9 @@ test("an uplink that loses, repeats, delays, bends and refuses, and restarts at 
         }
         return concentrator.take(entries);
       };
-      let rig = await startRig(send);
+      // Small, so that compaction is among the things that happen.
+      const compactAtBytes = 8000;
+      let rig = await startRig(send, { compactAtBytes });
       let day = 0;
       for (const { faults: next, restart, days } of steps) {
         faults = [...next];
@@ -469,13 +481,15 @@ test("an uplink that loses, repeats, delays, bends and refuses, and restarts at 
         await rig.fleet.sendDay(world.dayStart(day));
         if (!restart) continue;
         await rig.fleet.close();
-        rig = await startRig(send, { path: rig.path, clock: rig.clock });
+        rig = await startRig(send, { path: rig.path, clock: rig.clock, compactAtBytes });
       }
       faults = [];
       const last = await rig.fleet.sendDay(world.dayStart(day));
       assert(last.complete);
       await rig.fleet.close();
       await checkAccepted(concentrator, day);
+      const journalBytes = statSync(join(rig.path, JOURNAL)).size;
+      assert(journalBytes < 8000 + 30_000, "settled frames leave the journal");
     }),
     { numRuns: 25 },
   );
@@ -594,7 +608,8 @@ test("enrolment: the code once, both sides proven, the contract's keys to that c
   await fleet.sendLive(world.dayStart(4), world.dayStart(4) + 900);
   assert.equal(live(), 1, "a meter that is behind sends its days first");
 
-  // A new epoch's key follows by itself; the request that comes again gets the same answer, also after a restart.
+  // A new epoch's key follows by itself; the request that comes again gets the same answer, also
+  // after a restart.
   await fleet.close();
   concentrator.messages = [];
   concentrator.downlink = [{ meterId: household.meterId, message }];

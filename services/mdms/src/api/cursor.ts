@@ -12,13 +12,12 @@ import { z } from "@smarter-metering/runtime";
 /** Place of a row ordered by an instant, then by an id. */
 export type Place = readonly [seconds: number, id: string];
 
-const place = z.tuple([
-  z.number().int(),
-  z
-    .string()
-    .max(64)
-    .regex(/^\P{C}*$/u),
-]);
+/** An id that may go into a query: no control characters, for the database takes no NUL. */
+export const printableId = z
+  .string()
+  .max(64)
+  .regex(/^\P{C}*$/u);
+const place = z.tuple([z.number().int(), printableId]);
 
 export function encodeCursor([seconds, id]: Place): string {
   return toBase64Url(utf8(JSON.stringify([seconds, id])));

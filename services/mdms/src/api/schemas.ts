@@ -1,9 +1,7 @@
 /** The schemas that validate and document the API. Energy in mWh is decimal text: it may pass 2⁵³. */
 import { z } from "@smarter-metering/runtime";
-import { cursor } from "./cursor.ts";
+import { cursor, printableId } from "./cursor.ts";
 
-/** No control characters: the database takes no NUL. */
-const PRINTABLE = /^\P{C}*$/u;
 const PAGE_ROWS_DEFAULT = 100;
 /** The latest instant that zone arithmetic handles (year 9999). */
 const SECONDS_MAX = 253_402_300_799;
@@ -26,7 +24,7 @@ export const servicePointId = z
   .string()
   .regex(/^[0-9a-f]{32}$/)
   .openapi({ description: "MDMS pseudonym, hex" });
-export const cohortId = z.string().min(1).max(64).regex(PRINTABLE);
+export const cohortId = printableId.min(1);
 
 export const range = { from: instant.default(0), to: instant.default(SECONDS_MAX) };
 

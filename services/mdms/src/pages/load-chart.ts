@@ -3,6 +3,7 @@ import { html } from "hono/html";
 import { localParts } from "@smarter-metering/tariff";
 import { px, roundSteps, tickText } from "./axis.ts";
 import type { Html } from "./layout.ts";
+import { legend } from "./legend.ts";
 import { timeText } from "./texts.ts";
 
 export interface DayCurve {
@@ -41,59 +42,60 @@ export function loadChart(curve: DayCurve, label: string): Html {
       .join(" ");
   const base = px(y(0));
   return html`<div class="scroll">
-    <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${label}">
-      ${steps.map(
-        (kw) =>
-          html`<line
-              class="grid"
-              x1="${LEFT}"
-              x2="${WIDTH - RIGHT}"
-              y1="${px(y(kw))}"
-              y2="${px(y(kw))}"
-            />
-            <text x="${LEFT - 6}" y="${px(y(kw) + 4)}" text-anchor="end">${tickText(kw)}</text>`,
-      )}
-      ${hourTicks(curve).map(
-        ({ slot, text }) =>
-          html`<line
-              class="grid"
-              x1="${px(x(slot))}"
-              x2="${px(x(slot))}"
-              y1="${TOP}"
-              y2="${base}"
-            />
-            <text x="${px(x(slot))}" y="${HEIGHT - BOTTOM + 16}" text-anchor="middle"
-              >${text}</text
+      <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${label}">
+        ${steps.map(
+          (kw) =>
+            html`<line
+                class="grid"
+                x1="${LEFT}"
+                x2="${WIDTH - RIGHT}"
+                y1="${px(y(kw))}"
+                y2="${px(y(kw))}"
+              />
+              <text x="${LEFT - 6}" y="${px(y(kw) + 4)}" text-anchor="end">${tickText(kw)}</text>`,
+        )}
+        ${hourTicks(curve).map(
+          ({ slot, text }) =>
+            html`<line
+                class="grid"
+                x1="${px(x(slot))}"
+                x2="${px(x(slot))}"
+                y1="${TOP}"
+                y2="${base}"
+              />
+              <text x="${px(x(slot))}" y="${HEIGHT - BOTTOM + 16}" text-anchor="middle"
+                >${text}</text
+              >`,
+        )}
+        ${gapsOf(curve.importWattHours).map(
+          ([first, end]) =>
+            html`<rect
+              class="gap"
+              x="${px(x(first))}"
+              width="${px(x(end) - x(first))}"
+              y="${TOP}"
+              height="${HEIGHT - TOP - BOTTOM}"
+              ><title>no release</title></rect
             >`,
-      )}
-      ${gapsOf(curve.importWattHours).map(
-        ([first, end]) =>
-          html`<rect
-            class="gap"
-            x="${px(x(first))}"
-            width="${px(x(end) - x(first))}"
-            y="${TOP}"
-            height="${HEIGHT - TOP - BOTTOM}"
-            ><title>no release</title></rect
-          >`,
-      )}
-      ${runs.map(
-        (run) =>
-          html`<polygon
-              class="area"
-              points="${px(x(run.first))},${base} ${outline(run)} ${px(x(run.first + run.values.length))},${base}"
-            />
-            <polyline class="curve" points="${outline(run)}" />`,
-      )}
-      ${runsOf(curve.exportWattHours).map(
-        (run) => html`<polyline class="second" points="${outline(run)}" />`,
-      )}
-      <text x="${LEFT - 6}" y="${TOP - 8}" text-anchor="end">kW</text>
-      <text x="${WIDTH - RIGHT}" y="${HEIGHT - 6}" text-anchor="end">
-        local time, ${curve.zone}
-      </text>
-    </svg>
-  </div>`;
+        )}
+        ${runs.map(
+          (run) =>
+            html`<polygon
+                class="area"
+                points="${px(x(run.first))},${base} ${outline(run)} ${px(x(run.first + run.values.length))},${base}"
+              />
+              <polyline class="curve" points="${outline(run)}" />`,
+        )}
+        ${runsOf(curve.exportWattHours).map(
+          (run) => html`<polyline class="second" points="${outline(run)}" />`,
+        )}
+        <text x="${LEFT}" y="${TOP - 8}">kW, mean of each interval</text>
+        <text x="${WIDTH - RIGHT}" y="${HEIGHT - 6}" text-anchor="end">
+          local time, ${curve.zone}
+        </text>
+      </svg>
+    </div>
+    ${curve.exportWattHours.length > 0 ? legend(["Import", "Export"]) : ""}`;
 }
 
 interface Run {

@@ -4,7 +4,7 @@ import { daysOf } from "../consumption.ts";
 import { isExtended, type StatementRecord } from "../statement-query.ts";
 import { toIso } from "../api/schemas.ts";
 import type { Html } from "./layout.ts";
-import { billTable } from "./service-points-page.ts";
+import { billTable } from "./bill-table.ts";
 import { dateTimeText, kilowattHoursText, windowText } from "./texts.ts";
 
 export function statementBody(record: StatementRecord): Html {

@@ -39,6 +39,7 @@ tfoot td, tfoot th, .total { font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.2rem 1rem; }
 dt { color: var(--soft); } dd { margin: 0; }
 .id { font-family: ui-monospace, monospace; font-size: 0.85em; overflow-wrap: anywhere; }
+td.id { white-space: nowrap; }
 .note { color: var(--soft); }
 .unsafe { margin: 0; padding: 0.5rem 1rem; background: var(--danger); color: var(--back); font-weight: 600; }
 .danger { color: var(--danger); font-weight: 600; }
@@ -49,6 +50,11 @@ svg .area { fill: var(--fill); } svg .curve { fill: none; stroke: var(--accent);
 svg .second { fill: none; stroke: var(--second); stroke-width: 1.5; }
 svg .gap { fill: var(--line); opacity: 0.5; }
 svg .band0 { fill: var(--accent); } svg .band1 { fill: var(--second); } svg .band2 { fill: var(--soft); }
+.legend { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; padding: 0; list-style: none; }
+.legend i { display: inline-block; width: 0.8em; height: 0.8em; border-radius: 0.15em; }
+.legend .band0 { background: var(--accent); } .legend .band1 { background: var(--second); }
+.legend .band2 { background: var(--soft); }
+@media (max-width: 30rem) { th, td { padding: 0.3rem 0.4rem; font-size: 0.9rem; } }
 @media print {
   header, .screen-only { display: none; }
   body { font-size: 11pt; background: white; color: black; }

@@ -5,6 +5,7 @@ import { daysOf } from "../consumption.ts";
 import type { StatementRecord } from "../statement-query.ts";
 import { px, roundSteps, tickText } from "./axis.ts";
 import type { Html } from "./layout.ts";
+import { FILLS, legend } from "./legend.ts";
 
 const WIDTH = 720;
 const HEIGHT = 220;
@@ -12,8 +13,6 @@ const LEFT = 56;
 const RIGHT = 12;
 const TOP = 24;
 const BOTTOM = 28;
-/** Three fills, then they repeat. */
-const FILLS = 3;
 /** Bars of one chart; the table below it has the rest. */
 const BARS_MAX = 24;
 
@@ -22,6 +21,7 @@ export function windowChart(records: readonly StatementRecord[]): Html {
   // Doubles are good enough for pixels; the table has the integers.
   const perDay = (milliwattHours: bigint, record: StatementRecord): number =>
     Number(milliwattHours) / 1e6 / daysOf(record);
+  const bands = [...new Set(shown.flatMap(({ registers }) => registers.map(({ band }) => band)))];
   const totals = shown.map((record) => perDay(record.energyMilliwattHours, record));
   const steps = roundSteps(Math.max(0, ...totals));
   const top = steps.at(-1) ?? 1;
@@ -31,12 +31,12 @@ export function windowChart(records: readonly StatementRecord[]): Html {
   const bar = (record: StatementRecord, index: number): Html => {
     const left = LEFT + slot * (index + 0.5) - width / 2;
     let below = 0;
-    const parts = record.registers.map(({ band, energyMilliwattHours }, position) => {
+    const parts = record.registers.map(({ band, energyMilliwattHours }) => {
       const value = perDay(energyMilliwattHours, record);
       const [high, low] = [y(below + value), y(below)];
       below += value;
       return html`<rect
-        class="band${position % FILLS}"
+        class="band${bands.indexOf(band) % FILLS}"
         x="${px(left)}"
         width="${px(width)}"
         y="${px(high)}"
@@ -51,26 +51,27 @@ export function windowChart(records: readonly StatementRecord[]): Html {
       >`;
   };
   return html`<div class="scroll">
-    <svg
-      viewBox="0 0 ${WIDTH} ${HEIGHT}"
-      role="img"
-      aria-label="Mean consumption per day by window"
-    >
-      ${steps.map(
-        (value) =>
-          html`<line
-              class="grid"
-              x1="${LEFT}"
-              x2="${WIDTH - RIGHT}"
-              y1="${px(y(value))}"
-              y2="${px(y(value))}"
-            />
-            <text x="${LEFT - 6}" y="${px(y(value) + 4)}" text-anchor="end"
-              >${tickText(value)}</text
-            >`,
-      )}
-      ${shown.map(bar)}
-      <text x="${LEFT - 6}" y="${TOP - 8}" text-anchor="end">kWh/day</text>
-    </svg>
-  </div>`;
+      <svg
+        viewBox="0 0 ${WIDTH} ${HEIGHT}"
+        role="img"
+        aria-label="Mean consumption per day by window"
+      >
+        ${steps.map(
+          (value) =>
+            html`<line
+                class="grid"
+                x1="${LEFT}"
+                x2="${WIDTH - RIGHT}"
+                y1="${px(y(value))}"
+                y2="${px(y(value))}"
+              />
+              <text x="${LEFT - 6}" y="${px(y(value) + 4)}" text-anchor="end"
+                >${tickText(value)}</text
+              >`,
+        )}
+        ${shown.map(bar)}
+        <text x="${LEFT}" y="${TOP - 8}">kWh/day</text>
+      </svg>
+    </div>
+    ${legend(bands)}`;
 }

@@ -68,6 +68,7 @@ export async function answerRequest(
   const plaintext = await openAggregate(ports.engine, ports.secretKey, verdict.aggregate);
   const content = verdict.content(plaintext);
   const answer = await answerOf(content, digest, context, ports);
+  await ports.ledger.record(digest, verdict.claim, answer);
   return outcomeOf(answer, false);
 }
 

@@ -1,0 +1,166 @@
+/** What a demonstration has shown: released numbers held against the truth, and what each party received. */
+import { createPortableEngine } from "@smarter-metering/paillier";
+import { parseNetworkView } from "@smarter-metering/protocol";
+import type { DeadLetter } from "@smarter-metering/runtime";
+import { openMdms } from "../serve/mdms-session.ts";
+import {
+  readLoads,
+  readStatements,
+  secondsOf,
+  type LoadEntry,
+  type StatementEntry,
+} from "../serve/released.ts";
+import { customersOf, readOwn } from "./customers.ts";
+import { demoTariff } from "./demo-tariff.ts";
+import { isUnsafeDemo, policyOf } from "./prepare.ts";
+import type { RunningDemo } from "./run-demo.ts";
+import { checkLoads, statementDifference, type TruthHousehold } from "./truth.ts";
+import { addLocalDays } from "@smarter-metering/tariff";
+
+export interface DemoReport {
+  readonly meters: number;
+  readonly intervals: number;
+  readonly energyMilliwattHours: bigint;
+  readonly loads: readonly LoadEntry[];
+  readonly statements: readonly StatementEntry[];
+  readonly blocksSuppressed: number;
+  /** Refusal and suppression codes of blocks and windows, with counts. */
+  readonly refusals: Readonly<Record<string, number>>;
+  readonly statementDifferenceMilliwattHours: bigint;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly customersChecked: number;
+  /** Σ |own readings − source| over all customers' exports, mWh. */
+  readonly customerDifferenceMilliwattHours: bigint;
+  readonly deadLetters: readonly DeadLetter[];
+  readonly engine: string;
+  readonly keyBits: number;
+  readonly openerPlaintextReadingsMax: number;
+  readonly openerPlaintextMsP99: number;
+  readonly contributions: number;
+  readonly releases: number;
+  readonly policyId: string;
+  readonly unsafe: boolean;
+}
+
+export async function reportOf(running: RunningDemo): Promise<DemoReport> {
+  const { demo, everything } = running;
+  const { options, layout, households } = demo;
+  const { contractStart, zone } = options;
+  const mdms = await openMdms(everything.urls["mdms"] ?? "", layout);
+  const loads = await readLoads(mdms);
+  const statements = await readStatements(mdms);
+  const truth = await truthOf(running);
+  const loadCheck = checkLoads(
+    loads.map(({ cohort, start, intervalSeconds, energy_Wh }) => ({
+      cohort,
+      start: secondsOf(start),
+      intervalSeconds,
+      energyWattHours: energy_Wh,
+    })),
+    truth,
+    contractStart,
+  );
+  const { calendar } = demoTariff(zone);
+  const difference = statementDifference(statements.map(releasedOf), truth, calendar, zone);
+  const end = addLocalDays(contractStart, options.days, zone);
+  const total = totals(running, contractStart, end);
+  const opener = everything.opener.service.status();
+  const aggregator = await everything.aggregator.service.status();
+  const engine = createPortableEngine({ threads: 0 });
+  const engineName = engine.name.replace(/\/\d+$/, "");
+  await engine.close();
+  const policy = policyOf(options);
+  return {
+    meters: households.length,
+    ...total,
+    loads,
+    statements,
+    blocksSuppressed: aggregator.sets.SUPPRESSED ?? 0,
+    refusals: everything.trustee.service.status().refused,
+    statementDifferenceMilliwattHours: difference,
+    lost: loadCheck.lost,
+    doubled: loadCheck.doubled,
+    ...(await customersCheck(running, end)),
+    deadLetters: await everything.bus.service.deadLetters(),
+    engine: engineName,
+    keyBits: options.keyBits,
+    openerPlaintextReadingsMax: opener.openerPlaintextReadingsSeenMax,
+    openerPlaintextMsP99: opener.openerPlaintextMsP99,
+    contributions: sum(aggregator.contributions["LOAD"]) + sum(aggregator.contributions["BILL"]),
+    releases: everything.trustee.service.status().released,
+    policyId: policy.id,
+    unsafe: isUnsafeDemo(options),
+  };
+}
+
+const sum = (outcomes: Readonly<Record<string, number>> | undefined): number =>
+  outcomes?.["accepted"] ?? 0;
+
+function releasedOf(entry: StatementEntry) {
+  const registers = Object.entries(entry.registers_mWh);
+  return {
+    servicePoint: entry.servicePoint,
+    from: secondsOf(entry.from),
+    to: secondsOf(entry.to),
+    registersMilliwattHours: Object.fromEntries(
+      registers.map(([band, value]) => [band, BigInt(value)] as const),
+    ),
+    exportMilliwattHours: BigInt(entry.export_mWh),
+  };
+}
+
+/** Each household's readings with its names; which cohort it is in, the registry says. */
+async function truthOf({ demo, everything, access }: RunningDemo): Promise<TruthHousehold[]> {
+  const transport = everything.registry.service.transport();
+  const epoch = (await transport.epochs()).length - 1;
+  const view = parseNetworkView(await transport.view("network", epoch));
+  return demo.households.flatMap((data) => {
+    const names = access.get(data.label);
+    if (names === undefined) return [];
+    const cohort = view.cohortOf(names.networkPseudonym, demo.options.contractStart)?.id;
+    return [{ data, servicePoint: names.servicePoint, cohort }];
+  });
+}
+
+function totals(
+  { demo }: RunningDemo,
+  from: number,
+  to: number,
+): { intervals: number; energyMilliwattHours: bigint } {
+  let intervals = 0;
+  let energy = 0n;
+  for (const household of demo.households) {
+    const values = Array.from(household.window(from, to)?.importMilliwattHours ?? []);
+    intervals += values.length;
+    energy += BigInt(values.reduce((total, value) => total + value, 0));
+  }
+  return { intervals, energyMilliwattHours: energy };
+}
+
+/** Every customer logs in, opens his own readings, and they are compared with what his meter measured. */
+async function customersCheck(
+  { demo, everything, access }: RunningDemo,
+  end: number,
+): Promise<{ customersChecked: number; customerDifferenceMilliwattHours: bigint }> {
+  const origin = everything.urls["ucs"] ?? "";
+  const { contractStart } = demo.options;
+  let difference = 0n;
+  let checked = 0;
+  for (const { label, login, password } of customersOf(access)) {
+    const household = demo.households.find((candidate) => candidate.label === label);
+    const truth = household?.window(contractStart, end);
+    if (household === undefined || truth === undefined) continue;
+    const { readings } = await readOwn(origin, login, password, demo.layout);
+    const own = new Map(readings.map((reading) => [reading.startSeconds, reading]));
+    for (let index = 0; index < truth.importMilliwattHours.length; index++) {
+      const reading = own.get(contractStart + index * household.intervalSeconds);
+      const imported = reading?.importMilliwattHours ?? 0;
+      const exported = reading?.exportMilliwattHours ?? 0;
+      difference += BigInt(Math.abs(imported - (truth.importMilliwattHours[index] ?? 0)));
+      difference += BigInt(Math.abs(exported - (truth.exportMilliwattHours[index] ?? 0)));
+    }
+    checked += 1;
+  }
+  return { customersChecked: checked, customerDifferenceMilliwattHours: difference };
+}

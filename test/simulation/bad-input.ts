@@ -1,0 +1,176 @@
+/**
+ * What should have no effect at all: input that is tampered with, replayed, truncated, forked, foreign, oversized or from the future, and
+ * contributions and requests that no honest party makes. Each comes with the code it must be counted under.
+ */
+import { httpUplink } from "@smarter-metering/meter";
+import { engineKeyOf } from "@smarter-metering/paillier";
+import {
+  concatBytes,
+  contributionsOf,
+  decodeContribution,
+  decodeFrame,
+  decodeRequest,
+  decodeUplinkItem,
+  encodeContribution,
+  encodeContributionHeader,
+  encodeFrame,
+  encodeRequest,
+  encodeUplinkItem,
+  requestDigest,
+  sealFrame,
+  signContribution,
+  signRequest,
+  toHex,
+  type FrameHeader,
+} from "@smarter-metering/protocol";
+import { named, type WorldHousehold } from "../support/world.ts";
+import type { City } from "./city.ts";
+import type { FrameFate } from "./faulty-uplink.ts";
+
+/** Planted input that was answered otherwise than it must be. */
+export type Surprises = string[];
+
+/** What the bus's dead letters must say in the end: times by "stream/reason". */
+export type DeadLetters = Map<string, number>;
+
+export const expectDead = (dead: DeadLetters, name: string): void =>
+  void dead.set(name, (dead.get(name) ?? 0) + 1);
+
+/** Sends the concentrator one bad item of each kind. Does nothing while it is away. */
+export async function plantFrames(city: City, day: number, surprises: Surprises): Promise<void> {
+  const url = city.network.url();
+  const known = [...city.network.fates.values()].filter(
+    ({ takenSeconds, count }) => takenSeconds !== undefined && count > 0,
+  );
+  if (url === undefined || known.length === 0) return;
+  const fate = city.chance.pick("bad input", known);
+  const household = city.world.households.find(({ meterId }) => meterId === fate.meterId);
+  if (household === undefined) return;
+  for (const { name, item, expected } of await badItems(city, fate, household, day)) {
+    try {
+      const uplink = httpUplink({ url, fetch });
+      const { verdicts } = await uplink.send([{ meterId: household.meterId, item }]);
+      const [verdict] = verdicts;
+      const answer = verdict !== undefined && "code" in verdict ? verdict.code : verdict?.status;
+      if (answer !== expected) surprises.push(`planted ${name}: ${answer}, not ${expected}`);
+    } catch {
+      // The concentrator's store failed, or it died: nothing was taken, and nothing is known.
+    }
+  }
+}
+
+interface BadItem {
+  readonly name: string;
+  readonly item: Uint8Array;
+  readonly expected: string;
+}
+
+async function badItems(
+  { world, chance }: City,
+  fate: FrameFate,
+  household: WorldHousehold,
+  day: number,
+): Promise<BadItem[]> {
+  const decoded = decodeUplinkItem(fate.item);
+  if (decoded.kind !== "FRAME") return [];
+  const frame = decodeFrame(decoded.frame);
+  const { header } = frame;
+  const remade = async (changes: Partial<FrameHeader>): Promise<Uint8Array> => {
+    const made = { ...header, ...changes };
+    const zeros = new Uint32Array(made.count);
+    const registersMilliwattHours = Array.from({ length: 8 }, () => 0n);
+    const readings = { importMilliwattHours: zeros, exportMilliwattHours: zeros };
+    const body = { ...readings, quality: new Uint8Array(made.count), registersMilliwattHours };
+    const sealed = await sealFrame(made, body, named("a key of somebody"), household.meter);
+    const { openerEnvelope } = decoded;
+    return encodeUplinkItem({ kind: "FRAME", frame: encodeFrame(sealed), openerEnvelope });
+  };
+  const tampered = encodeFrame(frame);
+  const position = frame.headerBytes.length + chance.integer("flip", 0, frame.body.length - 1);
+  tampered[position] = (tampered[position] ?? 0) ^ 1;
+  const withFrame = (bytes: Uint8Array): Uint8Array =>
+    encodeUplinkItem({ kind: "FRAME", frame: bytes, openerEnvelope: decoded.openerEnvelope });
+  return [
+    { name: "tampered frame", item: withFrame(tampered), expected: "FRAME_BAD_SIGNATURE" },
+    { name: "replayed frame", item: fate.item, expected: "duplicate" },
+    { name: "truncated item", item: fate.item.subarray(0, -1), expected: "FRAME_MALFORMED" },
+    { name: "forked frame", item: await remade({}), expected: "FRAME_FORKED" },
+    {
+      name: "frame of a foreign meter",
+      item: await remade({ meterId: named("a foreign meter", 16) }),
+      expected: "FRAME_FOREIGN",
+    },
+    { name: "oversized frame", item: withFrame(new Uint8Array(20_000)), expected: "FRAME_TOO_LARGE" },
+    {
+      name: "frame of tomorrow",
+      item: await remade({ blockStart: world.dayStart(day + 30), firstSlot: 0, count: 1 }),
+      expected: "FRAME_FUTURE",
+    },
+  ];
+}
+
+/** Puts onto the bus what only a corrupt party could, and notes what must become of it. */
+export async function plantMessages(city: City, day: number, dead: DeadLetters): Promise<void> {
+  const { bus, world } = city;
+  const publish = async (stream: string, id: string, body: Uint8Array): Promise<void> => {
+    await bus.running.bus.publish(stream, [{ id: `${id} ${day}`, subject: "planted", body }]);
+  };
+  await publish("frames", "no item", new Uint8Array([1, 2, 3]));
+  expectDead(dead, "frames/FRAME_MALFORMED");
+  await publish("contributions", "no contribution", named("garbage"));
+  expectDead(dead, "contributions/CONTRIBUTION_MALFORMED");
+  const [row] = await city.store.query<{ encoded: Uint8Array }>(
+    "select encoded from contribution where stream = 'LOAD' and block >= $1 limit 1",
+    [world.startSeconds],
+  );
+  if (row === undefined) return;
+  const honest = decodeContribution(row.encoded);
+  const forge = async (change: object, signer = world.parties.opener.signer) => {
+    const header = { ...honest.header, ...change };
+    const bytes = encodeContributionHeader(header);
+    return encodeContribution(await signContribution(bytes, header, honest.ciphertext, signer));
+  };
+  await publish("contributions", "other key", await forge({ paillierKeyId: named("a key") }));
+  expectDead(dead, "contributions/CONTRIBUTION_KEY");
+  await publish("contributions", "other signer", await forge({}, world.parties.ucs.signer));
+  expectDead(dead, "contributions/CONTRIBUTION_BAD_SIGNATURE");
+  await publish("contributions", "honest twice", row.encoded);
+  await plantSubset(city, dead);
+}
+
+/** The differencing attack: a released block asked for again without one of its members. */
+async function plantSubset(city: City, dead: DeadLetters): Promise<void> {
+  const { bus, world } = city;
+  const [row] = await city.store.query<{ request: Uint8Array; block: bigint }>(
+    "select request, block from load_set where state = 'RELEASED' order by block limit 1",
+  );
+  if (row === undefined) return;
+  const honest = decodeRequest(row.request);
+  const { terms } = honest;
+  if (terms.kind !== "LOAD") return;
+  const [victim] = contributionsOf(honest);
+  if (victim === undefined) return;
+  const without = toHex(victim.header.networkPseudonym);
+  const rest = honest.contributions.filter(
+    (encoded) => toHex(decodeContribution(encoded).header.networkPseudonym) !== without,
+  );
+  const cohort = world.network.current().view.cohort(terms.cohort, terms.cohortVersion);
+  const index = cohort?.members.indexOf(without) ?? -1;
+  const members = Uint8Array.from(terms.members);
+  members[index >> 3] = (members[index >> 3] ?? 0) & ~(1 << (index & 7));
+  const { publicKey } = world.paillier;
+  const ciphertexts = rest.map((encoded) => decodeContribution(encoded).ciphertext);
+  const product = await world.engine.product(
+    engineKeyOf(publicKey),
+    concatBytes(...ciphertexts),
+    [rest.length],
+  );
+  const request = { terms: { ...terms, members, product }, contributions: rest };
+  const id = toHex(await requestDigest(request));
+  const body = encodeRequest(await signRequest(request, world.parties.aggregator.signer));
+  const result = await bus.running.bus.publish("release-requests", [
+    { id: `${id}/planted`, subject: "planted", body },
+  ]);
+  // The refusal reaches an aggregator that never asked.
+  if ("accepted" in result && result.accepted > 0) expectDead(dead, "refusals/ANSWER_UNKNOWN");
+}
