@@ -114,7 +114,7 @@ export async function foundCity(options: CityOptions) {
       return startFleet(
         { meters: FLEETS[name].map((index) => fleetMember(index, options)) },
         {
-          clock: life.clock(clock),
+          clock: life.clock(activity.pausing(clock)),
           log,
           journalFolder,
           uplink: faultyUplink(network, name, life, () => cut.has(name)),

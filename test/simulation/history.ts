@@ -15,6 +15,7 @@ export interface HistoryNotes {
   /** What happened that must not, seen on the way. */
   readonly surprises: string[];
   readonly deadLetters: DeadLetters;
+  crashes: number;
 }
 
 interface Event {
@@ -23,7 +24,7 @@ interface Event {
 }
 
 export async function live(city: City): Promise<HistoryNotes> {
-  const notes: HistoryNotes = { surprises: [], deadLetters: new Map() };
+  const notes: HistoryNotes = { surprises: [], deadLetters: new Map(), crashes: 0 };
   await settle(city);
   for (let day = 0; day < DAYS; day++) {
     const end = city.world.dayStart(day + 1);
@@ -33,6 +34,7 @@ export async function live(city: City): Promise<HistoryNotes> {
     }
   }
   await calm(city, notes);
+  for (const process of processesOf(city)) notes.crashes += process.lives - 1;
   return notes;
 }
 
@@ -92,8 +94,8 @@ async function send(
   if (fleet === undefined) return;
   let report: SendReport | undefined;
   let isDone = false;
-  const sending = fleet
-    .sendDay(untilSeconds)
+  const sending = city.activity
+    .during(() => fleet.sendDay(untilSeconds))
     .then((result) => (report = result))
     .catch((error: unknown) => {
       if (!process.isOver(fleet)) surprises.push(`fleet ${name}: ${String(error)}`);
@@ -113,6 +115,7 @@ async function calm(city: City, notes: HistoryNotes): Promise<void> {
   const { chance, cut, world, clock } = city;
   chance.faulty = false;
   cut.clear();
+  for (const process of processesOf(city)) process.light(undefined);
   await settle(city);
   const aggregatorTick = async (): Promise<void> => {
     await city.parties.aggregator.service?.tick();
@@ -167,10 +170,15 @@ async function step(city: City, untilMs: number): Promise<void> {
 }
 
 /** Starts every dead process whose time has come; when the next may start. */
-async function revive({ parties, fleets }: City): Promise<number> {
+async function revive(city: City): Promise<number> {
   let next = Infinity;
-  for (const process of [...Object.values(parties), ...Object.values(fleets)]) {
+  for (const process of processesOf(city)) {
     next = Math.min(next, (await process.revive()) ?? Infinity);
   }
   return next;
 }
+
+const processesOf = ({ parties, fleets }: City) => [
+  ...Object.values(parties),
+  ...Object.values(fleets),
+];

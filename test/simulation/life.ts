@@ -4,6 +4,9 @@
  */
 import { RuntimeError, type Clock } from "@smarter-metering/runtime";
 
+/** Real time after which work in hand is taken for a deadlock. */
+const QUIET_MS_MAX = 60_000;
+
 /** Work in hand anywhere in the simulation. */
 export class Activity {
   busy = 0;
@@ -22,9 +25,35 @@ export class Activity {
    * comes too early costs an unusual order of events, never a wrong result.
    */
   async quiet(): Promise<void> {
+    const untilMs = performance.now() + QUIET_MS_MAX;
     for (let calm = 0; calm < 3; calm = this.busy === 0 ? calm + 1 : 0) {
-      await new Promise((resolve) => (this.busy === 0 ? setImmediate : setTimeout)(resolve, 1));
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      if (performance.now() > untilMs) throw new Error("something hangs");
     }
+  }
+
+  /** A clock for work that counts as in hand: while it waits for a timer it does not. */
+  pausing(clock: Clock): Clock {
+    return {
+      nowMs: () => clock.nowMs(),
+      every: (periodMs, fn) => clock.every(periodMs, fn),
+      at: (timeMs, fn) => {
+        this.busy -= 1;
+        let isPaused = true;
+        const goOn = (): void => {
+          if (isPaused) this.busy += 1;
+          isPaused = false;
+        };
+        const cancel = clock.at(timeMs, () => {
+          goOn();
+          return fn();
+        });
+        return () => {
+          goOn();
+          cancel();
+        };
+      },
+    };
   }
 }
 
@@ -55,8 +84,9 @@ export class Life {
     this.#ended.abort();
   }
 
-  light({ operations, afterEffect }: Fuse): void {
-    this.#fuse = { left: operations, afterEffect };
+  /** Undefined: it dies of nothing that was planned. */
+  light(fuse: Fuse | undefined): void {
+    this.#fuse = fuse && { left: fuse.operations, afterEffect: fuse.afterEffect };
   }
 
   /** One operation on the outside world. Throws BUS_CLOSED, which nobody retries, once the life is over. */

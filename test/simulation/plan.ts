@@ -78,7 +78,7 @@ export function planOf(seed: number): Plan {
 }
 
 function crashOn(day: number, chance: Chance): Crash {
-  const process = chance.pick("process", [...PARTIES, ...FLEET_NAMES, ...FLEET_NAMES, "bus"]);
+  const process = chance.pick<Crash["process"]>("process", [...PARTIES, ...FLEET_NAMES, ...FLEET_NAMES, "bus"]);
   const losesJournal = chance.isTrue("journal", 0.5);
   return {
     day,

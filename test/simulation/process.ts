@@ -14,6 +14,8 @@ export interface Closable {
 
 export class Process<Service extends Closable> {
   readonly name: string;
+  /** How often it was started. */
+  lives = 0;
   readonly #start: (life: Life) => Promise<Service>;
   readonly #activity: Activity;
   readonly #clock: Clock;
@@ -49,7 +51,7 @@ export class Process<Service extends Closable> {
   }
 
   /** It crashes after some of its next operations, and is away for so long. */
-  light(fuse: Fuse, outageMs: number): void {
+  light(fuse: Fuse | undefined, outageMs = OUTAGE_MS): void {
     this.#life.light(fuse);
     this.#outageMs = outageMs;
   }
@@ -87,6 +89,7 @@ export class Process<Service extends Closable> {
     try {
       this.#service = await this.#activity.during(() => this.#start(life));
       this.#life = life;
+      this.lives += 1;
     } catch (error) {
       life.end();
       if (isFinal(error)) throw error;

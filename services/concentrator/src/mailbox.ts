@@ -1,12 +1,12 @@
 /**
  * Enrolment requests on their way down to meters (docs/protocol.md §10.1). Kept until the meter has
- * answered, for a day at most. The concentrator carries them and can neither make nor change one:
+ * answered, for a week at most. The concentrator carries them and can neither make nor change one:
  * they are under a MAC it has no key for.
  */
 import { fromHex, toHex, type EnrolmentRequest } from "@smarter-metering/protocol";
 import type { Migration, Sql, Store } from "@smarter-metering/runtime";
 
-const KEPT_SECONDS = 86_400;
+const KEPT_SECONDS = 7 * 86_400;
 /** Requests that wait for one meter; more are turned away. */
 const PER_METER_MAX = 8;
 

@@ -380,6 +380,9 @@ describe("releases", () => {
     assert.equal((await readStatements(store, query)).length, known + 1);
     assert.deepEqual(await managerOver(store).take([delivery(release)]), [{ ack: true }]);
     assert.equal((await readStatements(store, query)).length, known + 1);
+    // What waiting cannot mend is thrown: the bus counts, and sets it aside in the end.
+    const broken = failing(() => Promise.reject(new RuntimeError("STORE_QUERY", "a bug")));
+    await assert.rejects(managerOver(broken).take([delivery(release)]), { code: "STORE_QUERY" });
   });
 
   test("bytes of any kind are refused or waited for, never thrown", async () => {

@@ -139,7 +139,7 @@ class ConsumeLoop implements Subscription {
     assert(inFlightMax >= batchMax, "inFlightMax is at least batchMax");
     this.#engine = engine;
     this.#name = name;
-    this.#options = { ...options, inFlightMax };
+    this.#options = options;
     this.#handle = handle;
     this.#clock = clock;
     this.#log = log.child({ ...name });
@@ -190,6 +190,7 @@ class ConsumeLoop implements Subscription {
     this.#running.add(work);
   }
 
+  /** Without `inFlightMax`, until nothing is in flight: a batch that was not full must not be joined by the next. */
   async #untilRoom(): Promise<void> {
     const { inFlightMax = 1 } = this.#options;
     while (this.#inFlight >= inFlightMax) await Promise.race(this.#running);

@@ -124,6 +124,8 @@ class Trustee implements TrusteeService {
   readonly #released: Counter;
   readonly #refusals: Counter;
   #context: RegistryContext | undefined;
+  /** Ends when the last batch taken has; it never rejects. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(ports: TrusteePorts, pins: Pins, ledger: Ledger) {
     this.#ports = ports;
@@ -134,7 +136,7 @@ class Trustee implements TrusteeService {
     this.#refusals = metrics.counter("trustee_refusals_total", "Refusals by code", ["code"]);
     const options = { batchMax: BATCH_MAX };
     this.#subscription = bus.consume("release-requests", "trustee", options, (batch) =>
-      this.#takeAll(batch),
+      this.#takeInTurn(batch),
     );
   }
 
@@ -147,7 +149,13 @@ class Trustee implements TrusteeService {
     await this.#ledger.close();
   }
 
-  /** One after the other: the second request for a block must see the first in the ledger. */
+  /** One after the other, also across batches: the second request for a block must see the first in the ledger. */
+  #takeInTurn(batch: readonly Delivery[]): Promise<Verdict[]> {
+    const verdicts = this.#turn.then(() => this.#takeAll(batch));
+    this.#turn = verdicts.catch(() => undefined);
+    return verdicts;
+  }
+
   async #takeAll(batch: readonly Delivery[]): Promise<Verdict[]> {
     const verdicts: Verdict[] = [];
     for (const delivery of batch) {
