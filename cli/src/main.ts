@@ -1,5 +1,5 @@
 /** Finds the command, reads its words, runs it, and turns every failure into one line and an exit code. */
-import { CliError, describeError, EXIT, usageError } from "./cli-error.ts";
+import { CliError, describeError, EXIT, isSystemError, usageError } from "./cli-error.ts";
 import { Arguments, type Command } from "./command.ts";
 import { commands } from "./commands/index.ts";
 import { helpOf, overview } from "./help.ts";
@@ -15,6 +15,7 @@ export async function main(words: readonly string[]): Promise<number> {
     controller.abort();
   };
   process.on("SIGINT", stop).on("SIGTERM", stop);
+  process.stdout.on("error", endWithReader);
   try {
     return await dispatch(words, terminal, controller.signal);
   } catch (error) {
@@ -24,6 +25,11 @@ export async function main(words: readonly string[]): Promise<number> {
   } finally {
     process.off("SIGINT", stop).off("SIGTERM", stop);
   }
+}
+
+/** Whoever reads our output has seen enough, as `head` does. */
+function endWithReader(error: Error): void {
+  process.exit(isSystemError(error, "EPIPE") ? EXIT.ok : EXIT.failed);
 }
 
 async function dispatch(

@@ -37,7 +37,7 @@ export function check(subject: Case): string[] {
     checkBills(subject, household, find);
   }
   checkRequests(subject, find);
-  checkDeadLetters(subject, find);
+  checkDeadLetters(subject, frames, find);
   return findings;
 }
 
@@ -48,6 +48,7 @@ interface KnownFrame extends FrameFate {
   readonly from: number;
   readonly to: number;
   readonly isImpossible: boolean;
+  readonly isTaken: boolean;
 }
 
 function framesOf({ evidence, world, plan, measurements }: Case): Map<string, KnownFrame> {
@@ -57,7 +58,8 @@ function framesOf({ evidence, world, plan, measurements }: Case): Map<string, Kn
     const from = fate.blockStart + fate.firstSlot * plan.intervalSeconds;
     const to = from + fate.count * plan.intervalSeconds;
     const isImpossible = measurements.isImpossible(household, from, to);
-    frames.set(hash, { ...fate, household, from, to, isImpossible });
+    const isTaken = fate.takenSeconds !== undefined || evidence.accepted.has(hash);
+    frames.set(hash, { ...fate, household, from, to, isImpossible, isTaken });
   }
   return frames;
 }
@@ -71,7 +73,7 @@ function checkFrames(
   const end = world.dayStart(DAYS);
   for (let household = 0; household < HOUSEHOLDS; household++) {
     const taken = [...frames.values()]
-      .filter((frame) => frame.household === household && frame.takenSeconds !== undefined)
+      .filter((frame) => frame.household === household && frame.isTaken)
       .toSorted((a, b) => a.from - b.from || a.to - b.to);
     let until = world.startSeconds;
     for (const { from, to } of taken) {
@@ -97,7 +99,7 @@ function checkLedger(
   const { ledger, sets } = evidence;
   let late = 0;
   for (const [hash, frame] of frames) {
-    if (frame.takenSeconds === undefined) continue;
+    if (!frame.isTaken) continue;
     const name = `household ${frame.household}, ${frame.from}`;
     const rows = ledger.filter(({ frameHash }) => frameHash === hash);
     const loads = rows.filter(({ stream }) => stream === "LOAD").length;
@@ -106,7 +108,7 @@ function checkLedger(
     const set = sets.find(({ block }) => block === frame.blockStart);
     const cutoff = (set?.blockEnd ?? 0) + CUTOFF_SECONDS;
     if (loads === 0) late += 1;
-    const inTime = frame.takenSeconds <= cutoff - IN_TIME_SECONDS;
+    const inTime = (frame.takenSeconds ?? cutoff) <= cutoff - IN_TIME_SECONDS;
     find(loads === 1 || !inTime, `lost: LOAD of ${name}, taken ${frame.takenSeconds}`);
     find(frame.to !== set?.blockEnd || rows.length === loads + 1, `lost: BILL of ${name}`);
   }
@@ -252,14 +254,27 @@ function checkRequests({ evidence }: Case, find: Find): void {
   );
 }
 
-/** Nothing was set aside but what was planted, each under its code. */
-function checkDeadLetters({ evidence, plan }: Case, find: Find): void {
-  const seen = new Map<string, number>();
-  for (const name of evidence.dead) seen.set(name, (seen.get(name) ?? 0) + 1);
-  const names = new Set([...seen.keys(), ...evidence.notes.deadLetters.keys()]);
-  for (const name of names) {
-    const expected = evidence.notes.deadLetters.get(name) ?? 0;
-    find(seen.get(name) === expected, `dead letters ${name}: ${seen.get(name)}, not ${expected}`);
+/** Nothing was set aside but what was planted, each under its code, and frames with impossible readings, each once. */
+function checkDeadLetters(
+  { evidence, plan }: Case,
+  frames: ReadonlyMap<string, KnownFrame>,
+  find: Find,
+): void {
+  const { dead, notes } = evidence;
+  const impossible = dead.filter(({ name }) => name === "frames/FRAME_OUT_OF_RANGE");
+  const others = dead.filter((letter) => !impossible.includes(letter)).map(({ name }) => name);
+  for (const name of new Set([...others, ...notes.deadLetters.keys()])) {
+    const times = others.filter((other) => other === name).length;
+    const expected = notes.deadLetters.get(name) ?? 0;
+    find(times === expected, `dead letters ${name}: ${times}, not ${expected}`);
+  }
+  for (const { id } of impossible) {
+    find(frames.get(id)?.isImpossible === true, `a good frame was set aside: ${id}`);
+  }
+  for (const [hash, { isImpossible, isTaken }] of frames) {
+    const times = impossible.filter(({ id }) => id === hash).length;
+    const isRight = times === 1 || (times === 0 && !(isImpossible && isTaken));
+    find(isRight, `a frame with an impossible reading was set aside ${times} times`);
   }
   find(evidence.alarms === 0, `${evidence.alarms} alarms at the MDMS`);
   const mayConflict = plan.crashes.some(({ journalBytesLost }) => journalBytesLost > 0);

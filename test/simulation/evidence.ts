@@ -106,7 +106,13 @@ export async function gather(city: City, notes: HistoryNotes) {
     const { requestDigest: digest, sequence } = decodeRelease(body);
     return { digest: toHex(digest), sequence };
   });
-  const dead = (await engine.deadLetters()).map(({ stream, reason }) => `${stream}/${reason}`);
+  const dead = (await engine.deadLetters()).map(({ id, stream, reason }) => ({
+    id,
+    name: `${stream}/${reason}`,
+  }));
+  const remembered = await store.query<{ hash: string }>(
+    "select encode(hash, 'hex') as hash from concentrator_frame",
+  );
   return {
     ledger,
     sets,
@@ -123,6 +129,8 @@ export async function gather(city: City, notes: HistoryNotes) {
     trusteesReleases: parties.trustee.service?.status().released ?? -1,
     meters: Object.values(fleets).flatMap((fleet) => fleet.service?.status() ?? []),
     frames: new Map<string, FrameFate>(network.fates),
+    /** Hashes of the frames that the concentrator accepted, whether or not anybody heard of it. */
+    accepted: new Set(remembered.map(({ hash }) => hash)),
     notes,
   };
 }

@@ -1,6 +1,6 @@
 /** One history: days pass, meters send, processes crash and come back, bad input arrives; then a calm in which everything must settle. */
 import type { Fleet, SendReport } from "@smarter-metering/meter";
-import { expectDead, plantFrames, plantMessages, type DeadLetters } from "./bad-input.ts";
+import { plantFrames, plantMessages, type DeadLetters } from "./bad-input.ts";
 import type { City } from "./city.ts";
 import { DAYS, FLEET_NAMES, HOUR, type Crash, type FleetName } from "./plan.ts";
 
@@ -127,20 +127,8 @@ async function calm(city: City, notes: HistoryNotes): Promise<void> {
     await pass(city, Math.max(clock.nowMs(), (world.dayStart(DAYS) + halfDays * 12 * HOUR) * 1000));
     await aggregatorTick();
   }
-  expectImpossible(city, notes);
   const left = await city.bus.pending();
   if (left > 0) notes.surprises.push(`${left} messages are still on the bus`);
-}
-
-/** Each frame with an impossible reading is set aside by the opener, once. */
-function expectImpossible({ network, world, measurements, plan }: City, notes: HistoryNotes): void {
-  for (const fate of network.fates.values()) {
-    const household = world.households.findIndex(({ meterId }) => meterId === fate.meterId);
-    const from = fate.blockStart + fate.firstSlot * plan.intervalSeconds;
-    const to = from + fate.count * plan.intervalSeconds;
-    if (fate.takenSeconds === undefined || !measurements.isImpossible(household, from, to)) continue;
-    expectDead(notes.deadLetters, "frames/FRAME_OUT_OF_RANGE");
-  }
 }
 
 /** Lets time pass until `untilMs`; timers fire on the way, and what they start is waited for. */

@@ -1,20 +1,28 @@
 /** Every command, in the order of the help. */
 import type { Command } from "../command.ts";
 import { demo } from "./demo.ts";
+import { init } from "./init.ts";
 import { loadShow } from "./load-show.ts";
+import { meterSimulate } from "./meter-simulate.ts";
+import { portalExport } from "./portal-export.ts";
 import { readingsConvert } from "./readings-convert.ts";
 import { readingsInspect } from "./readings-inspect.ts";
 import { releaseList, releaseRequest, releaseWhy } from "./release-commands.ts";
+import { serve } from "./serve.ts";
 import { statementShow } from "./statement-show.ts";
 import { tariffCheck } from "./tariff-check.ts";
 
 export const commands: readonly Command[] = [
   demo,
+  init,
+  serve,
+  meterSimulate,
   readingsInspect,
   readingsConvert,
   tariffCheck,
   statementShow,
   loadShow,
+  portalExport,
   releaseList,
   releaseWhy,
   releaseRequest,

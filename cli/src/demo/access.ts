@@ -83,3 +83,19 @@ export async function readOperators(layout: Layout): Promise<readonly OperatorAc
   const text = new TextDecoder().decode(await readSecretFile(operatorsPath(layout)));
   return z.array(operator).parse(JSON.parse(text));
 }
+
+/** Creates the operators of `operators.json` that the MDMS does not know yet. */
+export async function createOperators(
+  layout: Layout,
+  mdms: { createOperator(operator: OperatorAccess): Promise<void> },
+): Promise<void> {
+  for (const operator of await readOperators(layout)) {
+    try {
+      await mdms.createOperator(operator);
+    } catch (error) {
+      const known =
+        error instanceof Error && "code" in error && error.code === "MDMS_OPERATOR_EXISTS";
+      if (!known) throw error;
+    }
+  }
+}

@@ -1,13 +1,20 @@
 /** The simulated meters of a demonstration, each fed by its household's readings, sending to the concentrator over HTTP. */
 import { httpUplink, startFleet, type Fleet, type MeterSource } from "@smarter-metering/meter";
 import { primitives } from "@smarter-metering/protocol";
-import type { Clock, Logger } from "@smarter-metering/runtime";
+import type { Clock, LogFields, Logger } from "@smarter-metering/runtime";
 import type { Layout } from "../deployment/layout.ts";
 import { readMeters } from "../deployment/meters-file.ts";
 import { CliError } from "../cli-error.ts";
 import { waitingInRealTime } from "../serve/waiting-clock.ts";
 import type { HouseholdAccess } from "./access.ts";
 import type { HouseholdData } from "./household-data.ts";
+
+/** What the meters log beside the runtime's fields. */
+export const meterLogFields: LogFields = {
+  servicePoint: "text",
+  meterId: "text",
+  outcome: "text",
+};
 
 export interface FleetOptions {
   readonly layout: Layout;

@@ -1,6 +1,5 @@
 /** Time goes on after the load: an hour of meter time every second, so that charts move and customers see new readings. */
 import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
-import { writeClock } from "../serve/clock-file.ts";
 import type { RunningDemo } from "./run-demo.ts";
 
 const STEP_SECONDS = 3600;
@@ -10,25 +9,24 @@ const SETTLE_SECONDS = 30;
 
 /** Runs until `signal` aborts, or until the households' source has no more readings; says which. */
 export async function goLive(
-  { demo, fleet, clock }: RunningDemo,
+  { demo, fleet, control }: Pick<RunningDemo, "demo" | "fleet" | "control">,
   signal: AbortSignal,
 ): Promise<"stopped" | "no-more-readings"> {
-  const { layout, options, households } = demo;
+  const { options, households } = demo;
   const { zone, intervalSeconds } = options;
   let at = addLocalDays(options.contractStart, options.days, zone);
-  at = Math.max(at, Math.floor(clock.nowMs() / 1000 / intervalSeconds) * intervalSeconds);
+  at = Math.max(at, Math.floor(control.nowMs() / 1000 / intervalSeconds) * intervalSeconds);
   while (!signal.aborted) {
     const begun = performance.now();
     const next = at + STEP_SECONDS;
     if (households[0]?.window(at, next) === undefined) return "no-more-readings";
-    await clock.advanceTo(1000 * (next + SETTLE_SECONDS));
+    await control.advanceTo(1000 * (next + SETTLE_SECONDS));
     const today = localDayStart(next, zone);
     if (today > at - STEP_SECONDS && fleet.nextBlock() < today) {
       void fleet.sendDay(today); // Goes on while the next hours come; the cut-off is six of them away.
     }
     await fleet.sendLive(at, next);
     await fleet.poll();
-    await writeClock(layout, clock.nowMs());
     at = next;
     await pause(STEP_MS - (performance.now() - begun), signal);
   }

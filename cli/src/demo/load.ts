@@ -3,19 +3,22 @@
  * cut-offs are the real ones, so a clock that ran ahead of the work would make readings late.
  */
 import type { Fleet } from "@smarter-metering/meter";
-import type { Bus } from "@smarter-metering/runtime";
 import { addLocalDays } from "@smarter-metering/tariff";
 import { CliError } from "../cli-error.ts";
-import type { ReplayClock } from "../serve/replay-clock.ts";
+import type { LoadControl } from "../serve/control.ts";
 
 /** A frame may be judged only after its end; a meter's clock and the concentrator's differ by seconds. */
 const SETTLE_SECONDS = 30;
+/** A minute past the cut-off of a day's load: incomplete sets are sealed, and the next day has not ended. */
+const PAST_CUTOFF_SECONDS = 6 * 3600 + 60;
 const LOOK_AGAIN_MS = 10;
-const HOPS: readonly (readonly [stream: string, consumer: string])[] = [
+
+type Hop = readonly [stream: string, consumer: string];
+const TO_THE_LEDGER: readonly Hop[] = [
   ["frames", "opener"],
   ["contributions", "aggregator"],
 ];
-const AFTER_HOPS: typeof HOPS = [
+const TO_THE_END: readonly Hop[] = [
   ["release-requests", "trustee"],
   ["releases", "mdms"],
   ["releases", "aggregator"],
@@ -26,49 +29,54 @@ const AFTER_HOPS: typeof HOPS = [
 
 export interface LoadOptions {
   readonly fleet: Fleet;
-  readonly bus: Bus;
-  readonly clock: ReplayClock;
+  readonly control: LoadControl;
   readonly zone: string;
   readonly contractStart: number;
   readonly days: number;
   readonly progress: (done: number) => void;
   readonly signal: AbortSignal;
-  /** Resolves when the replay clock's position is durable. */
-  readonly rememberClock: () => Promise<void>;
 }
 
 /** Sends every day that is not settled yet. Throws LOAD_STOPPED when a meter is held back or `signal` aborts. */
 export async function loadDays(options: LoadOptions): Promise<void> {
-  const { fleet, bus, clock, zone, contractStart, days } = options;
+  const { fleet, control, zone, contractStart, days, signal } = options;
   for (let day = 0; day < days; day++) {
     const end = addLocalDays(contractStart, day + 1, zone);
     if (fleet.nextBlock() < end) {
-      await clock.advanceTo(1000 * (end + SETTLE_SECONDS));
-      await options.rememberClock();
+      await control.advanceTo(1000 * (end + SETTLE_SECONDS));
       const report = await fleet.sendDay(end);
-      if (options.signal.aborted)
-        throw new CliError("LOAD_STOPPED", "stopped; run it again to go on");
+      if (signal.aborted) throw stopped();
       if (!report.complete) {
         const codes = [...new Set(report.held.values())].join(", ") || "a meter has no data";
         throw new CliError("LOAD_STOPPED", `the load of day ${day + 1} did not finish: ${codes}`);
       }
-      await settled(bus, HOPS, options.signal);
+      await settled(control, TO_THE_LEDGER, signal);
     }
     options.progress(day + 1);
   }
 }
 
-/** Resolves when everything published has been worked off by every party. */
-export async function allSettled(bus: Bus, signal: AbortSignal): Promise<void> {
-  await settled(bus, HOPS, signal);
-  await settled(bus, AFTER_HOPS, signal);
+/** Lets the last day's cut-off strike and waits until every party has worked off what there is. */
+export async function finishLoad(options: LoadOptions): Promise<void> {
+  const { control, zone, contractStart, days, signal } = options;
+  await settled(control, TO_THE_LEDGER, signal);
+  await settled(control, TO_THE_END, signal);
+  const end = addLocalDays(contractStart, days, zone);
+  await control.advanceTo(1000 * (end + PAST_CUTOFF_SECONDS));
+  await settled(control, TO_THE_END, signal);
 }
 
-async function settled(bus: Bus, hops: typeof HOPS, signal: AbortSignal): Promise<void> {
+async function settled(
+  control: LoadControl,
+  hops: readonly Hop[],
+  signal: AbortSignal,
+): Promise<void> {
   for (const [stream, consumer] of hops) {
-    while ((await bus.pending(stream, consumer)) > 0) {
-      if (signal.aborted) throw new CliError("LOAD_STOPPED", "stopped; run it again to go on");
+    while ((await control.pending(stream, consumer)) > 0) {
+      if (signal.aborted) throw stopped();
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
     }
   }
 }
+
+const stopped = (): CliError => new CliError("LOAD_STOPPED", "stopped; run it again to go on");

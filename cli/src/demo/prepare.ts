@@ -9,6 +9,8 @@ import {
 import { readSource, describeReport, UNITS, type Unit } from "@smarter-metering/readings";
 import type { Letter, Neighbourhood } from "@smarter-metering/registry";
 import { addLocalDays, localDayStart, localDaysBetween } from "@smarter-metering/tariff";
+import type { ClockKind } from "../deployment/deployment-file.ts";
+import { CliError } from "../cli-error.ts";
 import { initDeployment } from "../deployment/init.ts";
 import { layoutOf, type Layout } from "../deployment/layout.ts";
 import type { Terminal } from "../terminal.ts";
@@ -22,6 +24,8 @@ const LOAD_INTERVAL_SECONDS = 900;
 const FUSE = { amps: 63, phases: 3 };
 /** Members of a cohort for each contributor that the policy asks for: room for meters that are late. */
 const COHORT_HEADROOM = 1.2;
+/** First of the nine ports of a deployment that lives in real time. */
+const BASE_PORT = 7400;
 
 export interface Demo {
   readonly layout: Layout;
@@ -34,6 +38,8 @@ export interface Demo {
 /** What the command line asks for; what is absent comes from the source or from the folder. */
 export interface DemoRequest {
   readonly root: string;
+  /** `replay` for a demonstration; `system` for a deployment that lives in real time. */
+  readonly clock: ClockKind;
   readonly file:
     { readonly path: string; readonly unit?: Unit; readonly strict: boolean } | undefined;
   readonly zone: string | undefined;
@@ -48,25 +54,29 @@ export interface DemoRequest {
   readonly keyBits: number;
 }
 
+/** The demonstration that `layout` holds. Throws DEMO_MISSING, DEMO_FILE_INVALID, ReadingsError. */
+export async function openDemo(layout: Layout, terminal: Terminal): Promise<Demo> {
+  const options = await loadDemo(layout);
+  if (options === undefined || !existsSync(layout.deployment)) {
+    const message = `${layout.root} holds no simulated households; make it with: smarter-metering init --dir ${layout.root}`;
+    throw new CliError("DEMO_MISSING", message);
+  }
+  return { layout, options, households: await householdsOf(options, terminal), resumed: true };
+}
+
 /** Throws ReadingsError, PolicyError, DEPLOYMENT_EXISTS, DEMO_FILE_INVALID. */
 export async function prepareDemo(request: DemoRequest, terminal: Terminal): Promise<Demo> {
   const layout = layoutOf(request.root);
-  const known = await loadDemo(layout);
-  if (known !== undefined && existsSync(layout.deployment)) {
+  if (existsSync(layout.demo) && existsSync(layout.deployment)) {
     terminal.note(`going on with the demonstration in ${request.root}`);
-    return {
-      layout,
-      options: known,
-      households: await householdsOf(known, terminal),
-      resumed: true,
-    };
+    return openDemo(layout, terminal);
   }
   const { options, households } = await planDemo(request, terminal);
   const policy = policyOf(options);
   const neighbourhoods = neighbourhoodsOf(options, policy);
   const letters = await initDeployment({
     root: request.root,
-    clock: "replay",
+    clock: request.clock,
     policy,
     tariff: demoTariff(options.zone),
     keyBits: options.keyBits,
@@ -78,7 +88,7 @@ export async function prepareDemo(request: DemoRequest, terminal: Terminal): Pro
       fuse: FUSE,
     })),
     contractStart: options.contractStart,
-    basePort: 0,
+    basePort: request.clock === "replay" ? 0 : BASE_PORT,
     openerPlaintextReadingsMax: 768,
   });
   await createAccess(layout, letters, options.customers);
@@ -137,7 +147,7 @@ async function planDemo(
       days: request.days ?? 31,
       intervalSeconds: request.intervalSeconds ?? LOAD_INTERVAL_SECONDS,
       customers: Math.min(request.customers ?? 12, households),
-      contractStart: localDayStart(Date.parse(`${request.startDate}T12:00:00Z`) / 1000, zone),
+      contractStart: firstMidnight(request, zone),
     };
     return { options, households: await householdsOf(options, terminal) };
   }
@@ -162,6 +172,12 @@ async function planDemo(
     contractStart,
   };
   return { options, households: chosen.map((entry) => seriesData(entry, zone)) };
+}
+
+/** Of the demonstration's month, or the next one to come. */
+function firstMidnight({ clock, startDate }: DemoRequest, zone: string): number {
+  if (clock === "replay") return localDayStart(Date.parse(`${startDate}T12:00:00Z`) / 1000, zone);
+  return addLocalDays(localDayStart(Math.floor(Date.now() / 1000), zone), 1, zone);
 }
 
 async function readFileSource(

@@ -154,6 +154,7 @@ export async function startOpenerRole(
     { openerPlaintextReadingsMax },
     {
       ...portsOf(peers, shared.clock),
+      memoryClock: systemClock,
       engine,
       signer: peers.keys.signer,
       recipientSecret: secretOf(peers, config),

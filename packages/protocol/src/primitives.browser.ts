@@ -62,16 +62,15 @@ export const primitives: Primitives = {
     }
   },
 
-  async ed25519PublicKey(seed) {
+  async ed25519Signer(seed) {
     const { x } = await subtle.exportKey("jwk", await signingKey(seed, true));
     const base64 = (x ?? "").replaceAll("-", "+").replaceAll("_", "/");
-    return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-  },
-
-  async ed25519Sign(seed, data) {
-    return new Uint8Array(
-      await subtle.sign("Ed25519", await signingKey(seed, false), source(data)),
-    );
+    const publicKey = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+    const key = await signingKey(seed, false);
+    return {
+      publicKey,
+      sign: async (data) => new Uint8Array(await subtle.sign("Ed25519", key, source(data))),
+    };
   },
 
   async ed25519Verify(publicKey, signature, data) {

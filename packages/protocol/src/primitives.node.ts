@@ -90,13 +90,13 @@ export const primitives: Primitives = {
     return Promise.resolve(view(plaintext));
   },
 
-  ed25519PublicKey(seed) {
-    const spki = createPublicKey(privateKeyObject(seed)).export({ format: "der", type: "spki" });
-    return Promise.resolve(new Uint8Array(spki.subarray(SPKI_PREFIX.length)));
-  },
-
-  ed25519Sign(seed, data) {
-    return Promise.resolve(view(sign(null, data, privateKeyObject(seed))));
+  async ed25519Signer(seed) {
+    const key = privateKeyObject(seed);
+    const spki = createPublicKey(key).export({ format: "der", type: "spki" });
+    return {
+      publicKey: new Uint8Array(spki.subarray(SPKI_PREFIX.length)),
+      sign: (data) => Promise.resolve(view(sign(null, data, key))),
+    };
   },
 
   ed25519Verify(publicKey, signature, data) {

@@ -4,6 +4,12 @@
  * touches a platform's cryptography, but `jose` for JWE and JWS.
  */
 
+/** Holds a parsed Ed25519 key in a closure (parsing costs more than signing): it can sign, it cannot be printed. */
+export interface Signer {
+  readonly publicKey: Uint8Array;
+  sign(data: Uint8Array): Promise<Uint8Array>;
+}
+
 export interface Primitives {
   randomBytes(length: number): Uint8Array;
   /** SHA-256 (FIPS 180-4) of the concatenation of `parts`. */
@@ -27,8 +33,7 @@ export interface Primitives {
     sealed: Uint8Array,
   ): Promise<Uint8Array | undefined>;
   /** Ed25519 (RFC 8032). Keys are raw 32-byte strings: seed and public key. */
-  ed25519PublicKey(seed: Uint8Array): Promise<Uint8Array>;
-  ed25519Sign(seed: Uint8Array, data: Uint8Array): Promise<Uint8Array>;
+  ed25519Signer(seed: Uint8Array): Promise<Signer>;
   ed25519Verify(publicKey: Uint8Array, signature: Uint8Array, data: Uint8Array): Promise<boolean>;
   /** Equality in time independent of the content. */
   equalSecret(a: Uint8Array, b: Uint8Array): boolean;

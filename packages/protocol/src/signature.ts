@@ -2,6 +2,7 @@
 import { primitives } from "#primitives";
 import { concatBytes, utf8 } from "./bytes.ts";
 import { ProtocolError } from "./error.ts";
+import type { Signer } from "./primitives.ts";
 
 export const SIGNATURE_BYTES = 64;
 
@@ -16,18 +17,10 @@ export type SignatureDomain =
   | "smarter-metering/refusal/v1"
   | "smarter-metering/enrolment-offer/v1";
 
-/** Holds an Ed25519 seed in a closure: it can sign, it cannot be printed. */
-export interface Signer {
-  readonly publicKey: Uint8Array;
-  sign(data: Uint8Array): Promise<Uint8Array>;
-}
+export type { Signer };
 
 /** A signer from its 32-byte seed (RFC 8032 §5.1.5). */
-export async function signerFromSeed(seed: Uint8Array): Promise<Signer> {
-  const secret = Uint8Array.from(seed);
-  const publicKey = await primitives.ed25519PublicKey(secret);
-  return { publicKey, sign: (data) => primitives.ed25519Sign(secret, data) };
-}
+export const signerFromSeed = (seed: Uint8Array): Promise<Signer> => primitives.ed25519Signer(seed);
 
 /** The bytes that are signed: domain ‖ 0x00 ‖ SHA-256 of each part. */
 export async function signedBytes(

@@ -217,8 +217,10 @@ export class Meter {
         this.held ??= verdict.code;
       }
     }
+    // Before the records are applied: the frame that a gap waits for may be one of those just taken.
+    const isBroken = settlements.some((entry) => this.#isBroken(entry));
     await this.#write(records);
-    if (settlements.some((entry) => this.#isBroken(entry))) await this.#startOver();
+    if (isBroken) await this.#startOver();
     return settled;
   }
 

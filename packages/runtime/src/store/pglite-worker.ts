@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { PGlite, types } from "@electric-sql/pglite";
 import type { PGliteOptions } from "@electric-sql/pglite";
 import { workerInput } from "../worker/spawn-worker.ts";
+import { unpackArchive } from "./unpack-archive.ts";
 import type { PgliteInput, PgliteReply, PgliteRequest, SqlFailure } from "./pglite-wire.ts";
 
 const parseInt8 = (text: string): bigint => BigInt(text);
@@ -29,10 +30,23 @@ const returnedTypes = new Set([
   2278, // void, what a function without a result gives
 ]);
 
-/** Without a limit a store that only grows keeps 1 GB of write-ahead log; 64 MB bounds it. */
+/** One connection, no replica, no fsync: what a server would need for those is left out. */
+const settings = {
+  // Without a limit a store that only grows keeps 1 GB of write-ahead log.
+  max_wal_size: "64MB",
+  // The default, 128 MB, is memory of this process; the system's cache holds the folder anyway.
+  shared_buffers: "16MB",
+  wal_level: "minimal",
+  max_wal_senders: "0",
+  jit: "off",
+};
+
 const serveOptions: PGliteOptions = {
   parsers: { [types.INT8]: parseInt8 },
-  startParams: [...PGlite.defaultStartParams, "-c", "max_wal_size=64MB", "-c", "jit=off"],
+  startParams: [
+    ...PGlite.defaultStartParams,
+    ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+  ],
 };
 
 assert(parentPort !== null, "this file runs in a worker thread");
@@ -44,13 +58,15 @@ const reply = (message: PgliteReply): void => port.postMessage(message);
  * also when the process was killed while it made it.
  */
 async function open(database?: string, template?: Uint8Array): Promise<PGlite> {
-  const archive = template === undefined ? {} : { loadDataDir: new Blob([template.slice()]) };
-  if (database === undefined) return PGlite.create({ ...serveOptions, ...archive });
+  if (database === undefined) {
+    const archive = template === undefined ? {} : { loadDataDir: new Blob([template.slice()]) };
+    return PGlite.create({ ...serveOptions, ...archive });
+  }
   if (!existsSync(database)) {
+    assert(template !== undefined, "a new database is made from the template");
     const partial = `${database}.partial`;
     rmSync(partial, { recursive: true, force: true });
-    const filling = await PGlite.create({ ...serveOptions, ...archive, dataDir: partial });
-    await filling.close();
+    unpackArchive(template, partial);
     renameSync(partial, database);
   }
   return PGlite.create({ ...serveOptions, dataDir: database });

@@ -63,7 +63,10 @@ export interface OpenerConfig {
 }
 
 export interface OpenerPorts {
+  /** Says what is in the future. */
   readonly clock: Clock;
+  /** Says how long a data key has been in memory; default `clock`. Where `clock` is a replay, the machine's. */
+  readonly memoryClock?: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly bus: Pick<Bus, "publish" | "consume">;
@@ -124,6 +127,7 @@ class Opener implements OpenerService {
   readonly #readingsMax: number;
   readonly #budget: ReadingBudget;
   readonly #queue: EncryptionQueue;
+  readonly #memoryClock: Clock;
   readonly #keys: DataKeyCache;
   readonly #openMs = createRecorder();
   readonly #refused = new Map<FrameRefusal | "FRAME_FAILED", number>();
@@ -137,12 +141,13 @@ class Opener implements OpenerService {
     this.#ports = ports;
     this.#budget = createReadingBudget(readingsMax);
     this.#queue = createEncryptionQueue(ports.engine);
-    this.#keys = new DataKeyCache(() => ports.clock.nowMs());
+    this.#memoryClock = ports.memoryClock ?? ports.clock;
+    this.#keys = new DataKeyCache(() => this.#memoryClock.nowMs());
     this.#meters = createMeters(ports.metrics);
   }
 
   start(): this {
-    const { bus, clock, log } = this.#ports;
+    const { bus, log } = this.#ports;
     const options = {
       batchMax: FRAMES_PER_BATCH,
       inFlightMax: FRAMES_IN_FLIGHT_MAX,
@@ -152,7 +157,7 @@ class Opener implements OpenerService {
     void subscription.ended.then((error) => {
       if (error !== undefined) log.error("no more frames are taken", errorFields(error));
     });
-    const cancelSweep = clock.every(SWEEP_MILLISECONDS, () => this.#keys.sweep());
+    const cancelSweep = this.#memoryClock.every(SWEEP_MILLISECONDS, () => this.#keys.sweep());
     let stopping: Promise<void> | undefined;
     this.#stop = () =>
       (stopping ??= subscription.stop().then(() => {

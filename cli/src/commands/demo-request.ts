@@ -1,0 +1,80 @@
+/** The options that describe a demonstration's households and policy; shared by `demo` and `init`. */
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { UNITS } from "@smarter-metering/readings";
+import { usageError } from "../cli-error.ts";
+import type { Arguments, Option } from "../command.ts";
+import type { DemoRequest } from "../demo/prepare.ts";
+
+const START_DATE = "2026-10-01";
+const SEED = "demo";
+const KEY_BITS = 3072;
+/** A_max of the protocol: the largest set that is decrypted as one. */
+const HOUSEHOLDS_MAX = 100_000;
+
+export const demoOptions: Readonly<Record<string, Option>> = {
+  data: {
+    type: "string",
+    value: "<file or folder>",
+    text: "your own readings instead of made-up ones",
+  },
+  unit: {
+    type: "string",
+    value: "<kW|W|kWh|Wh|mWh>",
+    text: "unit of the values, if no header says",
+  },
+  zone: { type: "string", value: "<IANA zone>", text: "zone of the neighbourhood (Europe/Zurich)" },
+  strict: { type: "boolean", text: "stop at the first bad row instead of counting it" },
+  households: { type: "string", value: "<n>", text: "households (240, or all of the file)" },
+  days: { type: "string", value: "<n>", text: "local days (31, or all of the file)" },
+  interval: { type: "string", value: "<seconds>", text: "the meters' own interval (900)" },
+  customers: { type: "string", value: "<n>", text: "portal accounts made at once (12)" },
+  "min-contributors": { type: "string", value: "<k>", text: "k of the release policy (100)" },
+  "unsafe-policy": {
+    type: "boolean",
+    text: "allow a policy below the floors; signed into every release",
+  },
+  profile: { type: "string", value: "<profile>", text: "pes-encrypts, the only one so far" },
+  trustees: { type: "string", value: "<n>", text: "1, the only number so far" },
+  seed: { type: "string", value: "<text>", text: "names the made-up neighbourhood" },
+  dir: { type: "string", value: "<folder>", text: "where to keep everything (a temporary folder)" },
+};
+
+export async function demoRequestOf(
+  args: Arguments,
+  clock: DemoRequest["clock"],
+): Promise<DemoRequest> {
+  const path = args.text("data");
+  const unit = args.oneOf("unit", UNITS);
+  const profile = args.oneOf("profile", ["pes-encrypts", "meter-encrypts"]);
+  if (profile === "meter-encrypts") throw usageError("--profile meter-encrypts is not there yet");
+  const integer = (name: string, min: number, max: number): number | undefined =>
+    args.integer(name, undefined, { min, max });
+  if ((integer("trustees", 1, 100) ?? 1) > 1) {
+    throw usageError("--trustees: more than one is not there yet");
+  }
+  const file =
+    path === undefined
+      ? undefined
+      : {
+          path: resolve(path),
+          ...(unit === undefined ? {} : { unit }),
+          strict: args.flag("strict"),
+        };
+  return {
+    root: resolve(args.text("dir") ?? (await mkdtemp(join(tmpdir(), "smarter-metering-")))),
+    clock,
+    file,
+    zone: args.text("zone"),
+    households: integer("households", 1, HOUSEHOLDS_MAX),
+    days: integer("days", 1, 400),
+    intervalSeconds: integer("interval", 60, 1800),
+    customers: integer("customers", 0, HOUSEHOLDS_MAX),
+    contributorsMin: integer("min-contributors", 1, 1_000_000),
+    unsafePolicy: args.flag("unsafe-policy"),
+    startDate: START_DATE,
+    seed: args.text("seed") ?? SEED,
+    keyBits: KEY_BITS,
+  };
+}

@@ -1,0 +1,36 @@
+/** `init`: keys, registry, configurations of a new deployment; nothing is started. */
+import { EXIT, usageError } from "../cli-error.ts";
+import type { Command } from "../command.ts";
+import { prepareDemo } from "../demo/prepare.ts";
+import { demoOptions, demoRequestOf } from "./demo-request.ts";
+
+export const init: Command = {
+  name: "init",
+  summary: "Make keys, registry and configurations of a new deployment with simulated meters.",
+  options: {
+    ...demoOptions,
+    "system-clock": {
+      type: "boolean",
+      text: "live in real time from the next local midnight, instead of replaying past days",
+    },
+  },
+  async run({ terminal }, args) {
+    args.required("dir");
+    const system = args.flag("system-clock");
+    if (system && args.text("data") !== undefined) {
+      throw usageError("--system-clock and --data exclude each other: a file's days are past");
+    }
+    const request = await demoRequestOf(args, system ? "system" : "replay");
+    const { layout, households, resumed } = await prepareDemo(request, terminal);
+    if (terminal.json) terminal.printJson({ dir: layout.root, households: households.length });
+    else {
+      const what = resumed
+        ? "is a deployment already"
+        : `holds a deployment of ${households.length}`;
+      terminal.print(
+        `${layout.root} ${what}; next: smarter-metering serve --role all --dir ${layout.root} --demo`,
+      );
+    }
+    return EXIT.ok;
+  },
+};

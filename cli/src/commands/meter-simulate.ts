@@ -1,0 +1,84 @@
+/** `meter simulate`: the simulated meters of a deployment, in a process of their own, against a running `serve`. */
+import { runtimeLogFields, systemClock } from "@smarter-metering/runtime";
+import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
+import { CliError, EXIT } from "../cli-error.ts";
+import type { Command } from "../command.ts";
+import { readHouseholds } from "../demo/access.ts";
+import { meterLogFields, startDemoFleet } from "../demo/fleet.ts";
+import { goLive } from "../demo/live.ts";
+import { openDemo, type Demo } from "../demo/prepare.ts";
+import { playDays } from "../demo/run-demo.ts";
+import { remoteControl } from "../serve/control.ts";
+import { partyLogger } from "../serve/party.ts";
+import { readRunFile } from "../serve/run-file.ts";
+import { dirOption, layoutFrom } from "./deployment-option.ts";
+
+/** How often meters of a deployment in real time look whether a day has ended. */
+const LOOK_MS = 10_000;
+
+export const meterSimulate: Command = {
+  name: "meter simulate",
+  summary:
+    "Run a deployment's simulated meters against its running serve; go on where they stopped.",
+  options: {
+    ...dirOption,
+    live: { type: "boolean", text: "after the prepared days go on, an hour every second" },
+  },
+  async run({ terminal, signal }, args) {
+    const layout = layoutFrom(args);
+    const demo = await openDemo(layout, terminal);
+    const run = await readRunFile(layout);
+    const concentratorUrl = run?.urls["concentrator"];
+    if (run === undefined || concentratorUrl === undefined) {
+      const message = `nobody serves ${layout.root}; start: smarter-metering serve --role all --demo --dir ${layout.root}`;
+      throw new CliError("NOT_SERVED", message);
+    }
+    const logLine = (line: string): void => terminal.warn(line);
+    const control = run.urls["control"];
+    const remote = control === undefined ? undefined : await remoteControl(control, layout);
+    const clock =
+      remote === undefined ? systemClock : { ...systemClock, nowMs: () => remote.nowMs() };
+    const shared = { clock, logLine, bus: undefined, registry: undefined };
+    const fleet = await startDemoFleet({
+      layout,
+      households: demo.households,
+      access: await readHouseholds(layout),
+      concentratorUrl,
+      clock,
+      log: partyLogger("meters", { ...runtimeLogFields, ...meterLogFields }, shared),
+    });
+    try {
+      if (remote === undefined) await liveInRealTime(demo, fleet, signal);
+      else {
+        const played = { demo, fleet, control: remote };
+        await playDays(played, terminal, signal, Promise.resolve());
+        if (args.flag("live")) await goLive(played, signal);
+      }
+    } finally {
+      await fleet.close();
+    }
+    return EXIT.ok;
+  },
+};
+
+/** Sends each day when it has ended, and the newest interval of meters with a customer as it ends. */
+async function liveInRealTime(
+  { options }: Demo,
+  fleet: Awaited<ReturnType<typeof startDemoFleet>>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { zone, intervalSeconds, contractStart } = options;
+  let sent = Math.floor(Date.now() / 1000 / intervalSeconds) * intervalSeconds;
+  while (!signal.aborted) {
+    const now = Math.floor(Date.now() / 1000);
+    const today = localDayStart(now, zone);
+    if (today >= addLocalDays(contractStart, 1, zone) && fleet.nextBlock() < today) {
+      await fleet.sendDay(today);
+    }
+    const end = Math.floor(now / intervalSeconds) * intervalSeconds;
+    if (end > sent && sent >= contractStart) await fleet.sendLive(sent, end);
+    sent = end;
+    await fleet.poll();
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}

@@ -1,0 +1,104 @@
+/** Log in, or sign up with a recovery key that is shown once and typed again (docs/protocol.md §10.2). */
+import {
+  createVault,
+  parseRecoveryKey,
+  type Login,
+  type PortalClient,
+  type Registration,
+} from "@smarter-metering/customer";
+import { primitives } from "@smarter-metering/protocol";
+import { element, field, form } from "./element.ts";
+import { attempt, say, show } from "./page.ts";
+
+const PASSWORD_CHARACTERS_MIN = 12;
+
+export type Entered = (login: string, entered: Login) => Promise<void>;
+
+export function showWelcome(client: PortalClient, entered: Entered): void {
+  const enter = async (login: string, password: string): Promise<void> =>
+    entered(login, await client.login(login, password));
+  show(
+    form(
+      "Log in",
+      "Log in",
+      (typed) => attempt("Opening your vault", () => enter(typed("login"), typed("password"))),
+      field("Login", loginInput),
+      field("Password", { ...passwordInput, autocomplete: "current-password" }),
+    ),
+    form(
+      "Sign up",
+      "Make my keys",
+      (typed) =>
+        attempt("Making your keys", async () => {
+          if (typed("password") !== typed("again")) {
+            say("The two passwords differ.", true);
+            return;
+          }
+          await signUp(client, typed("login"), typed("password"), enter);
+        }),
+      field("Login (lower case, or an e-mail address)", loginInput),
+      field(`Password (${PASSWORD_CHARACTERS_MIN} characters or more)`, newPassword("password")),
+      field("Password again", newPassword("again")),
+    ),
+  );
+}
+
+const loginInput = {
+  name: "login",
+  required: "",
+  autocomplete: "username",
+  autocapitalize: "none",
+  spellcheck: "false",
+  pattern: "[a-z0-9][a-z0-9._@+\\-]{2,126}",
+};
+const passwordInput = { name: "password", type: "password", required: "" };
+const newPassword = (name: string) => ({
+  ...passwordInput,
+  name,
+  autocomplete: "new-password",
+  minlength: String(PASSWORD_CHARACTERS_MIN),
+});
+
+async function signUp(
+  client: PortalClient,
+  login: string,
+  password: string,
+  enter: (login: string, password: string) => Promise<void>,
+): Promise<void> {
+  const random = (length: number): Uint8Array => primitives.randomBytes(length);
+  const { registration, recoveryKey } = await createVault({ login, password, random });
+  say("");
+  show(
+    element("h2", {}, "Your recovery key"),
+    element("p", {}, "It opens your readings when the password is lost. It is shown this once."),
+    element("p", { class: "secret", id: "recovery-key" }, recoveryKey),
+    form("Write it down", "I have written it down", () =>
+      Promise.resolve(showDrill(client, registration, recoveryKey, () => enter(login, password))),
+    ),
+  );
+}
+
+/** The account is made when the recovery key has been typed once: a key that is not written down opens nothing. */
+function showDrill(
+  client: PortalClient,
+  registration: Registration,
+  recoveryKey: string,
+  done: () => Promise<void>,
+): void {
+  show(
+    form(
+      "Type your recovery key",
+      "Make my account",
+      (typed) =>
+        attempt("Making your account", async () => {
+          if (parseRecoveryKey(typed("recovery")) !== recoveryKey) {
+            say("This is another recovery key than the one shown.", true);
+            return;
+          }
+          await client.signUp(registration);
+          await done();
+        }),
+      field("From your note", { name: "recovery", required: "", autocomplete: "off" }),
+    ),
+  );
+}
