@@ -100,7 +100,11 @@ async function badItems(
       item: await remade({ meterId: named("a foreign meter", 16) }),
       expected: "FRAME_FOREIGN",
     },
-    { name: "oversized frame", item: withFrame(new Uint8Array(20_000)), expected: "FRAME_TOO_LARGE" },
+    {
+      name: "oversized frame",
+      item: withFrame(new Uint8Array(20_000)),
+      expected: "FRAME_TOO_LARGE",
+    },
     {
       name: "frame of tomorrow",
       item: await remade({ blockStart: world.dayStart(day + 30), firstSlot: 0, count: 1 }),
@@ -160,11 +164,9 @@ async function plantSubset(city: City, dead: DeadLetters): Promise<void> {
   members[index >> 3] = (members[index >> 3] ?? 0) & ~(1 << (index & 7));
   const { publicKey } = world.paillier;
   const ciphertexts = rest.map((encoded) => decodeContribution(encoded).ciphertext);
-  const product = await world.engine.product(
-    engineKeyOf(publicKey),
-    concatBytes(...ciphertexts),
-    [rest.length],
-  );
+  const product = await city.engine.product(engineKeyOf(publicKey), concatBytes(...ciphertexts), [
+    rest.length,
+  ]);
   const request = { terms: { ...terms, members, product }, contributions: rest };
   const id = toHex(await requestDigest(request));
   const body = encodeRequest(await signRequest(request, world.parties.aggregator.signer));

@@ -77,16 +77,25 @@ function checkFrames(
       .toSorted((a, b) => a.from - b.from || a.to - b.to);
     let until = world.startSeconds;
     for (const { from, to } of taken) {
-      find(from === until || evidence.conflicts > 0, `frames of ${household}: ${from}, not ${until}`);
+      find(
+        from === until || evidence.conflicts > 0,
+        `frames of ${household}: ${from}, not ${until}`,
+      );
       until = to;
     }
     find(until === end, `frames of household ${household} end at ${until}, not at ${end}`);
     const meterId = world.households[household]?.meterId;
     const meter = evidence.meters.find((status) => status.meterId === meterId);
-    find(meter?.waitingFrames === 0 && meter.nextBlock === end, `meter ${household} has not sent all`);
+    find(
+      meter?.waitingFrames === 0 && meter.nextBlock === end,
+      `meter ${household} has not sent all`,
+    );
     const shown = meter?.registersMilliwattHours.slice(0, 3) ?? [];
     const expected = measurements.registers(household, end);
-    find(isSame(shown, expected), `meter ${household} shows ${shown.join()}, not ${expected.join()}`);
+    find(
+      isSame(shown, expected),
+      `meter ${household} shows ${shown.join()}, not ${expected.join()}`,
+    );
   }
 }
 
@@ -147,7 +156,10 @@ function checkSet({ evidence, measurements, world }: Case, set: SetRow, find: Fi
   const expected = enough ? "RELEASED" : "SUPPRESSED";
   find(set.state === expected, `block ${set.block} is ${set.state}, not ${expected}`);
   const loads = evidence.loads.filter(({ block }) => block === set.block);
-  find(loads.length === (enough ? 1 : 0), `block ${set.block} is at the MDMS ${loads.length} times`);
+  find(
+    loads.length === (enough ? 1 : 0),
+    `block ${set.block} is at the MDMS ${loads.length} times`,
+  );
   for (const load of loads) checkSum({ evidence, measurements, world }, load, perSlot, rows, find);
 }
 

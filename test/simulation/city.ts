@@ -6,6 +6,7 @@ import { startConcentrator } from "@smarter-metering/concentrator";
 import { migrations as mdmsMigrations, startMdms } from "@smarter-metering/mdms";
 import { startFleet, type FleetMember } from "@smarter-metering/meter";
 import { startOpener } from "@smarter-metering/opener";
+import type { Engine } from "@smarter-metering/paillier";
 import { encodeEnrolmentCode, toBase64Url, toHex } from "@smarter-metering/protocol";
 import { createMetrics, migrate, silentLogger, type Store } from "@smarter-metering/runtime";
 import { initialiseLedger, startTrustee } from "@smarter-metering/trustee";
@@ -28,6 +29,7 @@ export interface CityOptions {
   readonly plan: Plan;
   readonly world: World;
   readonly store: Store;
+  readonly engine: Engine;
   /** Empty; for journals and the trustee's ledger. */
   readonly folder: string;
   readonly clock: SimulatedClock;
@@ -37,7 +39,7 @@ export interface CityOptions {
 export type City = Awaited<ReturnType<typeof foundCity>>;
 
 export async function foundCity(options: CityOptions) {
-  const { plan, world, store, folder, clock } = options;
+  const { plan, world, store, engine, folder, clock } = options;
   await migrate(store, "aggregator", aggregatorMigrations);
   await migrate(store, "mdms", mdmsMigrations);
   const activity = new Activity();
@@ -54,7 +56,7 @@ export async function foundCity(options: CityOptions) {
     metrics: createMetrics(),
     bus: partyBus(bus, name, life, chance, clock, activity),
     store: faultyStore(store, life, chance, name),
-    engine: world.engine,
+    engine,
     registry: world.network,
     signer: world.parties[name].signer,
   });
@@ -135,7 +137,10 @@ async function cutEnd(path: string, bytes: number): Promise<void> {
 }
 
 /** A household's meter. Readings of a late day are not there before their time. */
-function fleetMember(index: number, { plan, world, clock, measurements }: CityOptions): FleetMember {
+function fleetMember(
+  index: number,
+  { plan, world, clock, measurements }: CityOptions,
+): FleetMember {
   const household = world.households[index];
   if (household === undefined) throw new RangeError(`no household ${index}`);
   const isThere = (blockStart: number, blockEnd: number): boolean =>

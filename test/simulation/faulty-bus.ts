@@ -136,7 +136,9 @@ function faultyEngine(
         host.running.life.signal,
         ...(request.signal === undefined ? [] : [request.signal]),
       ]);
-      const fetched = await reach((engine) => engine.fetch({ ...request, leaseMs: LEASE_MS, signal }));
+      const fetched = await reach((engine) =>
+        engine.fetch({ ...request, leaseMs: LEASE_MS, signal }),
+      );
       life.assertAlive();
       if (fetched.length === 0) return fetched;
       // Until its verdicts come, the batch is in hand.

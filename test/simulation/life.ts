@@ -26,7 +26,7 @@ export class Activity {
    */
   async quiet(): Promise<void> {
     const untilMs = performance.now() + QUIET_MS_MAX;
-    for (let calm = 0; calm < 3; calm = this.busy === 0 ? calm + 1 : 0) {
+    for (let calm = 0; calm < 2; calm = this.busy === 0 ? calm + 1 : 0) {
       await new Promise((resolve) => setTimeout(resolve, 1));
       if (performance.now() > untilMs) throw new Error("something hangs");
     }

@@ -66,7 +66,9 @@ export class Measurements {
     const whole = isLast ? this.#wholeWattHours(household, hourStart) * 1000 : 0;
     const isImpossible =
       isLast &&
-      overflow.some((o) => o.household === household && this.#isIn(start, o.day, o.hour, o.hour + 1));
+      overflow.some(
+        (o) => o.household === household && this.#isIn(start, o.day, o.hour, o.hour + 1),
+      );
     const rest = ((REST[household] ?? 0) * intervalSeconds) / 60;
     return whole + rest + (isImpossible ? OVERFLOW_MILLIWATT_HOURS : 0);
   }

@@ -9,9 +9,9 @@ export type FleetName = keyof typeof FLEETS;
 export const FLEET_NAMES: readonly FleetName[] = ["east", "west"];
 export const PARTIES = ["concentrator", "opener", "aggregator", "trustee", "mdms"] as const;
 export type PartyName = (typeof PARTIES)[number];
-/** Days read; two billing windows of three days, and one day more. */
-export const DAYS = 7;
-export const WINDOW_DAYS = 3;
+/** Days read: two billing windows of two days, and one day more. */
+export const DAYS = 5;
+export const WINDOW_DAYS = 2;
 export const HOUR = 3600;
 
 /** Short and long days among them: 30 March has 23 hours, 26 October 25. */
@@ -78,7 +78,12 @@ export function planOf(seed: number): Plan {
 }
 
 function crashOn(day: number, chance: Chance): Crash {
-  const process = chance.pick<Crash["process"]>("process", [...PARTIES, ...FLEET_NAMES, ...FLEET_NAMES, "bus"]);
+  const process = chance.pick<Crash["process"]>("process", [
+    ...PARTIES,
+    ...FLEET_NAMES,
+    ...FLEET_NAMES,
+    "bus",
+  ]);
   const losesJournal = chance.isTrue("journal", 0.5);
   return {
     day,

@@ -1,7 +1,7 @@
 /** Runs histories by hand: `--seed N` for one, `--seeds A..B` for a soak. Exits with 1 when one is not sound. */
 import { parseArgs } from "node:util";
 import { check } from "./check.ts";
-import { openSimulationStore, replayCommand, simulate, summaryOf } from "./simulation.ts";
+import { openLaboratory, replayCommand, simulate, summaryOf } from "./simulation.ts";
 
 const { values } = parseArgs({
   options: { seed: { type: "string" }, seeds: { type: "string" } },
@@ -11,10 +11,10 @@ if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last)) {
   throw new RangeError("usage: --seed N or --seeds A..B");
 }
 
-const store = await openSimulationStore();
+const laboratory = await openLaboratory();
 for (let seed = first ?? 1; seed <= (last ?? 1); seed++) {
   const startMs = performance.now();
-  const history = await simulate(seed, store);
+  const history = await simulate(seed, laboratory);
   const findings = check(history);
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
   const result = findings.length === 0 ? "sound" : "NOT SOUND";
@@ -24,4 +24,4 @@ for (let seed = first ?? 1; seed <= (last ?? 1); seed++) {
   for (const finding of findings.slice(0, 20)) console.log(`  ${finding}`);
   console.log(`  replay: ${replayCommand(seed)}`);
 }
-await store.close();
+await laboratory.close();

@@ -1,10 +1,11 @@
 /**
  * One seed is one history (docs/protocol.md, all of it but the customer's part): all services in one process with real cryptography over
- * a faulty network, bus and store, on a simulated clock.
+ * a faulty network, bus and store, on a simulated clock. Threads are real: a replay meets the same faults, not the same interleaving.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createPortableEngine, type Engine } from "@smarter-metering/paillier";
 import { openStore, type Store } from "@smarter-metering/runtime";
 import { makeWorld } from "../support/world.ts";
 import { COMPLETENESS_MIN_BASIS_POINTS, CONTRIBUTORS_MIN, type Case } from "./check.ts";
@@ -15,12 +16,31 @@ import { Measurements } from "./measurements.ts";
 import { DAYS, HOUR, HOUSEHOLDS, planOf, WINDOW_DAYS } from "./plan.ts";
 import { simulatedClock } from "./simulated-clock.ts";
 
-/** One database for all parties and histories, a name space for each: opening one costs more than a history. */
-export const openSimulationStore = (): Promise<Store> =>
-  openStore({ schema: "simulation", migrations: [] });
+/** What histories share, because it costs more than one of them. */
+export interface Laboratory {
+  /** One database for all parties, a name space for each. */
+  readonly store: Store;
+  readonly engine: Engine;
+  close(): Promise<void>;
+}
 
-/** Runs the history of a seed in `store`, which it empties first. */
-export async function simulate(seed: number, store: Store): Promise<Case> {
+export async function openLaboratory(): Promise<Laboratory> {
+  const store = await openStore({ schema: "simulation", migrations: [] });
+  const engine = createPortableEngine({ threads: 0 });
+  return {
+    store,
+    engine,
+    async close() {
+      await Promise.all([store.close(), engine.close()]);
+    },
+  };
+}
+
+/** Runs the history of a seed; the store is emptied first. */
+export async function simulate(
+  seed: number,
+  { store, engine }: Pick<Laboratory, "store" | "engine">,
+): Promise<Case> {
   await empty(store);
   const plan = planOf(seed);
   const world = await makeWorld({
@@ -41,7 +61,7 @@ export async function simulate(seed: number, store: Store): Promise<Case> {
   const folder = await mkdtemp(join(tmpdir(), "smarter-metering-simulation-"));
   let city: City | undefined;
   try {
-    city = await foundCity({ plan, world, store, folder, clock, measurements });
+    city = await foundCity({ plan, world, store, engine, folder, clock, measurements });
     const notes = await live(city);
     return { plan, world, measurements, evidence: await gather(city, notes) };
   } finally {

@@ -1,8 +1,11 @@
 /** Every command, in the order of the help. */
 import type { Command } from "../command.ts";
 import { demo } from "./demo.ts";
+import { doctor } from "./doctor.ts";
 import { init } from "./init.ts";
+import { keysShow } from "./keys-show.ts";
 import { loadShow } from "./load-show.ts";
+import { meterEnrol } from "./meter-enrol.ts";
 import { meterSimulate } from "./meter-simulate.ts";
 import { portalExport } from "./portal-export.ts";
 import { readingsConvert } from "./readings-convert.ts";
@@ -16,7 +19,9 @@ export const commands: readonly Command[] = [
   demo,
   init,
   serve,
+  doctor,
   meterSimulate,
+  meterEnrol,
   readingsInspect,
   readingsConvert,
   tariffCheck,
@@ -26,4 +31,5 @@ export const commands: readonly Command[] = [
   releaseList,
   releaseWhy,
   releaseRequest,
+  keysShow,
 ];

@@ -6,6 +6,8 @@ import type { Command } from "../command.ts";
 import { readHouseholds } from "../demo/access.ts";
 import { meterLogFields, startDemoFleet } from "../demo/fleet.ts";
 import { goLive } from "../demo/live.ts";
+import { loadDeployment } from "../deployment/deployment-file.ts";
+import type { Layout } from "../deployment/layout.ts";
 import { openDemo, type Demo } from "../demo/prepare.ts";
 import { playDays } from "../demo/run-demo.ts";
 import { remoteControl } from "../serve/control.ts";
@@ -34,8 +36,8 @@ export const meterSimulate: Command = {
       throw new CliError("NOT_SERVED", message);
     }
     const logLine = (line: string): void => terminal.warn(line);
-    const control = run.urls["control"];
-    const remote = control === undefined ? undefined : await remoteControl(control, layout);
+    const isReplay = loadDeployment(layout).clock === "replay";
+    const remote = isReplay ? await remoteControl(layout, signal) : undefined;
     const clock =
       remote === undefined ? systemClock : { ...systemClock, nowMs: () => remote.nowMs() };
     const shared = { clock, logLine, bus: undefined, registry: undefined };
@@ -44,6 +46,7 @@ export const meterSimulate: Command = {
       households: demo.households,
       access: await readHouseholds(layout),
       concentratorUrl,
+      fetch: atItsPresentAddress(layout, concentratorUrl),
       clock,
       log: partyLogger("meters", { ...runtimeLogFields, ...meterLogFields }, shared),
     });
@@ -60,6 +63,15 @@ export const meterSimulate: Command = {
     return EXIT.ok;
   },
 };
+
+/** `serve` may be killed and started again, with its concentrator at another port: each request goes where it is now. */
+function atItsPresentAddress(layout: Layout, firstUrl: string): typeof fetch {
+  return async (input, init) => {
+    const now = (await readRunFile(layout))?.urls["concentrator"] ?? firstUrl;
+    const { pathname } = new URL(input instanceof Request ? input.url : input);
+    return fetch(new URL(pathname, now), init);
+  };
+}
 
 /** Sends each day when it has ended, and the newest interval of meters with a customer as it ends. */
 async function liveInRealTime(

@@ -63,6 +63,17 @@ export async function createAccess(
   await writeSecretFile(operatorsPath(layout), `${JSON.stringify(operators, null, 2)}\n`);
 }
 
+/** Puts more households without accounts into `households.json`. */
+export async function addHouseholds(layout: Layout, letters: readonly Letter[]): Promise<void> {
+  const all = new Map(await readHouseholds(layout));
+  for (const { label, mdmsPseudonym, networkPseudonym, enrolmentCode } of letters) {
+    const names = { servicePoint: mdmsPseudonym, networkPseudonym, enrolmentCode };
+    all.set(label, { ...names, login: null, password: null });
+  }
+  const text = `${JSON.stringify(Object.fromEntries(all), null, 2)}\n`;
+  await writeSecretFile(layout.households, text);
+}
+
 export async function readHouseholds(
   layout: Layout,
 ): Promise<ReadonlyMap<string, HouseholdAccess>> {

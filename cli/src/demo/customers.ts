@@ -55,18 +55,37 @@ export async function joinPortal(
   if ((await readPins(layout, login)) !== undefined) return;
   await signUp(portal, login, password);
   const { vault } = await portal.login(login, password);
-  const meter = await portal.enrol({
-    code: parseEnrolmentCode(customer.enrolmentCode),
-    networkPseudonym: fromHex(customer.networkPseudonym, 16),
-    vault,
-    attempts: ENROLMENT_ATTEMPTS,
-    wait: async () => {
-      if (signal.aborted) throw new CliError("ENROLMENT_STOPPED", "stopped; run it again to go on");
-      await new Promise((resolve) => setTimeout(resolve, ENROLMENT_WAIT_MS));
-    },
-  });
+  const wait = async (): Promise<void> => {
+    if (signal.aborted) throw new CliError("ENROLMENT_STOPPED", "stopped; run it again to go on");
+    await new Promise((resolve) => setTimeout(resolve, ENROLMENT_WAIT_MS));
+  };
+  const meter = await enrolWhenOffered(wait, () =>
+    portal.enrol({
+      code: parseEnrolmentCode(customer.enrolmentCode),
+      networkPseudonym: fromHex(customer.networkPseudonym, 16),
+      vault,
+      attempts: ENROLMENT_ATTEMPTS,
+      wait,
+    }),
+  );
   await writePins(layout, login, [meter]);
   await portal.logout();
+}
+
+/** A meter's first message may still be on its way to the portal, which then knows no offer to answer. */
+async function enrolWhenOffered(
+  wait: () => Promise<void>,
+  enrol: () => Promise<PinnedMeter>,
+): Promise<PinnedMeter> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await enrol();
+    } catch (error) {
+      const isEarly = error instanceof CustomerError && error.problem?.status === 404;
+      if (!isEarly || attempt === ENROLMENT_ATTEMPTS) throw error;
+    }
+    await wait();
+  }
 }
 
 async function signUp(portal: PortalClient, login: string, password: string): Promise<void> {

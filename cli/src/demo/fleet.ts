@@ -21,6 +21,8 @@ export interface FleetOptions {
   readonly households: readonly HouseholdData[];
   readonly access: ReadonlyMap<string, HouseholdAccess>;
   readonly concentratorUrl: string;
+  /** Default: the platform's; another may look up where the concentrator is now. */
+  readonly fetch?: typeof fetch;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -58,7 +60,7 @@ export async function startDemoFleet(options: FleetOptions): Promise<Fleet> {
       clock: waitingInRealTime(clock),
       log,
       journalFolder: layout.folder("meters"),
-      uplink: httpUplink({ url: concentratorUrl, fetch: globalThis.fetch }),
+      uplink: httpUplink({ url: concentratorUrl, fetch: options.fetch ?? globalThis.fetch }),
       random: (length) => primitives.randomBytes(length),
     },
   );

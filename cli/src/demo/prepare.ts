@@ -21,7 +21,7 @@ import { seriesData, syntheticData, type HouseholdData } from "./household-data.
 
 const LOAD_INTERVAL_SECONDS = 900;
 /** 3 × 63 A: a house connection. */
-const FUSE = { amps: 63, phases: 3 };
+export const FUSE = { amps: 63, phases: 3 };
 /** Members of a cohort for each contributor that the policy asks for: room for meters that are late. */
 const COHORT_HEADROOM = 1.2;
 /** First of the nine ports of a deployment that lives in real time. */

@@ -151,7 +151,8 @@ async function createPaillierKey(layout: Layout, bits: number): Promise<unknown>
   return serializePublicKey(publicKey);
 }
 
-async function createMeter(): Promise<MeterSecrets> {
+/** A meter's own keys, made where it is installed. */
+export async function createMeter(): Promise<MeterSecrets> {
   const seed = primitives.randomBytes(32);
   const { publicKey } = await signerFromSeed(seed);
   return {

@@ -39,3 +39,17 @@ export async function readMeters(layout: Layout): Promise<MetersFile> {
     throw new CliError("METERS_FILE_INVALID", `${path} is damaged; restore it from a backup`);
   }
 }
+
+/** Puts more meters into the file. */
+export async function addMeters(
+  layout: Layout,
+  meters: readonly MeterSecrets[],
+  provisioning: readonly MeterProvisioning[],
+): Promise<void> {
+  const file = await readMeters(layout);
+  await writeMeters(layout, {
+    ...file,
+    meters: [...file.meters, ...meters],
+    provisioning: [...file.provisioning, ...provisioning],
+  });
+}

@@ -19,7 +19,7 @@ import {
 } from "@smarter-metering/runtime";
 import { z } from "zod";
 import type { Layout } from "../deployment/layout.ts";
-import { callApi } from "./reach.ts";
+import { callApi, untilServed } from "./reach.ts";
 import { writeClock } from "./clock-file.ts";
 import type { ReplayClock } from "./replay-clock.ts";
 
@@ -80,19 +80,25 @@ export async function serveControl(control: LoadControl, layout: Layout): Promis
 const clockAnswer = z.object({ nowMs: z.number() });
 const pendingAnswer = z.object({ pending: z.number() });
 
-/** The control of a demonstration that another process serves. */
-export async function remoteControl(url: string, layout: Layout): Promise<LoadControl> {
-  const token = new TextDecoder().decode(await readSecretFile(tokenPath(layout)));
-  let { nowMs } = clockAnswer.parse(await callApi(url, "/v1/clock", { token }));
+/**
+ * The control of a demonstration that another process serves. That process may be killed and started again, at other addresses and with
+ * another token: both are looked up for each call, and a call waits until somebody answers.
+ */
+export async function remoteControl(layout: Layout, signal: AbortSignal): Promise<LoadControl> {
+  const call = (path: string, body?: unknown): Promise<unknown> =>
+    untilServed(layout, "control", signal, async (url) => {
+      const token = new TextDecoder().decode(await readSecretFile(tokenPath(layout)));
+      return callApi(url, path, body === undefined ? { token } : { token, body });
+    });
+  let { nowMs } = clockAnswer.parse(await call("/v1/clock"));
   return {
     nowMs: () => nowMs,
     async advanceTo(timeMs) {
-      const answer = await callApi(url, "/v1/clock", { token, body: { timeMs } });
-      ({ nowMs } = clockAnswer.parse(answer));
+      ({ nowMs } = clockAnswer.parse(await call("/v1/clock", { timeMs })));
     },
     async pending(stream, consumer) {
       const query = new URLSearchParams({ stream, consumer }).toString();
-      return pendingAnswer.parse(await callApi(url, `/v1/pending?${query}`, { token })).pending;
+      return pendingAnswer.parse(await call(`/v1/pending?${query}`)).pending;
     },
   };
 }

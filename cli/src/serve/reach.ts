@@ -55,6 +55,30 @@ export async function withParty<T>(
   }
 }
 
+const RETRY_MS = 500;
+
+/**
+ * Calls `use` with the address that `serve` has for `name` now, again and again while nobody serves: a killed one may be started at other
+ * addresses. Throws SERVE_STOPPED when `signal` aborts, and what `use` throws except that nobody answers.
+ */
+export async function untilServed<T>(
+  layout: Layout,
+  name: string,
+  signal: AbortSignal,
+  use: (url: string) => Promise<T>,
+): Promise<T> {
+  while (!signal.aborted) {
+    const url = (await readRunFile(layout))?.urls[name];
+    try {
+      if (url !== undefined) return await use(url);
+    } catch (error) {
+      if (!(error instanceof CliError && error.code === "API_UNREACHABLE")) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
+  throw new CliError("SERVE_STOPPED", "stopped while nobody served the deployment");
+}
+
 /** GET or POST JSON; a problem answer becomes one line with its code. */
 export async function callApi(
   url: string,

@@ -1,5 +1,7 @@
 /** How a role follows the registry: over HTTP or in the same process, with the newest epoch seen kept in a file. */
-import { readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import {
   followRegistry,
   fromHex,
@@ -11,6 +13,7 @@ import {
 } from "@smarter-metering/protocol";
 import { writeFileAtomic } from "@smarter-metering/runtime";
 import { z } from "zod";
+import type { Layout } from "../deployment/layout.ts";
 import { CliError, isSystemError } from "../cli-error.ts";
 
 const pinDocument = z.strictObject({
@@ -71,4 +74,28 @@ export function registryFeed<View>(options: FeedOptions<View>): Promise<Registry
     transport,
     pins: pinFile(pinPath),
   });
+}
+
+const epochFile = /^\d{6}\.jws$/;
+
+/** The epochs in a deployment's own registry folder, epoch 0 first. */
+export async function readEpochs(layout: Layout): Promise<string[]> {
+  const folder = join(layout.folder("registry"), "epochs");
+  if (!existsSync(folder)) return [];
+  const names = (await readdir(folder)).filter((name) => epochFile.test(name)).toSorted();
+  return Promise.all(names.map((name) => readFile(join(folder, name), "utf8")));
+}
+
+/** The newest epoch's view in a deployment's own registry folder. Throws REGISTRY_EMPTY. */
+export async function newestView(
+  layout: Layout,
+  name: ViewName,
+): Promise<{ epoch: number; text: string }> {
+  const epoch = (await readEpochs(layout)).length - 1;
+  if (epoch < 0) {
+    const message = "the registry has issued no epoch yet; the first start of serve does";
+    throw new CliError("REGISTRY_EMPTY", message);
+  }
+  const file = `${String(epoch).padStart(6, "0")}.${name}.json`;
+  return { epoch, text: await readFile(join(layout.folder("registry"), "views", file), "utf8") };
 }

@@ -10,11 +10,14 @@ import type { Sender, ServicePoints } from "./service-points.ts";
 
 /** A request that no meter has answered in this time gives way to a new one of the same account. */
 const PENDING_SECONDS_MAX = 3_600;
+/** Requests of one account in a day: each wrong one costs a meter its nonce. */
+const REQUESTS_PER_DAY_MAX = 10;
+const DAY_SECONDS = 86_400;
 /** Requests published in one go. */
 const DOWNLINK_MAX = 100;
 
 export type EnrolmentState = "pending" | "accepted" | "refused" | "lapsed";
-export type Requested = "accepted" | "pending" | "stale";
+export type Requested = "accepted" | "pending" | "stale" | "limited";
 
 export interface Link {
   /** Hex. */
@@ -92,6 +95,11 @@ export class EnrolmentStore {
       );
       if (offers.length === 0) return "stale";
       if (await isWaiting(sql, login, nowSeconds)) return "pending";
+      const today = await sql.query(
+        "select 1 from ucs_enrolment where login = $1 and requested_at > $2",
+        [login, nowSeconds - DAY_SECONDS],
+      );
+      if (today.length >= REQUESTS_PER_DAY_MAX) return "limited";
       await sql.query(
         "update ucs_enrolment set state = 'lapsed' where login = $1 and state = 'pending'",
         [login],

@@ -22,6 +22,7 @@ const REFUSALS = {
   UCS_OFFER_STALE: [409, "the meter's offer is used up; wait a minute and try again"],
   UCS_ENROLMENT_INVALID: [400, "the enrolment request is malformed, or for another account or key"],
   UCS_ENROLMENT_PENDING: [409, "an enrolment of this account still waits for its meter"],
+  UCS_ENROLMENT_LIMIT: [429, "too many enrolments of this account today; try again tomorrow"],
   UCS_ENROLMENT_UNKNOWN: [404, "this account did not ask for enrolment under this number"],
   UCS_NOT_ENROLLED: [
     403,

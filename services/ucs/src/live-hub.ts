@@ -15,10 +15,6 @@ export interface Listener {
 export class LiveHub {
   readonly #listeners = new Map<string, Set<Listener>>();
 
-  get size(): number {
-    return this.#all().length;
-  }
-
   /** False when there are too many streams already. */
   add(listener: Listener): boolean {
     const all = this.#all();

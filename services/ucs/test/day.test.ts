@@ -84,7 +84,7 @@ test("from sign-up to the day's total, as the page does it", async () => {
   const [house] = portal.world.households;
   assert(house !== undefined);
   const client = createPortalClient({
-    fetch: async (input, init) => portal.ucs.http.request(input as string, init),
+    fetch: async (input, init) => portal.ucs.http.request(input, init),
     origin: "http://localhost",
     session: "bearer",
   });

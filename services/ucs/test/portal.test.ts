@@ -1,21 +1,17 @@
-/** The portal's API (docs/protocol.md §10): what a customer gets, and what everyone else does not. */
+/** Enrolment, frames, envelopes, live (docs/protocol.md §10.1): what a customer gets, and what everyone else does not. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { fromHex, toBase64Url, utf8 } from "@smarter-metering/protocol";
+import { fromHex, toBase64Url } from "@smarter-metering/protocol";
 import { named, type WorldHousehold } from "../../../test/support/world.ts";
 import {
   answerNewest,
-  authenticationKey,
-  caller,
   customer,
   enrol,
   envelopeFor,
-  items,
   logIn,
   offerOf,
   openPortal,
   publishSealed,
-  registration,
   requestOf,
   withToken,
   type Customer,
@@ -46,230 +42,6 @@ function household(index: number): WorldHousehold {
   return found;
 }
 const day = (values: number): number[] => Array.from({ length: 96 }, () => values);
-
-describe("accounts and sessions", () => {
-  test("sign-up, log-in and log-out", async () => {
-    const anna = await customer(portal, "anna");
-    const opened = await logIn(portal, "anna");
-    assert.equal(opened.status, 200);
-    assert.deepEqual(opened.body["items"], items);
-    assert.equal(opened.body["account"], "anna");
-    assert.equal(opened.body["servicePoint"], null);
-    assert.equal(opened.body["enrolmentEndedAt"], null);
-    assert.equal(opened.headers.get("set-cookie"), null);
-    assert.equal(
-      (await anna.call("GET", "/v1/frames?from=0&to=1")).body["code"],
-      "UCS_NOT_ENROLLED",
-    );
-    assert.equal((await anna.call("DELETE", "/v1/sessions")).status, 204);
-    assert.equal((await anna.call("GET", "/v1/envelopes")).body["code"], "UCS_SESSION_REQUIRED");
-  });
-
-  test("a session ends with its time", async () => {
-    const { call } = await remember("anna-2");
-    await portal.clock.advanceTo(portal.clock.nowMs() + 3599_000);
-    assert.equal((await call("GET", "/v1/envelopes")).body["code"], "UCS_NOT_ENROLLED");
-    await portal.clock.advanceTo(portal.clock.nowMs() + 1_000);
-    assert.equal((await call("GET", "/v1/envelopes")).body["code"], "UCS_SESSION_REQUIRED");
-  });
-
-  test("every route but sign-up and log-in wants a session", async () => {
-    const anyone = caller(portal);
-    const document = (await anyone("GET", "/openapi.json")).body;
-    const paths = document["paths"] as Record<string, Record<string, unknown>>;
-    const open = ["post /v1/accounts", "get /v1/logins/{login}", "post /v1/sessions"];
-    const tried: string[] = [];
-    for (const [path, methods] of Object.entries(paths)) {
-      for (const method of Object.keys(methods)) {
-        if (open.includes(`${method} ${path}`)) continue;
-        const address = path.replace("{networkPseudonym}", household(0).network);
-        const query = path === "/v1/frames" ? "?from=0&to=1" : "";
-        const body =
-          method === "put"
-            ? { ...(await registration("x")), login: undefined, publicKey: undefined }
-            : method === "post"
-              ? { request: "A".repeat(100) }
-              : undefined;
-        const answer = await withToken(portal, "A".repeat(43))(
-          method.toUpperCase(),
-          `${address}${query}`,
-          body,
-        );
-        assert.equal(answer.body["code"], "UCS_SESSION_REQUIRED", `${method} ${path}`);
-        tried.push(`${method} ${path}`);
-      }
-    }
-    assert.equal(tried.length, 8);
-  });
-
-  test("sign-ups that are refused", async () => {
-    const good = await registration("refused");
-    const rows: [name: string, change: Record<string, unknown>, code: string][] = [
-      ["a taken login", { login: "anna" }, "UCS_LOGIN_TAKEN"],
-      ["upper case", { login: "Anna" }, "REQUEST_INVALID"],
-      ["a login with a space", { login: "an na" }, "REQUEST_INVALID"],
-      ["few iterations", { iterations: 999_999 }, "REQUEST_INVALID"],
-      ["other iterations", { iterations: 1_000_001 }, "REQUEST_INVALID"],
-      ["a short salt", { salt: "AAAA" }, "REQUEST_INVALID"],
-      ["stray bits", { salt: "AAAAAAAAAAAAAAAAAAAAAB" }, "REQUEST_INVALID"],
-      ["no key", { publicKey: "A".repeat(560) }, "UCS_KEY_WEAK"],
-      ["an unknown field", { password: "secret" }, "REQUEST_INVALID"],
-      ["a missing item", { items: { "private-key": items["private-key"] } }, "REQUEST_INVALID"],
-    ];
-    for (const [name, change, code] of rows) {
-      const answer = await caller(portal)("POST", "/v1/accounts", {
-        registration: { ...good, ...change },
-      });
-      assert.equal(answer.body["code"], code, name);
-      assert(!JSON.stringify(answer.body).includes(good.authenticationKey), name);
-    }
-  });
-
-  test("a body beyond the limit is not read", async () => {
-    const answer = await caller(portal)("POST", "/v1/accounts", {
-      registration: "x".repeat(40_000),
-    });
-    assert.equal(answer.status, 413);
-    assert.equal(answer.body["code"], "BODY_TOO_LARGE");
-  });
-
-  test("the number of accounts has a limit", async () => {
-    await portal.store.query(`insert into ucs_account
-      select 'filler' || n, '', 1, '', '{}', '', 0, null from generate_series(1, 40) n`);
-    const answer = await caller(portal)("POST", "/v1/accounts", {
-      registration: await registration("one-more"),
-    });
-    assert.equal(answer.body["code"], "UCS_ACCOUNTS_FULL");
-    await portal.store.query("delete from ucs_account where login like 'filler%'");
-  });
-
-  test("a new password replaces the password's part, and nothing else", async () => {
-    const { call, token } = await customer(portal, "changing");
-    const elsewhere = String((await logIn(portal, "changing")).body["token"]);
-    const { login: _, publicKey: __, ...old } = await registration("changing");
-    const rewrapped = { ...items["master-by-password"], version: 2 };
-    const change = (parts: Record<string, unknown>) =>
-      call("PUT", "/v1/vault", { ...old, items: { ...items, ...parts } });
-    const foreign = { ...items["private-key"], ciphertext: toBase64Url(named("mine")) };
-    const conflicts = [
-      {},
-      { "master-by-password": { ...rewrapped, version: 3 } },
-      { "master-by-password": rewrapped, "private-key": foreign },
-      { "master-by-password": rewrapped, "master-by-recovery": foreign },
-    ];
-    for (const parts of conflicts) {
-      assert.equal((await change(parts)).body["code"], "UCS_VAULT_CONFLICT");
-    }
-    assert.equal((await change({ "master-by-password": rewrapped })).status, 204);
-    assert.equal((await call("GET", "/v1/envelopes")).body["code"], "UCS_NOT_ENROLLED");
-    const other = await withToken(portal, elsewhere)("GET", "/v1/envelopes");
-    assert.equal(other.body["code"], "UCS_SESSION_REQUIRED");
-    assert.notEqual(token, elsewhere);
-  });
-});
-
-describe("logins do not tell who is a customer", () => {
-  const attempt = async (login: string, key: string) => {
-    const body = { login, authenticationKey: key };
-    const { status, body: answer } = await caller(portal)("POST", "/v1/sessions", body);
-    return { status, answer };
-  };
-
-  test("parameters have one shape, and a fake salt stays the same over restarts", async () => {
-    const anyone = caller(portal);
-    const taken = await anyone("GET", "/v1/logins/anna");
-    const unknown = await anyone("GET", "/v1/logins/unknown");
-    assert.deepEqual(taken.body, {
-      salt: toBase64Url(named("salt of anna", 16)),
-      iterations: 1_000_000,
-    });
-    assert.deepEqual(Object.keys(unknown.body), Object.keys(taken.body));
-    assert.equal(unknown.body["iterations"], taken.body["iterations"]);
-    assert.equal(String(unknown.body["salt"]).length, 22);
-    assert.notEqual(
-      (await anyone("GET", "/v1/logins/unknown2")).body["salt"],
-      unknown.body["salt"],
-    );
-    await portal.restart();
-    assert.deepEqual((await anyone("GET", "/v1/logins/unknown")).body, unknown.body);
-  });
-
-  test("a wrong login, a wrong password and their lock-outs are the same answers", async () => {
-    await customer(portal, "locked");
-    const wrong = toBase64Url(named("wrong"));
-    // In parallel: an attempt counts before it is judged.
-    const storm = (login: string) =>
-      Promise.all(Array.from({ length: 7 }, () => attempt(login, wrong)));
-    const taken = await storm("locked");
-    const codes = taken.map(({ answer }) => answer["code"]);
-    assert.equal(codes.filter((code) => code === "UCS_LOGIN_REFUSED").length, 5);
-    assert.equal(codes.filter((code) => code === "UCS_LOGIN_LOCKED").length, 2);
-    const inOrder = (answers: unknown[]) => answers.map((each) => JSON.stringify(each)).toSorted();
-    assert.deepEqual(inOrder(await storm("nobody")), inOrder(taken));
-    const right = await attempt("locked", authenticationKey("locked"));
-    assert.equal(right.answer["code"], "UCS_LOGIN_LOCKED");
-    await portal.clock.advanceTo(portal.clock.nowMs() + 899_000);
-    assert.equal((await logIn(portal, "locked")).body["code"], "UCS_LOGIN_LOCKED");
-    await portal.clock.advanceTo(portal.clock.nowMs() + 1_000);
-    assert.equal((await logIn(portal, "locked")).status, 200);
-  });
-
-  test("neither passwords nor tokens nor names from the login field lie in the store", async () => {
-    const { token } = await customer(portal, "stored");
-    await attempt("my-password-by-mistake", authenticationKey("stored"));
-    const secrets = [token, authenticationKey("stored"), "my-password-by-mistake"];
-    for (const table of ["ucs_account", "ucs_session", "ucs_login_attempt", "ucs_audit"]) {
-      const rows = await portal.store.query<{ row: string }>(
-        `select t::text as row from ${table} t`,
-      );
-      assert(rows.length > 0, table);
-      for (const { row } of rows) {
-        for (const secret of secrets) {
-          assert(!row.includes(secret) && !row.includes(Buffer.from(utf8(secret)).toString("hex")));
-        }
-      }
-    }
-  });
-});
-
-describe("sessions of the portal's page", () => {
-  const pageLogin = async (login: string, origin: string) => {
-    const answer = await caller(portal)(
-      "POST",
-      `${origin}/v1/sessions`,
-      { login, authenticationKey: authenticationKey(login) },
-      { "x-portal-page": "1" },
-    );
-    return { cookie: answer.headers.get("set-cookie") ?? "", body: answer.body };
-  };
-
-  test("the cookie is HttpOnly, SameSite=Strict, and Secure beyond this machine", async () => {
-    await customer(portal, "page");
-    const local = await pageLogin("page", "http://127.0.0.1:8080");
-    assert.match(local.cookie, /^session=.*; Max-Age=3600; Path=\/; HttpOnly; SameSite=Strict$/);
-    assert.equal(local.body["token"], undefined);
-    const remote = await pageLogin("page", "http://portal.example.org");
-    assert.match(remote.cookie, /^__Host-session=.*; HttpOnly; Secure; SameSite=Strict$/);
-  });
-
-  test("a change under a cookie needs the page's own token", async () => {
-    const { cookie, body } = await pageLogin("page", "http://localhost");
-    const csrf = String(body["csrf"]);
-    const other = String((await pageLogin("page", "http://localhost")).body["csrf"]);
-    const headers = { cookie: cookie.split(";")[0] ?? "" };
-    const anyone = caller(portal);
-    const read = await anyone("GET", "/v1/envelopes", undefined, headers);
-    assert.equal(read.body["code"], "UCS_NOT_ENROLLED");
-    for (const token of [undefined, "", other, csrf.slice(1)]) {
-      const forged = token === undefined ? headers : { ...headers, "x-csrf-token": token };
-      const answer = await anyone("DELETE", "/v1/sessions", undefined, forged);
-      assert.equal(answer.body["code"], "UCS_CSRF");
-    }
-    const own = { ...headers, "x-csrf-token": csrf };
-    assert.equal((await anyone("DELETE", "/v1/sessions", undefined, own)).status, 204);
-    assert.equal((await anyone("GET", "/v1/envelopes", undefined, headers)).status, 401);
-  });
-});
 
 describe("enrolment", () => {
   test("only the meter's acceptance links account and service point", async () => {
@@ -342,6 +114,24 @@ describe("enrolment", () => {
       request: await requestOf(victim, household(0), second),
     });
     assert.equal(more.body["code"], "UCS_ENROLMENT_PENDING");
+  });
+
+  test("an account cannot use up meters' nonces without end", async () => {
+    const { login, recipient, call } = again("victim");
+    await portal.store.query(
+      `insert into ucs_enrolment select 'filler', int4send(n), $1, '', 'lapsed', false, '', null, $2
+      from generate_series(1, 8) n`,
+      [login, Math.floor(portal.clock.nowMs() / 1000)],
+    );
+    await portal.store.query("update ucs_enrolment set state = 'lapsed' where state = 'pending'");
+    const codes: unknown[] = [];
+    for (const name of ["ninth", "tenth"]) {
+      const nonce = await offerOf(portal, household(0), name);
+      const request = await requestOf({ login, recipient }, household(0), nonce);
+      codes.push((await call("POST", "/v1/enrolments", { request })).body["code"]);
+    }
+    assert.deepEqual(codes, [undefined, "UCS_ENROLMENT_LIMIT"]);
+    await portal.store.query("delete from ucs_enrolment where meter = 'filler'");
   });
 
   test("a refusal by the meter links nothing and leaves the way open", async () => {

@@ -78,6 +78,7 @@ export function addEnrolmentRoutes(app: App, ports: EnrolmentRoutesPorts): void 
     const nowSeconds = Math.floor(clock.nowMs() / 1000);
     const outcome = await enrolments.request(request, encoded, nowSeconds);
     if (outcome === "stale") throw new UcsError("UCS_OFFER_STALE");
+    if (outcome === "limited") throw new UcsError("UCS_ENROLMENT_LIMIT");
     if (outcome === "pending") throw new UcsError("UCS_ENROLMENT_PENDING");
     await ports.flush();
     return context.body(null, 202);

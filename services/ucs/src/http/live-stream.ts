@@ -48,7 +48,8 @@ export function liveStream(options: LiveStreamOptions): ReadableStream<Uint8Arra
         output = controller;
         send(": open\n\n");
         cancelHeartbeat = clock.every(HEARTBEAT_MS, async () => {
-          if (await isAllowed()) send(": still here\n\n");
+          // A store that cannot say so has not said yes.
+          if (await isAllowed().catch(() => false)) send(": still here\n\n");
           else listener.end();
         });
       },

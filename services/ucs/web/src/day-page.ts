@@ -9,6 +9,8 @@ import { lastInstant, type Household, type OpenedDay, type SealedSpan } from "./
 import { attempt, say, show } from "./page.ts";
 
 const RECONNECT_MS = 5_000;
+/** On a phone the chart has fewer units across, so that its labels stay readable. */
+const narrow = matchMedia("(max-width: 600px)");
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -56,6 +58,7 @@ export class DayPage {
       this.#content,
       this.#zoneField(),
     );
+    narrow.addEventListener("change", () => this.#redraw());
     const now = Math.floor(Date.now() / 1000);
     await this.#load(now);
     if (this.#opened?.readings.length === 0) {
@@ -116,6 +119,12 @@ export class DayPage {
     this.#render(span, opened);
   }
 
+  #redraw(): void {
+    if (this.#span !== undefined && this.#opened !== undefined) {
+      this.#render(this.#span, this.#opened);
+    }
+  }
+
   #render(span: SealedSpan, { readings, findings }: OpenedDay): void {
     const date = localDate(span.from, this.#zone);
     const series = daySeries(readings, span.from, span.to);
@@ -137,7 +146,7 @@ export class DayPage {
       element("h2", {}, date),
       element("p", { class: "total" }, `${kilowattHours(series.importMilliwattHours)} kWh`),
       element("p", { class: "muted" }, `${notes.join(" · ")} · ${this.#zone}`),
-      dayChart(series, this.#zone, date),
+      dayChart(series, this.#zone, date, narrow.matches ? 340 : 720),
       table,
     );
     const alarm = alarmOf(findings);

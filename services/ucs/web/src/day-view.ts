@@ -3,7 +3,6 @@ import { localParts } from "@smarter-metering/tariff";
 import { kilowattHours, type DaySeries } from "./day-series.ts";
 import { element, svgElement } from "./element.ts";
 
-const WIDTH = 720;
 const HEIGHT = 240;
 const LEFT = 44;
 const BOTTOM = 22;
@@ -19,23 +18,28 @@ export function clockTime(seconds: number, zone: string): string {
   return `${twoDigits(hour)}:${twoDigits(minute)}`;
 }
 
-/** Mean watts of each interval; a gap is a grey column of full height. */
-export function dayChart(series: DaySeries, zone: string, date: string): SVGSVGElement {
+/** Mean watts of each interval; a gap is a grey column of full height. `width` is in the units of the labels' 11 px. */
+export function dayChart(
+  series: DaySeries,
+  zone: string,
+  date: string,
+  width: number,
+): SVGSVGElement {
   const { slots, intervalSeconds } = series;
   const watts = (milliwattHours: number): number => (milliwattHours * 3.6) / intervalSeconds;
   const peak = Math.max(100, ...slots.map((slot) => watts(slot.importMilliwattHours ?? 0)));
-  const step = (WIDTH - LEFT) / slots.length;
+  const step = (width - LEFT) / slots.length;
   const usable = HEIGHT - BOTTOM - TOP;
   const label = `Consumption on ${date}, ${kilowattHours(series.importMilliwattHours)} kilowatt-hours`;
   const chart = svgElement("svg", {
-    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    viewBox: `0 0 ${width} ${HEIGHT}`,
     role: "img",
     "aria-label": label,
   });
   for (const fraction of [0, 0.5, 1]) {
     const y = String(TOP + usable * (1 - fraction));
     chart.append(
-      svgElement("line", { class: "grid", x1: String(LEFT), x2: String(WIDTH), y1: y, y2: y }),
+      svgElement("line", { class: "grid", x1: String(LEFT), x2: String(width), y1: y, y2: y }),
       svgElement("text", { x: "2", y: String(Number(y) + 4) }, `${Math.round(peak * fraction)} W`),
     );
   }

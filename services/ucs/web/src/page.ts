@@ -38,6 +38,7 @@ const PORTAL: Readonly<Record<string, string>> = {
     "No meter offers enrolment under this number. Check it, or wait a few minutes.",
   UCS_OFFER_STALE: "The meter's offer is used up. Wait a minute and try again.",
   UCS_ENROLMENT_PENDING: "An earlier enrolment still waits for the meter. Try again later.",
+  UCS_ENROLMENT_LIMIT: "Too many enrolments of this account today. Try again tomorrow.",
   UCS_SESSION_REQUIRED: "The session has ended. Log in again.",
   REQUEST_INVALID: "Something typed does not have the right form. A login is lower case.",
 };

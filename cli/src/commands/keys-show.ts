@@ -1,0 +1,46 @@
+/** `keys show`: the names of a deployment's keys; public values alone. */
+import { toHex } from "@smarter-metering/protocol";
+import { parseNetworkView } from "@smarter-metering/protocol";
+import { parsePublicKey } from "@smarter-metering/paillier";
+import { EXIT } from "../cli-error.ts";
+import type { Command } from "../command.ts";
+import { loadKeysFile } from "../deployment/keys-file.ts";
+import { loadRoleConfig } from "../deployment/role-config.ts";
+import { newestView } from "../serve/registry-access.ts";
+import { dirOption, layoutFrom } from "./deployment-option.ts";
+
+export const keysShow: Command = {
+  name: "keys show",
+  summary:
+    "Show the parties' public keys and the Paillier key's id, as the registry has signed them.",
+  options: dirOption,
+  async run({ terminal }, args) {
+    const layout = layoutFrom(args);
+    const { signer } = await loadKeysFile(layout.keys("registry"));
+    const { epoch, text } = await newestView(layout, "network");
+    const view = parseNetworkView(text);
+    const paillier = await parsePublicKey(view.document.paillierKey);
+    const { value: pinned } = loadRoleConfig("trustee", layout.config("trustee"));
+    const keys = {
+      registryEpoch: epoch,
+      registryRootKey: toHex(signer.publicKey),
+      pinnedByTheTrustee: pinned.registryRootKey === toHex(signer.publicKey),
+      paillier: { id: paillier.id, bits: paillier.bits },
+      parties: view.document.parties.map(({ role, signingKey }) => ({ role, signingKey })),
+    };
+    if (terminal.json) terminal.printJson(keys);
+    else {
+      terminal.print(
+        terminal.table(
+          [
+            ["registry root", keys.registryRootKey, `epoch ${epoch}`],
+            ["paillier", paillier.id, `${paillier.bits} bits`],
+            ...keys.parties.map(({ role, signingKey }) => [role, signingKey, "Ed25519"]),
+          ],
+          "",
+        ),
+      );
+    }
+    return EXIT.ok;
+  },
+};

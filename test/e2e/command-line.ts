@@ -1,0 +1,91 @@
+/**
+ * The real command line in processes of its own, for tests: each in a temporary folder, its output caught, ended by its own id alone.
+ * Nothing of the project is imported here.
+ */
+import assert from "node:assert/strict";
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const entry = fileURLToPath(new URL("../../cli/bin/smarter-metering.js", import.meta.url));
+/** What one process may print; none of the tests comes near. */
+const OUTPUT_CHARACTERS_MAX = 64 * 1024 * 1024;
+
+export interface Outcome {
+  /** Null when a signal ended the process. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Running {
+  readonly outcome: Promise<Outcome>;
+  /** Everything printed to stderr so far. */
+  stderr(): string;
+  /** Resolves when `text` has been printed to stderr `times` times; rejects when the process ends before. */
+  printed(text: string, times?: number): Promise<void>;
+  /** Signals this very process, and resolves when it has ended. */
+  end(signal: "SIGKILL" | "SIGTERM"): Promise<Outcome>;
+}
+
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** Starts `smarter-metering <words>`. */
+export function start(...words: readonly string[]): Running {
+  const child = spawn(process.execPath, [entry, ...words], { stdio: ["ignore", "pipe", "pipe"] });
+  running.add(child);
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text: string) => {
+      output[name] += text;
+      assert(output[name].length <= OUTPUT_CHARACTERS_MAX, `${words[0]} prints without end`);
+    });
+  }
+  const outcome = once(child, "close").then((): Outcome => {
+    running.delete(child);
+    return { code: child.exitCode, ...output };
+  });
+  return {
+    outcome,
+    stderr: () => output.stderr,
+    async printed(text, times = 1) {
+      while (output.stderr.split(text).length - 1 < times) {
+        const ended = await Promise.race([once(child.stderr, "data").then(() => false), outcome]);
+        if (ended !== false) assert(output.stderr.includes(text), `ended first: ${output.stderr}`);
+        if (ended !== false) return;
+      }
+    },
+    end(signal) {
+      child.kill(signal);
+      return outcome;
+    },
+  };
+}
+
+/** Runs `smarter-metering <words>` to its end. */
+export const run = (...words: readonly string[]): Promise<Outcome> => start(...words).outcome;
+
+/** Runs it, demands exit code 0, and parses what it printed. The caller says what shape that has. */
+export async function runJson<T>(...words: readonly string[]): Promise<T> {
+  const { code, stdout, stderr } = await run(...words, "--json");
+  assert.equal(code, 0, `${words.join(" ")}: ${stderr}`);
+  return JSON.parse(stdout) as T;
+}
+
+const folders: string[] = [];
+process.once("exit", () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A fresh folder that goes when this process ends. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "smarter-metering-e2e-"));
+  folders.push(folder);
+  return folder;
+}

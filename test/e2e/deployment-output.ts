@@ -1,0 +1,83 @@
+/** Shapes of what the commands print and write, as docs and users know them; and the customer's export. */
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { run, runJson } from "./command-line.ts";
+
+export interface Summary {
+  readonly meters: number;
+  readonly intervals: number;
+  readonly energy_mWh: string;
+  readonly blocksReleased: number;
+  readonly blocksSuppressed: number;
+  readonly statements: number;
+  readonly statementDifference_mWh: string;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly customersChecked: number;
+  readonly customerDifference_mWh: string;
+  readonly [other: string]: unknown;
+}
+
+export interface Release {
+  readonly cohort: string;
+  readonly start: string;
+  readonly intervalSeconds: number;
+  readonly contributors: number;
+  readonly energy_Wh: readonly number[];
+}
+
+export interface Statement {
+  readonly servicePoint: string;
+  readonly from: string;
+  readonly to: string;
+  readonly registers_mWh: Readonly<Record<string, string>>;
+  readonly export_mWh: string;
+  readonly energy_mWh: string;
+}
+
+export interface Household {
+  readonly servicePoint: string;
+  readonly networkPseudonym: string;
+  readonly login: string | null;
+  readonly password: string | null;
+  readonly enrolmentCode: string;
+}
+
+export const loads = async (dir: string): Promise<readonly Release[]> =>
+  (await runJson<{ releases: Release[] }>("load", "show", "--dir", dir)).releases;
+
+export const statements = async (dir: string): Promise<readonly Statement[]> =>
+  (await runJson<{ statements: Statement[] }>("statement", "show", "--dir", dir)).statements;
+
+export const households = (dir: string): Readonly<Record<string, Household>> =>
+  JSON.parse(readFileSync(join(dir, "households.json"), "utf8")) as Record<string, Household>;
+
+/** The words of `portal export` with a password of the test's choice. */
+export function exportWords(dir: string, household: string, password: string): string[] {
+  const file = join(dir, `password-${household}.txt`);
+  writeFileSync(file, `${password}\n`, { mode: 0o600 });
+  return ["portal", "export", "--dir", dir, "--household", household, "--password-file", file];
+}
+
+/** A household's own CSV, by its own password. */
+export async function exported(dir: string, household: string): Promise<string> {
+  const password = households(dir)[household]?.password;
+  assert(typeof password === "string", `${household} has no account`);
+  const { code, stdout, stderr } = await run(...exportWords(dir, household, password));
+  assert.equal(code, 0, `portal export of ${household}: ${stderr}`);
+  return stdout;
+}
+
+/** Epoch seconds as the commands print them. */
+export const iso = (seconds: number): string =>
+  new Date(1000 * seconds).toISOString().replace(".000Z", "Z");
+
+/** What `demo` says of itself when all is well. */
+export function assertExact(summary: Summary): void {
+  const { lost, doubled, statementDifference_mWh, customerDifference_mWh } = summary;
+  assert.deepEqual(
+    { lost, doubled, statementDifference_mWh, customerDifference_mWh },
+    { lost: 0, doubled: 0, statementDifference_mWh: "0", customerDifference_mWh: "0" },
+  );
+}
