@@ -135,6 +135,7 @@ test("clock, environment and console are touched only where that is the purpose"
     /^packages\/runtime\//, // Clock, worker threads, shutdown.
     /^cli\//,
     /^services\/ucs\/web\//, // A browser's page has the browser's clock.
+    /^services\/meter\/src\/mqtt-uplink/, // Gives up on a silent broker, in the network's own time.
     /^packages\/readings\/src\/xlsx-/, // Gives up on a workbook that takes too long.
   ];
   const pattern = /\b(Date\.now|setTimeout|setInterval|process\.env|console\.\w+|Math\.random)\b/;
@@ -146,8 +147,10 @@ test("clock, environment and console are touched only where that is the purpose"
 
 const stripComments = (text: string): string => text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
 
-test("no source file is over 400 lines", () => {
-  const long = sources.filter((path) => read(path).split("\n").length > 401);
+test("no source file is over 400 lines; test files, which are few and full, may have 700", () => {
+  const long = sources.filter(
+    (path) => read(path).split("\n").length > (isTest(path) ? 700 : 400) + 1,
+  );
   assert.deepEqual(long, []);
 });
 

@@ -25,10 +25,8 @@ import {
 } from "@smarter-metering/protocol";
 import { named, type WorldHousehold } from "../support/world.ts";
 import type { City } from "./city.ts";
+import type { HistoryNotes } from "./history.ts";
 import type { FrameFate } from "./faulty-uplink.ts";
-
-/** Planted input that was answered otherwise than it must be. */
-export type Surprises = string[];
 
 /** What the bus's dead letters must say in the end: times by "stream/reason". */
 export type DeadLetters = Map<string, number>;
@@ -37,7 +35,7 @@ export const expectDead = (dead: DeadLetters, name: string): void =>
   void dead.set(name, (dead.get(name) ?? 0) + 1);
 
 /** Sends the concentrator one bad item of each kind. Does nothing while it is away. */
-export async function plantFrames(city: City, day: number, surprises: Surprises): Promise<void> {
+export async function plantFrames(city: City, day: number, notes: HistoryNotes): Promise<void> {
   const url = city.network.url();
   const known = [...city.network.fates.values()].filter(
     ({ takenSeconds, count }) => takenSeconds !== undefined && count > 0,
@@ -52,7 +50,8 @@ export async function plantFrames(city: City, day: number, surprises: Surprises)
       const { verdicts } = await uplink.send([{ meterId: household.meterId, item }]);
       const [verdict] = verdicts;
       const answer = verdict !== undefined && "code" in verdict ? verdict.code : verdict?.status;
-      if (answer !== expected) surprises.push(`planted ${name}: ${answer}, not ${expected}`);
+      if (answer === expected) notes.plantedFrames += 1;
+      else notes.surprises.push(`planted ${name}: ${answer}, not ${expected}`);
     } catch {
       // The concentrator's store failed, or it died: nothing was taken, and nothing is known.
     }

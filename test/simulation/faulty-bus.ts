@@ -42,6 +42,9 @@ const CONSUMERS = STREAMS.flatMap(({ name, consumers }) =>
 
 /** The process that holds the bus. */
 export class BusHost {
+  readonly name = "bus";
+  /** How often it was started. */
+  lives = 0;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #activity: Activity;
@@ -61,6 +64,7 @@ export class BusHost {
       clock: life.clock(this.#clock),
     });
     this.#running = { bus, life };
+    this.lives += 1;
   }
 
   /** Everything in its memory is gone: leases, cursors, who waits for what. */

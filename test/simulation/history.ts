@@ -15,7 +15,10 @@ export interface HistoryNotes {
   /** What happened that must not, seen on the way. */
   readonly surprises: string[];
   readonly deadLetters: DeadLetters;
-  crashes: number;
+  /** Times that each process crashed. */
+  readonly crashes: Map<string, number>;
+  /** Bad frames that were answered as they must be. */
+  plantedFrames: number;
 }
 
 interface Event {
@@ -24,7 +27,12 @@ interface Event {
 }
 
 export async function live(city: City): Promise<HistoryNotes> {
-  const notes: HistoryNotes = { surprises: [], deadLetters: new Map(), crashes: 0 };
+  const notes: HistoryNotes = {
+    surprises: [],
+    deadLetters: new Map(),
+    crashes: new Map(),
+    plantedFrames: 0,
+  };
   await settle(city);
   for (let day = 0; day < DAYS; day++) {
     const end = city.world.dayStart(day + 1);
@@ -34,7 +42,9 @@ export async function live(city: City): Promise<HistoryNotes> {
     }
   }
   await calm(city, notes);
-  for (const process of processesOf(city)) notes.crashes += process.lives - 1;
+  for (const { name, lives } of [...processesOf(city), city.bus]) {
+    notes.crashes.set(name, lives - 1);
+  }
   return notes;
 }
 
@@ -66,7 +76,7 @@ function eventsOf(city: City, day: number, notes: HistoryNotes): Event[] {
   };
   for (const hours of [4, 6.1, 8, 22]) at(hours * HOUR, tick);
   if (plan.plantsBadInput) {
-    at(chance.integer("plant at", HOUR, 23 * HOUR), () => plantFrames(city, day, notes.surprises));
+    at(chance.integer("plant at", HOUR, 23 * HOUR), () => plantFrames(city, day, notes));
     if (day === DAYS - 3) at(12 * HOUR, () => plantMessages(city, day, notes.deadLetters));
   }
   return events.toSorted((a, b) => a.atSeconds - b.atSeconds);
@@ -92,20 +102,20 @@ async function send(
   const process = city.fleets[name];
   const fleet: Fleet | undefined = process.service;
   if (fleet === undefined) return;
-  let report: SendReport | undefined;
-  let isDone = false;
-  const sending = city.activity
+  const sending: { report?: SendReport; isDone: boolean } = { isDone: false };
+  const done = city.activity
     .during(() => fleet.sendDay(untilSeconds))
-    .then((result) => (report = result))
+    .then((report) => (sending.report = report))
     .catch((error: unknown) => {
       if (!process.isOver(fleet)) surprises.push(`fleet ${name}: ${String(error)}`);
     })
-    .finally(() => (isDone = true));
+    .finally(() => (sending.isDone = true));
   const untilMs = city.clock.nowMs() + SENDING_SECONDS_MAX * 1000;
-  while (!isDone && city.clock.nowMs() < untilMs) await step(city, untilMs);
-  if (!isDone) process.crash();
+  while (!sending.isDone && city.clock.nowMs() < untilMs) await step(city, untilMs);
+  if (!sending.isDone) process.crash();
   await process.revive();
-  await sending;
+  await done;
+  const { report } = sending;
   for (const [meterId, code] of report?.held ?? []) surprises.push(`meter ${meterId}: ${code}`);
   await settle(city);
 }

@@ -11,6 +11,7 @@ if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last)) {
   throw new RangeError("usage: --seed N or --seeds A..B");
 }
 
+const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 const laboratory = await openLaboratory();
 for (let seed = first ?? 1; seed <= (last ?? 1); seed++) {
   const startMs = performance.now();
@@ -18,10 +19,10 @@ for (let seed = first ?? 1; seed <= (last ?? 1); seed++) {
   const findings = check(history);
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
   const result = findings.length === 0 ? "sound" : "NOT SOUND";
-  console.log(`seed ${seed}: ${result}, ${seconds} s; ${summaryOf(history)}`);
+  say(`seed ${seed}: ${result}, ${seconds} s; ${summaryOf(history)}`);
   if (findings.length === 0) continue;
   process.exitCode = 1;
-  for (const finding of findings.slice(0, 20)) console.log(`  ${finding}`);
-  console.log(`  replay: ${replayCommand(seed)}`);
+  for (const finding of findings.slice(0, 20)) say(`  ${finding}`);
+  say(`  replay: ${replayCommand(seed)}`);
 }
 await laboratory.close();

@@ -85,7 +85,7 @@ export function summaryOf({ evidence, plan }: Case): string {
     `${loads.length} of ${sets.length} blocks`,
     `${statements.length} statements`,
     `${frames.size} frames (${forked} forked)`,
-    `${notes.crashes} crashes`,
+    `${[...notes.crashes.values()].reduce((sum, times) => sum + times, 0)} crashes`,
     `${duplicates} duplicates, ${late} late, ${conflicts} in conflict, ${dead.length} dead letters`,
   ].join(", ");
 }
