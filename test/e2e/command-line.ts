@@ -23,10 +23,8 @@ export interface Outcome {
 
 export interface Running {
   readonly outcome: Promise<Outcome>;
-  /** Everything printed to stderr so far. */
-  stderr(): string;
-  /** Resolves when `text` has been printed to stderr `times` times; rejects when the process ends before. */
-  printed(text: string, times?: number): Promise<void>;
+  /** Resolves when `text` has been printed; rejects when the process ends without it. */
+  printed(text: string, where: "stdout" | "stderr"): Promise<void>;
   /** Signals this very process, and resolves when it has ended. */
   end(signal: "SIGKILL" | "SIGTERM"): Promise<Outcome>;
 }
@@ -53,12 +51,14 @@ export function start(...words: readonly string[]): Running {
   });
   return {
     outcome,
-    stderr: () => output.stderr,
-    async printed(text, times = 1) {
-      while (output.stderr.split(text).length - 1 < times) {
-        const ended = await Promise.race([once(child.stderr, "data").then(() => false), outcome]);
-        if (ended !== false) assert(output.stderr.includes(text), `ended first: ${output.stderr}`);
-        if (ended !== false) return;
+    async printed(text, where) {
+      while (!output[where].includes(text)) {
+        const more = once(child[where], "data").then(() => true);
+        const goesOn = await Promise.race([more, outcome.then(() => false)]);
+        assert(
+          goesOn || output[where].includes(text),
+          `it ended without "${text}": ${output.stderr}`,
+        );
       }
     },
     end(signal) {

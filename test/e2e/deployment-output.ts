@@ -16,7 +16,8 @@ export interface Summary {
   readonly doubled: number;
   readonly customersChecked: number;
   readonly customerDifference_mWh: string;
-  readonly [other: string]: unknown;
+  readonly unsafe: boolean;
+  readonly seconds: number;
 }
 
 export interface Release {

@@ -36,6 +36,9 @@ const settings = {
   max_wal_size: "64MB",
   // The default, 128 MB, is memory of this process; the system's cache holds the folder anyway.
   shared_buffers: "16MB",
+  // Nobody gathers statistics, and a guess must not read a whole backlog to sort it for a LIMIT.
+  enable_bitmapscan: "off",
+  random_page_cost: "1.1",
   wal_level: "minimal",
   max_wal_senders: "0",
   jit: "off",
