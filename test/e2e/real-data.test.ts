@@ -10,15 +10,8 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { run, runJson, start, temporaryFolder } from "./command-line.ts";
-import {
-  assertExact,
-  exported,
-  households,
-  iso,
-  loads,
-  statements,
-  type Summary,
-} from "./deployment-output.ts";
+import { assertExact, type Summary } from "./deployment-output.ts";
+import { assertExport, assertLoads, assertStatements, type Truth } from "./truth.ts";
 import { twin } from "./twin-data.ts";
 
 const SWISS = "ch15min_kwh_100households_49days.csv.gz";
@@ -41,15 +34,6 @@ async function dataFile(name: string): Promise<string> {
   return twin(name, temporaryFolder());
 }
 
-/** Mean kW of each interval of each household, as text, from a local midnight on; no clock changes in any of the files. */
-interface Truth {
-  readonly startSeconds: number;
-  readonly seconds: number;
-  /** 0 is Monday. */
-  readonly firstWeekday: number;
-  readonly kilowatts: ReadonlyMap<string, readonly string[]>;
-}
-
 const linesOf = (path: string): string[] =>
   gunzipSync(readFileSync(path)).toString().trim().split("\n").slice(1);
 
@@ -62,98 +46,6 @@ function rowsByHousehold(path: string, count: number, valuesMax: number): Map<st
   }
   const chosen = [...all].slice(0, count);
   return new Map(chosen.map(([label, list]) => [label, list.slice(0, valuesMax)]));
-}
-
-/** R in mWh at the start, and after each interval: Σ kW × time, rounded down once, at the end. */
-function registersOf(kilowatts: readonly string[], seconds: number): bigint[] {
-  let sum = 0n;
-  const after = kilowatts.map((text) => {
-    const [whole = "", fraction = ""] = text.split(".");
-    sum += BigInt(whole + fraction.padEnd(18, "0"));
-    return (sum * BigInt(seconds)) / (3600n * 10n ** 12n);
-  });
-  return [0n, ...after];
-}
-
-/** Number `index` of an array that has it. */
-const at = (values: readonly bigint[], index: number): bigint => {
-  const value = values[index];
-  assert(value !== undefined, `nothing at ${index}`);
-  return value;
-};
-
-function expectedLoads({ startSeconds, seconds, kilowatts }: Truth) {
-  const registers = [...kilowatts.values()].map((values) => registersOf(values, seconds));
-  const step = 900 / seconds;
-  const count = ((registers[0]?.length ?? 1) - 1) / step;
-  const sums = Array.from({ length: count }, (_, slot) =>
-    registers.reduce(
-      (sum, r) => sum + at(r, (slot + 1) * step) / 1000n - at(r, slot * step) / 1000n,
-      0n,
-    ),
-  );
-  return Array.from({ length: count / 96 }, (_, day) => ({
-    start: iso(startSeconds + 86_400 * day),
-    intervalSeconds: 900,
-    contributors: registers.length,
-    energy_Wh: sums.slice(96 * day, 96 * day + 96).map(Number),
-  }));
-}
-
-/** Monday to Saturday, 07:00 to 21:00 is high; the rest is low. */
-function expectedRegisters(truth: Truth, label: string, days: number): Record<string, string> {
-  const { seconds, firstWeekday } = truth;
-  const registers = registersOf(truth.kilowatts.get(label) ?? [], seconds);
-  const bands = { high: 0n, low: 0n };
-  for (let index = 0; index < (days * 86_400) / seconds; index++) {
-    const hour = ((index * seconds) / 3600) % 24;
-    const weekday = (firstWeekday + Math.floor((index * seconds) / 86_400)) % 7;
-    const band = weekday < 6 && hour >= 7 && hour < 21 ? "high" : "low";
-    bands[band] += at(registers, index + 1) - at(registers, index);
-  }
-  return { high: bands.high.toString(), low: bands.low.toString() };
-}
-
-function expectedExport({ startSeconds, seconds, kilowatts }: Truth, label: string): string {
-  const registers = registersOf(kilowatts.get(label) ?? [], seconds);
-  const rows = registers
-    .slice(1)
-    .map(
-      (after, index) =>
-        `${iso(startSeconds + seconds * index)},${seconds},${after - at(registers, index)},0,valid\n`,
-    );
-  return `start,seconds,import_mWh,export_mWh,quality\n${rows.join("")}`;
-}
-
-async function assertLoads(dir: string, truth: Truth): Promise<void> {
-  const released = (await loads(dir))
-    .map(({ start, intervalSeconds, contributors, energy_Wh }) => ({
-      start,
-      intervalSeconds,
-      contributors,
-      energy_Wh,
-    }))
-    .toSorted((a, b) => a.start.localeCompare(b.start));
-  assert.deepEqual(released, expectedLoads(truth));
-}
-
-async function assertStatements(dir: string, truth: Truth, windowDays: number): Promise<void> {
-  const byServicePoint = new Map(
-    (await statements(dir)).map((statement) => [statement.servicePoint, statement]),
-  );
-  const labels = [...truth.kilowatts.keys()];
-  assert.equal(byServicePoint.size, labels.length);
-  for (const label of labels) {
-    const statement = byServicePoint.get(households(dir)[label]?.servicePoint ?? "");
-    const registers = expectedRegisters(truth, label, windowDays);
-    assert(statement !== undefined, `no statement of ${label}`);
-    assert.deepEqual(statement.registers_mWh, registers, `statement of ${label}`);
-    const total = Object.values(registers).reduce((sum, value) => sum + BigInt(value), 0n);
-    assert.equal(statement.energy_mWh, total.toString());
-    assert.equal(statement.export_mWh, "0");
-    assert.equal(statement.from, iso(truth.startSeconds));
-    assert.equal(statement.to, iso(truth.startSeconds + 86_400 * windowDays));
-  }
 }
 
 test("Swiss households: loads, bills and exports equal the file", async () => {
@@ -181,8 +73,8 @@ test("Swiss households: loads, bills and exports equal the file", async () => {
   await assertLoads(dir, truth);
   await assertStatements(dir, truth, 33); // To the first of December.
   const [first = "", second = ""] = truth.kilowatts.keys();
-  assert.equal(await exported(dir, first), expectedExport(truth, first));
-  assert.equal(await exported(dir, second), expectedExport(truth, second));
+  await assertExport(dir, truth, first);
+  await assertExport(dir, truth, second);
 });
 
 /** The week of minutes; its Friday 1 January 2016 began at 05:00 UTC. */
@@ -212,9 +104,7 @@ test("minutes of five apartments: quarter-hour loads, a week's bill, exports by 
   await demo.printed("Ctrl-C ends it", "stdout");
   await assertLoads(dir, truth);
   await assertStatements(dir, truth, 7);
-  for (const label of ["1", "2"]) {
-    assert.equal(await exported(dir, label), expectedExport(truth, label));
-  }
+  for (const label of ["1", "2"]) await assertExport(dir, truth, label);
   const { code, stdout } = await demo.end("SIGTERM");
   assert.equal(code, 0);
   assert.match(stdout, /UNSAFE policy/);
@@ -222,17 +112,17 @@ test("minutes of five apartments: quarter-hour loads, a week's bill, exports by 
 });
 
 test("a workbook of one apartment gives what its CSV gives", async () => {
-  const truth = await minutesTruth();
   const path = await dataFile(WORKBOOK);
   const dir = join(temporaryFolder(), "deployment");
   const label = "umass_apart1_2016w1";
-  const one = new Map([[label, truth.kilowatts.get("1") ?? []]]);
+  const minutes = await minutesTruth();
+  const truth = { ...minutes, kilowatts: new Map([[label, minutes.kilowatts.get("1") ?? []]]) };
   const words = ["--data", path, ...NEW_YORK, "--min-contributors", "1", "--customers", "1"];
   const demo = start("demo", ...words, "--dir", dir);
   await demo.printed("Ctrl-C ends it", "stdout");
-  await assertLoads(dir, { ...truth, kilowatts: one });
-  await assertStatements(dir, { ...truth, kilowatts: one }, 7);
-  assert.equal(await exported(dir, label), expectedExport({ ...truth, kilowatts: one }, label));
+  await assertLoads(dir, truth);
+  await assertStatements(dir, truth, 7);
+  await assertExport(dir, truth, label);
   const { code, stdout } = await demo.end("SIGTERM");
   assert.equal(code, 0);
   assert.match(stdout, /UNSAFE policy/);

@@ -32,7 +32,6 @@ import {
   toBase64Url,
   toHex,
   type FrameHeader,
-  type FrameKind,
   type MdmsView,
   type NetworkView,
   type NetworkViewDocument,
@@ -270,7 +269,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     const blockStart = overrides.blockStart ?? startSeconds;
     const header: FrameHeader = {
       profile,
-      kind: "BLOCK" as FrameKind,
+      kind: "BLOCK",
       networkPseudonym,
       meterId,
       keyEpoch: maker.keyEpoch,

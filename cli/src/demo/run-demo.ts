@@ -73,12 +73,8 @@ const POLL_MS = 200;
 
 /** Lets the meters ask for messages until everybody has joined. */
 async function whileAsking(fleet: Fleet, joining: Promise<unknown>): Promise<void> {
-  let joined = false;
-  const done = joining.finally(() => (joined = true));
-  done.catch(() => undefined); // Awaited below.
-  while (!joined) {
-    await fleet.poll();
-    await Promise.race([done, new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
-  }
-  await done;
+  const joined = joining.then(() => true);
+  const waited = (): Promise<false> =>
+    new Promise((resolve) => setTimeout(() => resolve(false), POLL_MS));
+  while (!(await Promise.race([joined, waited()]))) await fleet.poll();
 }

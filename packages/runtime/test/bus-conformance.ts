@@ -125,6 +125,25 @@ export function busConformance(name: string, open: () => Promise<BusUnderTest>):
       assert.deepEqual(facts, [["bad", "HANDLER_FAILED", "opener", 2]]);
     });
 
+    on("a batch that was not full is settled before the next", async ({ bus }) => {
+      let inHand = 0;
+      let inHandMax = 0;
+      const later: string[] = [];
+      bus.consume("frames", "opener", { batchMax: 8 }, async (batch) => {
+        inHandMax = Math.max(inHandMax, ++inHand);
+        // What is published meanwhile fits into `batchMax` and must wait all the same.
+        if (batch.some(({ id }) => id === "first")) await bus.publish("frames", messages("next"));
+        else later.push(...ids(batch));
+        await bus.read("frames", { from: 0n, limit: 9 });
+        await bus.read("frames", { from: 0n, limit: 9 });
+        inHand -= 1;
+        return batch.map(() => ack);
+      });
+      await bus.publish("frames", messages("first"));
+      await bus.idle();
+      assert.deepEqual([later, inHandMax], [["next"], 1]);
+    });
+
     on("dead letters can be given again or discarded", async ({ bus }) => {
       await bus.publish("frames", messages("a", "b"));
       let verdict: Verdict = { dead: "NO_SUCH_METER" };

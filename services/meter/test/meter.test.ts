@@ -521,6 +521,23 @@ test("a refusal holds the meter with its frames; a concentrator that is down is 
   assert.equal((await stuck).complete, false);
 });
 
+test("a gap that the same answer fills is no reason to start over", async () => {
+  const concentrator = newConcentrator();
+  let requests = 0;
+  const { fleet } = await startRig(async (entries) => {
+    // The first request arrives backwards: each frame before the one it follows.
+    if (requests++ > 0) return concentrator.take(entries);
+    const answer = await concentrator.take(entries.toReversed());
+    return { ...answer, verdicts: answer.verdicts.toReversed() };
+  });
+  const before = fleet.status().map(({ keyEpoch }) => keyEpoch);
+  assert((await fleet.sendDay(world.dayStart(1))).complete);
+  const after = fleet.status().map(({ keyEpoch }) => keyEpoch);
+  assert.deepEqual(after, before);
+  await fleet.close();
+  await checkAccepted(concentrator, 1);
+});
+
 test("a later epoch at the concentrator (a rolled-back meter) makes the meter start over", async () => {
   const concentrator = newConcentrator();
   const ahead = testClock();

@@ -135,7 +135,7 @@ class StoreEngine implements BusEngine {
           order by m.sequence limit $6)`,
       [state.stream, state.consumer, nowMs, [...state.leases.keys()], subject, max, state.cursor],
     );
-    if (rows.length === 0) return { deliveries: [], nextMs: await this.#nextDue(state) };
+    if (rows.length === 0) return { deliveries: [], nextMs: await this.#nextDue(state, nowMs) };
     if (subject !== "") state.skips = true;
     const firstAlone = rows.findIndex(({ alone }) => alone);
     const end = firstAlone === -1 ? max : Math.min(max, Math.max(1, firstAlone));
@@ -157,11 +157,12 @@ class StoreEngine implements BusEngine {
     );
   }
 
-  async #nextDue(state: ConsumerState): Promise<number> {
+  /** `nowMs` is that of the read that found nothing: with a later one a retry due in between would be in neither. */
+  async #nextDue(state: ConsumerState, nowMs: number): Promise<number> {
     const [row] = await this.#store.query<{ due: bigint | null }>(
       `select min(due_ms) as due from bus_open
          where stream = $1 and consumer = $2 and due_ms > $3`,
-      [state.stream, state.consumer, this.#clock.nowMs()],
+      [state.stream, state.consumer, nowMs],
     );
     return Math.min(Number(row?.due ?? Infinity), leaseEnd(state));
   }

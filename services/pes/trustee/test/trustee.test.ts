@@ -396,6 +396,19 @@ describe("the ledger", () => {
     await assert.rejects(initialiseLedger(ledger, keys), { code: "TRUSTEE_LEDGER_MISSING" });
   });
 
+  test("two requests for one block that come at the same time: one release, a sound ledger", async () => {
+    const { trustee, bus, ledger } = await start();
+    const bodies = await Promise.all(
+      [ALL, SIX].map(async (days) => encodeRequest(await scene.loadRequest(load(1, ...days)))),
+    );
+    await Promise.all(bodies.map((body) => bus.deliver(body, 1)));
+    assert.deepEqual([bus.of("releases").length, bus.of("refusals").length], [1, 1]);
+    await trustee.close();
+    const again = await start({ ledger, bus });
+    assert.equal(again.trustee.status().released, 1);
+    await again.trustee.close();
+  });
+
   test("belongs to one trustee at a time", async () => {
     const running = await start();
     await assert.rejects(start({ ledger: running.ledger }), { code: "STORE_LOCKED" });
