@@ -27,8 +27,9 @@ export const init: Command = {
       const what = resumed
         ? "is a deployment already"
         : `holds a deployment of ${households.length}`;
+      const how = system ? "one role a process, or --i-know-one-process-holds-all-keys" : "--demo";
       terminal.print(
-        `${layout.root} ${what}; next: smarter-metering serve --role all --dir ${layout.root} --demo`,
+        `${layout.root} ${what}; next: smarter-metering serve --role all --dir ${layout.root} (${how})`,
       );
     }
     return EXIT.ok;

@@ -1,13 +1,14 @@
 /** `serve`: the parties of a deployment, all in one process or one of them. */
 import { resolve } from "node:path";
+import { isUnsafe } from "@smarter-metering/policy";
 import { systemClock } from "@smarter-metering/runtime";
 import { EXIT, usageError } from "../cli-error.ts";
 import type { Arguments, Command, CommandContext } from "../command.ts";
 import { createOperators } from "../demo/access.ts";
 import { loadDemo } from "../demo/demo-options.ts";
-import { isUnsafeDemo } from "../demo/prepare.ts";
 import { loadDeployment } from "../deployment/deployment-file.ts";
 import { layoutOf } from "../deployment/layout.ts";
+import { loadRoleConfig } from "../deployment/role-config.ts";
 import { readClock } from "../serve/clock-file.ts";
 import { localControl, serveControl } from "../serve/control.ts";
 import { replayClock } from "../serve/replay-clock.ts";
@@ -34,6 +35,7 @@ export const serve: Command = {
     const role = args.oneOf("role", ["all", ...ROLE_NAMES]) ?? "all";
     if (role === "all") return serveEverything(context, args);
     const path = args.text("config") ?? layoutOf(resolve(args.required("dir"))).config(role);
+    if (role === "trustee") refuseUnsafe(loadRoleConfig("trustee", path).value.policyId, args);
     const logLine = (line: string): void => context.terminal.warn(line);
     const party = await serveRole(role, path, { clock: systemClock, logLine });
     const where = Object.entries(party.urls).map(([name, url]) => `${name} at ${url}`);
@@ -60,10 +62,8 @@ async function serveEverything(
     throw usageError("this deployment replays past days: say --demo");
   }
   const demo = await loadDemo(layout);
-  if (demo !== undefined && isUnsafeDemo(demo)) {
-    const text = `UNSAFE policy ${deployment.policyId}: below the floors`;
-    if (!isDemo) throw usageError(`${text}; only --demo serves it`);
-    terminal.warn(terminal.red(text));
+  if (refuseUnsafe(deployment.policyId, args)) {
+    terminal.warn(terminal.red(`UNSAFE policy ${deployment.policyId}: below the floors`));
   }
   terminal.note("every key is in this one process: no separation between the parties holds");
   const replay =
@@ -86,6 +86,15 @@ async function serveEverything(
     await everything.close();
   }
   return EXIT.ok;
+}
+
+/** True for an UNSAFE policy in a demonstration; anywhere else it is not served. */
+function refuseUnsafe(policyId: string, args: Arguments): boolean {
+  const unsafe = isUnsafe({ id: policyId });
+  if (unsafe && !args.flag("demo")) {
+    throw usageError(`UNSAFE policy ${policyId}: below the floors; only --demo serves it`);
+  }
+  return unsafe;
 }
 
 const stopped = (signal: AbortSignal): Promise<void> =>
