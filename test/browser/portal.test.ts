@@ -1,6 +1,6 @@
 /**
  * The portal in a real browser: sign-up with the recovery drill, enrolment with a meter that answers over the bus, the day's total, a live
- * reading, log-out that forgets. Run by `npm run test:browser`; needs Chromium and the built pages.
+ * reading, log-out that forgets; then a new password on another device, where the meter comes out of the vault. Run by `npm run test:browser`; needs Chromium and the built pages.
  */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
@@ -37,7 +37,8 @@ const FLAGS = [
 const webFolder = fileURLToPath(new URL("../../services/ucs/dist/web", import.meta.url));
 const password = "a long enough password";
 
-async function signUp(page: Page): Promise<void> {
+/** Gives the recovery key. */
+async function signUp(page: Page): Promise<string> {
   const form = page.locator("form", { hasText: "Sign up" });
   await form.locator("[name=login]").fill("anna");
   await form.locator("[name=password]").fill(password);
@@ -50,9 +51,19 @@ async function signUp(page: Page): Promise<void> {
   await page.locator("#status.alarm").waitFor();
   await page.getByLabel("From your note").fill(recoveryKey.toLowerCase());
   await page.getByRole("button", { name: "Make my account" }).click();
+  return recoveryKey;
 }
 
-test("sign-up, enrolment, the day's total, live, log-out", async () => {
+async function recover(page: Page, recoveryKey: string, newPassword: string): Promise<void> {
+  const form = page.locator("form", { hasText: "Forgot your password?" });
+  await form.locator("[name=login]").fill("anna");
+  await form.locator("[name=recovery]").fill(recoveryKey);
+  await form.locator("[name=password]").fill(newPassword);
+  await form.locator("[name=again]").fill(newPassword);
+  await form.locator("button").click();
+}
+
+test("sign-up, enrolment, the day's total, live, log-out, a new password elsewhere", async () => {
   // Not a skip: a run of the browser tests without a browser has tested nothing.
   assert(existsSync(CHROMIUM), `the browser test did NOT run: there is no ${CHROMIUM}`);
   const portal = await openPortal({}, webFolder);
@@ -71,7 +82,7 @@ test("sign-up, enrolment, the day's total, live, log-out", async () => {
     assert(house !== undefined);
     await offerOf(portal, house, "browser");
     await page.goto(server.url);
-    await signUp(page);
+    const recoveryKey = await signUp(page);
     await page.getByLabel("Network number").fill(house.network);
     await page.getByLabel("Enrolment code").fill(encodeEnrolmentCode(house.enrolmentCode));
     const sent = page.waitForResponse(
@@ -117,6 +128,13 @@ test("sign-up, enrolment, the day's total, live, log-out", async () => {
     await page.getByRole("button", { name: "Log out" }).click();
     await page.getByRole("button", { name: "Log in" }).waitFor();
     assert.deepEqual(await context.cookies(), []);
+
+    const elsewhere = await browser.newContext({ timezoneId: portal.world.zone });
+    const other = await elsewhere.newPage();
+    await other.goto(server.url);
+    await recover(other, recoveryKey, `${password}, and newer`);
+    await other.locator(".total", { hasText: "0.250 kWh" }).waitFor();
+    await elsewhere.close();
     assert.deepEqual(complaints, []);
   } finally {
     await browser.close();

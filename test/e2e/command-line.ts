@@ -10,7 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const entry = fileURLToPath(new URL("../../cli/bin/smarter-metering.js", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const entry = join(root, "cli/bin/smarter-metering.js");
 /** What one process may print; none of the tests comes near. */
 const OUTPUT_CHARACTERS_MAX = 64 * 1024 * 1024;
 
@@ -23,6 +24,8 @@ export interface Outcome {
 
 export interface Running {
   readonly outcome: Promise<Outcome>;
+  /** Everything printed to stderr so far. */
+  stderr(): string;
   /** Resolves when `text` has been printed; rejects when the process ends without it. */
   printed(text: string, where: "stdout" | "stderr"): Promise<void>;
   /** Signals this very process, and resolves when it has ended. */
@@ -35,8 +38,10 @@ process.once("exit", () => {
 });
 
 /** Starts `smarter-metering <words>`. */
-export function start(...words: readonly string[]): Running {
-  const child = spawn(process.execPath, [entry, ...words], { stdio: ["ignore", "pipe", "pipe"] });
+export const start = (...words: readonly string[]): Running => startNode([entry, ...words]);
+
+function startNode(words: readonly string[]): Running {
+  const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "pipe"], cwd: root });
   running.add(child);
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
@@ -51,6 +56,7 @@ export function start(...words: readonly string[]): Running {
   });
   return {
     outcome,
+    stderr: () => output.stderr,
     async printed(text, where) {
       while (!output[where].includes(text)) {
         const more = once(child[where], "data").then(() => true);
@@ -71,11 +77,38 @@ export function start(...words: readonly string[]): Running {
 /** Runs `smarter-metering <words>` to its end. */
 export const run = (...words: readonly string[]): Promise<Outcome> => start(...words).outcome;
 
-/** Runs it, demands exit code 0, and parses what it printed. The caller says what shape that has. */
-export async function runJson<T>(...words: readonly string[]): Promise<T> {
+const MANY = `
+  const { main } = await import(process.argv[1]);
+  for (const words of JSON.parse(process.argv[2])) {
+    const code = await main(words);
+    process.stdout.write("\\0" + code + "\\n");
+    process.stderr.write("\\0\\n");
+  }`;
+
+/**
+ * Several command lines one after another in one process, which saves the time to load the program. The process must then end by itself:
+ * whatever a command left open would keep it.
+ */
+export async function runAll(all: readonly (readonly string[])[]): Promise<Outcome[]> {
+  const main = new URL("../../cli/src/main.ts", import.meta.url).href;
+  // Each call of main listens to the output's errors; a process has but one call, and here are many.
+  const node = ["--no-warnings", "--import", "tsx", "--input-type=module", "--eval", MANY];
+  const outcome = await startNode([...node, main, JSON.stringify(all)]).outcome;
+  const printed = outcome.stdout.split(/\0(\d+)\n/);
+  const noted = outcome.stderr.split("\0\n");
+  assert.equal(noted.length, all.length + 1, outcome.stderr);
+  return all.map((_, index) => ({
+    code: Number(printed[2 * index + 1]),
+    stdout: printed[2 * index] ?? "",
+    stderr: noted[index] ?? "",
+  }));
+}
+
+/** Runs it, demands exit code 0, and parses what it printed. */
+export async function runJson(...words: readonly string[]): Promise<unknown> {
   const { code, stdout, stderr } = await run(...words, "--json");
   assert.equal(code, 0, `${words.join(" ")}: ${stderr}`);
-  return JSON.parse(stdout) as T;
+  return JSON.parse(stdout);
 }
 
 const folders: string[] = [];

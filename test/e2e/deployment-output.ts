@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { run, runJson } from "./command-line.ts";
+import { runAll, temporaryFolder } from "./command-line.ts";
 
 export interface Summary {
   readonly meters: number;
@@ -45,29 +45,34 @@ export interface Household {
   readonly enrolmentCode: string;
 }
 
-export const loads = async (dir: string): Promise<readonly Release[]> =>
-  (await runJson<{ releases: Release[] }>("load", "show", "--dir", dir)).releases;
-
-export const statements = async (dir: string): Promise<readonly Statement[]> =>
-  (await runJson<{ statements: Statement[] }>("statement", "show", "--dir", dir)).statements;
-
 export const households = (dir: string): Readonly<Record<string, Household>> =>
   JSON.parse(readFileSync(join(dir, "households.json"), "utf8")) as Record<string, Household>;
 
 /** The words of `portal export` with a password of the test's choice. */
 export function exportWords(dir: string, household: string, password: string): string[] {
-  const file = join(dir, `password-${household}.txt`);
+  const file = join(temporaryFolder(), "password");
   writeFileSync(file, `${password}\n`, { mode: 0o600 });
   return ["portal", "export", "--dir", dir, "--household", household, "--password-file", file];
 }
 
-/** A household's own CSV, by its own password. */
-export async function exported(dir: string, household: string): Promise<string> {
-  const password = households(dir)[household]?.password;
-  assert(typeof password === "string", `${household} has no account`);
-  const { code, stdout, stderr } = await run(...exportWords(dir, household, password));
-  assert.equal(code, 0, `portal export of ${household}: ${stderr}`);
-  return stdout;
+/** What `load show`, `statement show` and the `portal export` of each of `labels` say of a deployment. */
+export async function shown(dir: string, labels: readonly string[]) {
+  const words = [
+    ["load", "show", "--dir", dir, "--json"],
+    ["statement", "show", "--dir", dir, "--json"],
+    ...labels.map((label) => exportWords(dir, label, households(dir)[label]?.password ?? "")),
+  ];
+  const outcomes = await runAll(words);
+  for (const [index, { code, stderr }] of outcomes.entries()) {
+    assert.equal(code, 0, `${words[index]?.join(" ")}: ${stderr}`);
+  }
+  const [loads, statements, ...exports] = outcomes.map(({ stdout }) => stdout);
+  return {
+    ...(JSON.parse(loads ?? "") as { releases: readonly Release[] }),
+    ...(JSON.parse(statements ?? "") as { statements: readonly Statement[] }),
+    /** CSV texts, in the order of `labels`. */
+    exports,
+  };
 }
 
 /** Epoch seconds as the commands print them. */

@@ -3,7 +3,7 @@
  * the commands' output is compared with it.
  */
 import assert from "node:assert/strict";
-import { exported, households, iso, loads, statements } from "./deployment-output.ts";
+import { households, iso, shown, type Release, type Statement } from "./deployment-output.ts";
 
 /** Mean kW of each interval of each household, as text, from a local midnight on. No clock change may lie between. */
 export interface Truth {
@@ -75,8 +75,23 @@ function expectedExport({ startSeconds, seconds, kilowatts }: Truth, label: stri
   return `start,seconds,import_mWh,export_mWh,quality\n${rows.join("")}`;
 }
 
-export async function assertLoads(dir: string, truth: Truth): Promise<void> {
-  const released = (await loads(dir))
+/** Every released interval, every statement of a window of `windowDays`, and the exports of the customers `labels` are the truth. */
+export async function assertTrue(
+  dir: string,
+  truth: Truth,
+  windowDays: number,
+  labels: readonly string[],
+): Promise<void> {
+  const { releases, statements, exports } = await shown(dir, labels);
+  assertLoads(releases, truth);
+  assertStatements(dir, statements, truth, windowDays);
+  for (const [index, label] of labels.entries()) {
+    assert.equal(exports[index], expectedExport(truth, label), `export of ${label}`);
+  }
+}
+
+function assertLoads(releases: readonly Release[], truth: Truth): void {
+  const released = releases
     .map(({ start, intervalSeconds, contributors, energy_Wh }) => ({
       start,
       intervalSeconds,
@@ -87,13 +102,14 @@ export async function assertLoads(dir: string, truth: Truth): Promise<void> {
   assert.deepEqual(released, expectedLoads(truth));
 }
 
-export async function assertStatements(
+function assertStatements(
   dir: string,
+  statements: readonly Statement[],
   truth: Truth,
   windowDays: number,
-): Promise<void> {
+): void {
   const byServicePoint = new Map(
-    (await statements(dir)).map((statement) => [statement.servicePoint, statement]),
+    statements.map((statement) => [statement.servicePoint, statement]),
   );
   const labels = [...truth.kilowatts.keys()];
   assert.equal(byServicePoint.size, labels.length);
@@ -108,8 +124,4 @@ export async function assertStatements(
     assert.equal(statement.from, iso(truth.startSeconds));
     assert.equal(statement.to, iso(truth.startSeconds + 86_400 * windowDays));
   }
-}
-
-export async function assertExport(dir: string, truth: Truth, label: string): Promise<void> {
-  assert.equal(await exported(dir, label), expectedExport(truth, label), `export of ${label}`);
 }

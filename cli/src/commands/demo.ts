@@ -27,9 +27,7 @@ export const demo: Command = {
     try {
       const origin = running.everything.urls["ucs"] ?? "";
       const joining = Promise.all(
-        customersOf(running.access).map((customer) =>
-          joinPortal(origin, customer, prepared.layout, signal),
-        ),
+        customersOf(running.access).map((customer) => joinPortal(origin, customer, signal)),
       );
       await playDays(running, terminal, signal, joining);
       const report = await reportOf(running);

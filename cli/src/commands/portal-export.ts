@@ -30,7 +30,7 @@ export const portalExport: Command = {
       throw new CliError("ACCOUNT_MISSING", message, EXIT.refused);
     }
     const own = await withParty("ucs", layout, terminal, (url) =>
-      readOwn(url, login, password, layout),
+      readOwn(url, login, password),
     ).catch(refusedAsSuch);
     const { holes: _, ...problems } = own.findings;
     const found = Object.entries(problems).filter(([, count]) => count > 0);

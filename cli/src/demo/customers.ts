@@ -2,23 +2,17 @@
  * Customers, each on his own side: signs up, enrols with the code of his letter, later reads his own data. The portal sees an
  * authentication key, wrapped items and a public key; password and readings stay here.
  */
-import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import {
   CustomerError,
   createPortalClient,
   createVault,
   openReadings,
   type Findings,
-  type PinnedMeter,
   type PortalClient,
   type Reading,
 } from "@smarter-metering/customer";
 import { fromHex, parseEnrolmentCode, primitives, toHex } from "@smarter-metering/protocol";
-import { writeFileAtomic } from "@smarter-metering/runtime";
-import { z } from "zod";
-import { CliError, isSystemError } from "../cli-error.ts";
-import type { Layout } from "../deployment/layout.ts";
+import { CliError } from "../cli-error.ts";
 import type { HouseholdAccess } from "./access.ts";
 
 /** An account whose password the demonstration knows. */
@@ -40,48 +34,56 @@ export function customersOf(households: ReadonlyMap<string, HouseholdAccess>): C
   });
 }
 
-export const portalAt = (origin: string): PortalClient =>
-  createPortalClient({ fetch: globalThis.fetch, origin, session: "bearer" });
+const random = (length: number): Uint8Array => primitives.randomBytes(length);
 
-/** Creates the account unless it is there, and enrols unless that is done; waits for the meter's answer. */
+const portalAt = (origin: string): PortalClient =>
+  createPortalClient({ fetch: globalThis.fetch, origin, session: "bearer", random });
+
+/**
+ * Creates the account unless it is there, and enrols unless its vault has the meter; waits for the meter's answer. What is done lies with
+ * the portal: stopped at any point, it goes on from there when called again.
+ */
 export async function joinPortal(
   origin: string,
   customer: Customer,
-  layout: Layout,
   signal: AbortSignal,
 ): Promise<void> {
   const portal = portalAt(origin);
-  const { login, password } = customer;
-  if ((await readPins(layout, login)) !== undefined) return;
+  const { login, password, networkPseudonym } = customer;
   await signUp(portal, login, password);
-  const { vault } = await portal.login(login, password);
+  const session = await portal.login(login, password);
   const wait = async (): Promise<void> => {
     if (signal.aborted) throw new CliError("ENROLMENT_STOPPED", "stopped; run it again to go on");
     await new Promise((resolve) => setTimeout(resolve, ENROLMENT_WAIT_MS));
   };
-  const meter = await enrolWhenOffered(wait, () =>
-    portal.enrol({
-      code: parseEnrolmentCode(customer.enrolmentCode),
-      networkPseudonym: fromHex(customer.networkPseudonym, 16),
-      vault,
-      attempts: ENROLMENT_ATTEMPTS,
-      wait,
-    }),
+  const isPinned = session.pinnedMeters.some(
+    (meter) => toHex(meter.networkPseudonym) === networkPseudonym,
   );
-  await writePins(layout, login, [meter]);
+  if (!isPinned) {
+    await whenOffered(wait, () =>
+      portal.enrol(session, {
+        code: parseEnrolmentCode(customer.enrolmentCode),
+        networkPseudonym: fromHex(networkPseudonym, 16),
+        attempts: ENROLMENT_ATTEMPTS,
+        wait,
+      }),
+    );
+  }
   await portal.logout();
 }
 
-/** A meter's first message may still be on its way to the portal, which then knows no offer to answer. */
-async function enrolWhenOffered(
+/** A meter's first message may still be on its way to the portal, which then knows no offer, or one that is used up. */
+async function whenOffered(
   wait: () => Promise<void>,
-  enrol: () => Promise<PinnedMeter>,
-): Promise<PinnedMeter> {
+  enrol: () => Promise<unknown>,
+): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await enrol();
+      await enrol();
+      return;
     } catch (error) {
-      const isEarly = error instanceof CustomerError && error.problem?.status === 404;
+      const code = error instanceof CustomerError ? error.problem?.code : undefined;
+      const isEarly = code === "UCS_OFFER_UNKNOWN" || code === "UCS_OFFER_STALE";
       if (!isEarly || attempt === ENROLMENT_ATTEMPTS) throw error;
     }
     await wait();
@@ -89,12 +91,11 @@ async function enrolWhenOffered(
 }
 
 async function signUp(portal: PortalClient, login: string, password: string): Promise<void> {
-  const random = (length: number): Uint8Array => primitives.randomBytes(length);
   const { registration } = await createVault({ login, password, random });
   try {
     await portal.signUp(registration);
   } catch (error) {
-    const taken = error instanceof CustomerError && error.problem?.status === 409;
+    const taken = error instanceof CustomerError && error.problem?.code === "UCS_LOGIN_TAKEN";
     if (!taken) throw error; // Taken: signed up before a restart.
   }
 }
@@ -104,59 +105,22 @@ export interface OwnReadings {
   readonly findings: Findings;
 }
 
-/** Logs in, fetches what is sealed, opens it here. Throws CUSTOMER_UNLOCK_FAILED, PINS_MISSING. */
+/** Logs in, fetches what is sealed, opens it here with the vault's pins. Throws CUSTOMER_UNLOCK_FAILED, PINS_MISSING. */
 export async function readOwn(
   origin: string,
   login: string,
   password: string,
-  layout: Layout,
 ): Promise<OwnReadings> {
   const portal = portalAt(origin);
-  const { vault } = await portal.login(login, password);
-  const pins = await readPins(layout, login);
-  if (pins === undefined) {
-    const message = `${login} has not enrolled from this device: no pinned meter in ${pinsPath(layout, login)}`;
+  const { vault, pinnedMeters } = await portal.login(login, password);
+  if (pinnedMeters.length === 0) {
+    const message = `${login} has no pinned meter in his vault: enrol with the code of the letter`;
     throw new CliError("PINS_MISSING", message);
   }
   const envelopes = await portal.envelopes();
   const frames: Uint8Array[] = [];
   for await (const page of portal.frames(0, FOR_EVER_SECONDS)) frames.push(...page);
-  const own = await openReadings(pins, vault.recipientSecret, { envelopes, frames });
+  const own = await openReadings(pinnedMeters, vault.recipientSecret, { envelopes, frames });
   await portal.logout();
   return own;
-}
-
-const pinsDocument = z.array(
-  z.strictObject({ networkPseudonym: z.string(), meterId: z.string(), meterKey: z.string() }),
-);
-/** The customer's device: which meter's key the enrolment code has proven. */
-const pinsPath = (layout: Layout, login: string): string =>
-  join(layout.root, "customers", `${login}.json`);
-
-async function writePins(
-  layout: Layout,
-  login: string,
-  meters: readonly PinnedMeter[],
-): Promise<void> {
-  await mkdir(join(layout.root, "customers"), { recursive: true, mode: 0o700 });
-  const pins = meters.map(({ networkPseudonym, meterId, meterKey }) => ({
-    networkPseudonym: toHex(networkPseudonym),
-    meterId: toHex(meterId),
-    meterKey: toHex(meterKey),
-  }));
-  await writeFileAtomic(pinsPath(layout, login), JSON.stringify(pins));
-}
-
-async function readPins(layout: Layout, login: string): Promise<PinnedMeter[] | undefined> {
-  try {
-    const text = await readFile(pinsPath(layout, login), "utf8");
-    return pinsDocument.parse(JSON.parse(text)).map((pin) => ({
-      networkPseudonym: fromHex(pin.networkPseudonym, 16),
-      meterId: fromHex(pin.meterId, 16),
-      meterKey: fromHex(pin.meterKey, 32),
-    }));
-  } catch (error) {
-    if (isSystemError(error, "ENOENT")) return undefined;
-    throw error;
-  }
 }

@@ -151,7 +151,7 @@ async function customersCheck(
     const household = demo.households.find((candidate) => candidate.label === label);
     const truth = household?.window(contractStart, end);
     if (household === undefined || truth === undefined) continue;
-    const { readings } = await readOwn(origin, login, password, demo.layout);
+    const { readings } = await readOwn(origin, login, password);
     const own = new Map(readings.map((reading) => [reading.startSeconds, reading]));
     for (let index = 0; index < truth.importMilliwattHours.length; index++) {
       const reading = own.get(contractStart + index * household.intervalSeconds);

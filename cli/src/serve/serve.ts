@@ -56,14 +56,17 @@ export async function serveAll(layout: Layout, options: ServeOptions) {
       bus: bus.service,
       registry: registry.service.transport(),
     };
-    const [concentrator, opener, aggregator, trustee, mdms, ucs] = await Promise.all([
+    const starting = [
       keep(startConcentratorRole(layout.config("concentrator"), shared)),
       keep(startOpenerRole(layout.config("opener"), shared)),
       keep(startAggregatorRole(layout.config("aggregator"), shared)),
       keep(startTrusteeRole(layout.config("trustee"), shared)),
       keep(startMdmsRole(layout.config("mdms"), shared)),
       keep(startUcsRole(layout.config("ucs"), shared)),
-    ]);
+    ] as const;
+    // When one refuses, the others have to be there before they can be closed.
+    await Promise.allSettled(starting);
+    const [concentrator, opener, aggregator, trustee, mdms, ucs] = await Promise.all(starting);
     return {
       registry,
       bus,

@@ -36,6 +36,7 @@ import { startUcs, ucsLogFields, type UcsService } from "@smarter-metering/ucs";
 import { z } from "zod";
 import { loadKeysFile } from "../deployment/keys-file.ts";
 import { loadRoleConfig, type RoleConfig } from "../deployment/role-config.ts";
+import { opening, type Closable } from "./opening.ts";
 import { connectPeers, partyLogger, type Party, type Peers, type Shared } from "./party.ts";
 import { busTokens, streams } from "./streams.ts";
 import { portalWebFolder } from "./web-folder.ts";
@@ -52,202 +53,240 @@ async function readTokens<T>(path: string, schema: z.ZodType<T>): Promise<T> {
   return schema.parse(JSON.parse(new TextDecoder().decode(await readSecretFile(path))));
 }
 
-export async function startRegistryRole(
-  path: string,
-  shared: Shared,
-): Promise<Started<RegistryService>> {
-  const { value: config } = loadRoleConfig("registry", path);
-  const log = partyLogger("registry", registryLogFields, shared);
-  const tokens = await readTokens(
-    config.tokensFile,
-    z.strictObject({ admin: z.string(), parties: z.record(z.string(), z.string()) }),
-  );
-  const { signer } = await loadKeysFile(config.keysFile);
-  const service = await startRegistry(
-    { tokens },
-    {
-      clock: shared.clock,
-      log,
-      metrics: createMetrics(),
-      folder: config.folder,
-      rootSigner: signer,
-    },
-  );
-  const listening = await listen({ app: service.app, ...config.listen });
-  return {
-    role: "registry",
-    service,
-    urls: { registry: listening.url },
-    refreshRegistry: () => Promise.resolve(),
-    async close() {
-      await listening.close();
-      await service.close();
-    },
-  };
+export function startRegistryRole(path: string, shared: Shared): Promise<Started<RegistryService>> {
+  return opening(async (keep) => {
+    const { value: config } = loadRoleConfig("registry", path);
+    const log = partyLogger("registry", registryLogFields, shared);
+    const tokens = await readTokens(
+      config.tokensFile,
+      z.strictObject({ admin: z.string(), parties: z.record(z.string(), z.string()) }),
+    );
+    const { signer } = await loadKeysFile(config.keysFile);
+    const service = await keep(
+      startRegistry(
+        { tokens },
+        {
+          clock: shared.clock,
+          log,
+          metrics: createMetrics(),
+          folder: config.folder,
+          rootSigner: signer,
+        },
+      ),
+    );
+    const listening = await keep(listen({ app: service.app, ...config.listen }));
+    return {
+      role: "registry",
+      service,
+      urls: { registry: listening.url },
+      refreshRegistry: () => Promise.resolve(),
+      async close() {
+        await listening.close();
+        await service.close();
+      },
+    };
+  });
 }
 
-export async function startBusRole(path: string, shared: Shared): Promise<Started<EmbeddedBus>> {
-  const { value: config } = loadRoleConfig("bus", path);
-  const log = partyLogger("bus", runtimeLogFields, shared);
-  const tokens = await readTokens(config.tokensFile, z.record(z.string(), z.string()));
-  const store = await openStore({
-    folder: config.storeFolder,
-    schema: "bus-party",
-    migrations: [],
+export function startBusRole(path: string, shared: Shared): Promise<Started<EmbeddedBus>> {
+  return opening(async (keep) => {
+    const { value: config } = loadRoleConfig("bus", path);
+    const log = partyLogger("bus", runtimeLogFields, shared);
+    const tokens = await readTokens(config.tokensFile, z.record(z.string(), z.string()));
+    const store = await keep(
+      openStore({
+        folder: config.storeFolder,
+        schema: "bus-party",
+        migrations: [],
+      }),
+    );
+    const bus = await keep(openBus({ store, streams, clock: systemClock, log }));
+    const app = serveBus(bus, { tokens: busTokens(tokens), log });
+    const listening = await keep(listen({ app, ...config.listen }));
+    return {
+      role: "bus",
+      service: bus,
+      urls: { bus: listening.url },
+      refreshRegistry: () => Promise.resolve(),
+      async close() {
+        await listening.close();
+        await bus.close();
+        await store.close();
+      },
+    };
   });
-  const bus = await openBus({ store, streams, clock: systemClock, log });
-  const app = serveBus(bus, { tokens: busTokens(tokens), log });
-  const listening = await listen({ app, ...config.listen });
-  return {
-    role: "bus",
-    service: bus,
-    urls: { bus: listening.url },
-    refreshRegistry: () => Promise.resolve(),
-    async close() {
-      await listening.close();
-      await bus.close();
-      await store.close();
-    },
-  };
 }
 
 const networkPeers = { viewName: "network", parse: parseNetworkView } as const;
 
-export async function startConcentratorRole(
+export function startConcentratorRole(
   path: string,
   shared: Shared,
 ): Promise<Started<ConcentratorService>> {
-  const { value: config } = loadRoleConfig("concentrator", path);
-  const logFields = { ...runtimeLogFields, code: "text", frame: "text" } as const;
-  const peers = await connectPeers("concentrator", config, shared, { ...networkPeers, logFields });
-  const store = await openStore({
-    folder: config.storeFolder,
-    schema: "concentrator-party",
-    migrations: [],
+  return opening(async (keep) => {
+    const { value: config } = loadRoleConfig("concentrator", path);
+    const logFields = { ...runtimeLogFields, code: "text", frame: "text" } as const;
+    const peers = await keep(
+      connectPeers("concentrator", config, shared, { ...networkPeers, logFields }),
+    );
+    const store = await keep(
+      openStore({
+        folder: config.storeFolder,
+        schema: "concentrator-party",
+        migrations: [],
+      }),
+    );
+    const service = await keep(
+      startConcentrator(
+        {
+          uplinkItemsMax: UPLINK_ITEMS_MAX,
+          futureToleranceSeconds: config.futureToleranceSeconds,
+          http: config.listen,
+          mqtt: config.mqttListen,
+        },
+        { ...portsOf(peers, shared.clock), store },
+      ),
+    );
+    const { url, mqttUrl } = service;
+    const urls: Party["urls"] =
+      mqttUrl === undefined ? { concentrator: url } : { concentrator: url, mqtt: mqttUrl };
+    return { ...partyOf("concentrator", peers, service, [store]), urls };
   });
-  const service = await startConcentrator(
-    {
-      uplinkItemsMax: UPLINK_ITEMS_MAX,
-      futureToleranceSeconds: config.futureToleranceSeconds,
-      http: config.listen,
-      mqtt: config.mqttListen,
-    },
-    { ...portsOf(peers, shared.clock), store },
-  );
-  const { url, mqttUrl } = service;
-  return {
-    ...partyOf("concentrator", peers, service, [store]),
-    urls: mqttUrl === undefined ? { concentrator: url } : { concentrator: url, mqtt: mqttUrl },
-  };
 }
 
-export async function startOpenerRole(
-  path: string,
-  shared: Shared,
-): Promise<Started<OpenerService>> {
-  const { value: config } = loadRoleConfig("opener", path);
-  const logFields = openerLogFields;
-  const peers = await connectPeers("opener", config, shared, { ...networkPeers, logFields });
-  const engine = createPortableEngine({ threads: config.engineThreads });
-  const { openerPlaintextReadingsMax } = config;
-  const service = await startOpener(
-    { openerPlaintextReadingsMax },
-    {
-      ...portsOf(peers, shared.clock),
-      memoryClock: systemClock,
-      engine,
-      signer: peers.keys.signer,
-      recipientSecret: secretOf(peers, config),
-    },
-  );
-  const health = await listenHealth("Opener", config, peers);
-  return { ...partyOf("opener", peers, service, [health, engine]), urls: { opener: health.url } };
+export function startOpenerRole(path: string, shared: Shared): Promise<Started<OpenerService>> {
+  return opening(async (keep) => {
+    const { value: config } = loadRoleConfig("opener", path);
+    const logFields = openerLogFields;
+    const peers = await keep(
+      connectPeers("opener", config, shared, { ...networkPeers, logFields }),
+    );
+    const engine = await keep(createPortableEngine({ threads: config.engineThreads }));
+    const { openerPlaintextReadingsMax } = config;
+    const service = await keep(
+      startOpener(
+        { openerPlaintextReadingsMax },
+        {
+          ...portsOf(peers, shared.clock),
+          memoryClock: systemClock,
+          engine,
+          signer: peers.keys.signer,
+          recipientSecret: secretOf(peers, config),
+        },
+      ),
+    );
+    const health = await keep(listenHealth("Opener", config, peers));
+    return { ...partyOf("opener", peers, service, [health, engine]), urls: { opener: health.url } };
+  });
 }
 
-export async function startAggregatorRole(
+export function startAggregatorRole(
   path: string,
   shared: Shared,
 ): Promise<Started<AggregatorService>> {
-  const { value: config } = loadRoleConfig("aggregator", path);
-  const logFields = aggregatorLogFields;
-  const peers = await connectPeers("aggregator", config, shared, { ...networkPeers, logFields });
-  const store = await openStore({
-    folder: config.storeFolder,
-    schema: "aggregator",
-    migrations: aggregatorMigrations,
+  return opening(async (keep) => {
+    const { value: config } = loadRoleConfig("aggregator", path);
+    const logFields = aggregatorLogFields;
+    const peers = await keep(
+      connectPeers("aggregator", config, shared, { ...networkPeers, logFields }),
+    );
+    const store = await keep(
+      openStore({
+        folder: config.storeFolder,
+        schema: "aggregator",
+        migrations: aggregatorMigrations,
+      }),
+    );
+    const engine = await keep(createPortableEngine({ threads: 1 }));
+    const service = await keep(
+      startAggregator(
+        { tickMs: 1000 * config.tickSeconds },
+        { ...portsOf(peers, shared.clock), store, engine, signer: peers.keys.signer },
+      ),
+    );
+    const http = await keep(listen({ app: service.http, ...config.listen }));
+    return {
+      ...partyOf("aggregator", peers, service, [http, engine, store]),
+      urls: { aggregator: http.url },
+    };
   });
-  const engine = createPortableEngine({ threads: 1 });
-  const service = await startAggregator(
-    { tickMs: 1000 * config.tickSeconds },
-    { ...portsOf(peers, shared.clock), store, engine, signer: peers.keys.signer },
-  );
-  const http = await listen({ app: service.http, ...config.listen });
-  return {
-    ...partyOf("aggregator", peers, service, [http, engine, store]),
-    urls: { aggregator: http.url },
-  };
 }
 
-export async function startTrusteeRole(
-  path: string,
-  shared: Shared,
-): Promise<Started<TrusteeService>> {
-  const { value: config } = loadRoleConfig("trustee", path);
-  const logFields = trusteeLogFields;
-  const peers = await connectPeers("trustee", config, shared, { ...networkPeers, logFields });
-  const key = new TextDecoder().decode(await readSecretFile(config.paillierKeyFile));
-  const engine = createPortableEngine({ threads: 1 });
-  const service = await startTrustee(
-    { policyId: config.policyId },
-    {
-      ...portsOf(peers, shared.clock),
-      engine,
-      secretKey: await parseSecretKey(JSON.parse(key)),
-      signer: peers.keys.signer,
-      ledgerFolder: config.ledgerFolder,
-    },
-  );
-  const health = await listenHealth("Trustee", config, peers);
-  return { ...partyOf("trustee", peers, service, [health, engine]), urls: { trustee: health.url } };
+export function startTrusteeRole(path: string, shared: Shared): Promise<Started<TrusteeService>> {
+  return opening(async (keep) => {
+    const { value: config } = loadRoleConfig("trustee", path);
+    const logFields = trusteeLogFields;
+    const peers = await keep(
+      connectPeers("trustee", config, shared, { ...networkPeers, logFields }),
+    );
+    const key = new TextDecoder().decode(await readSecretFile(config.paillierKeyFile));
+    const engine = await keep(createPortableEngine({ threads: 1 }));
+    const service = await keep(
+      startTrustee(
+        { policyId: config.policyId },
+        {
+          ...portsOf(peers, shared.clock),
+          engine,
+          secretKey: await parseSecretKey(JSON.parse(key)),
+          signer: peers.keys.signer,
+          ledgerFolder: config.ledgerFolder,
+        },
+      ),
+    );
+    const health = await keep(listenHealth("Trustee", config, peers));
+    return {
+      ...partyOf("trustee", peers, service, [health, engine]),
+      urls: { trustee: health.url },
+    };
+  });
 }
 
-export async function startMdmsRole(path: string, shared: Shared): Promise<Started<MdmsService>> {
-  const { value: config } = loadRoleConfig("mdms", path);
-  const options = { viewName: "mdms", parse: parseMdmsView, logFields: mdmsLogFields } as const;
-  const peers = await connectPeers("mdms", config, shared, options);
-  const store = await openStore({
-    folder: config.storeFolder,
-    schema: "mdms",
-    migrations: mdmsMigrations,
+export function startMdmsRole(path: string, shared: Shared): Promise<Started<MdmsService>> {
+  return opening(async (keep) => {
+    const { value: config } = loadRoleConfig("mdms", path);
+    const options = { viewName: "mdms", parse: parseMdmsView, logFields: mdmsLogFields } as const;
+    const peers = await keep(connectPeers("mdms", config, shared, options));
+    const store = await keep(
+      openStore({
+        folder: config.storeFolder,
+        schema: "mdms",
+        migrations: mdmsMigrations,
+      }),
+    );
+    const service = await keep(
+      startMdms(
+        { secureCookies: false }, // Plain HTTP on the loopback; a reverse proxy in front adds TLS.
+        {
+          ...portsOf(peers, systemClock), // People's sessions and lock-outs run in real time.
+          store,
+          signer: peers.keys.signer,
+          recipientSecret: secretOf(peers, config),
+        },
+      ),
+    );
+    const http = await keep(listen({ app: service.http, ...config.listen }));
+    return { ...partyOf("mdms", peers, service, [http, store]), urls: { mdms: http.url } };
   });
-  const service = await startMdms(
-    { secureCookies: false }, // Plain HTTP on the loopback; a reverse proxy in front adds TLS.
-    {
-      ...portsOf(peers, systemClock), // People's sessions and lock-outs run in real time.
-      store,
-      signer: peers.keys.signer,
-      recipientSecret: secretOf(peers, config),
-    },
-  );
-  const http = await listen({ app: service.http, ...config.listen });
-  return { ...partyOf("mdms", peers, service, [http, store]), urls: { mdms: http.url } };
 }
 
-export async function startUcsRole(path: string, shared: Shared): Promise<Started<UcsService>> {
-  const { value: config } = loadRoleConfig("ucs", path);
-  const options = { viewName: "ucs", parse: parseUcsView, logFields: ucsLogFields } as const;
-  const peers = await connectPeers("ucs", config, shared, options);
-  const store = await openStore({
-    folder: config.storeFolder,
-    schema: "ucs-party",
-    migrations: [],
+export function startUcsRole(path: string, shared: Shared): Promise<Started<UcsService>> {
+  return opening(async (keep) => {
+    const { value: config } = loadRoleConfig("ucs", path);
+    const options = { viewName: "ucs", parse: parseUcsView, logFields: ucsLogFields } as const;
+    const peers = await keep(connectPeers("ucs", config, shared, options));
+    const store = await keep(
+      openStore({
+        folder: config.storeFolder,
+        schema: "ucs-party",
+        migrations: [],
+      }),
+    );
+    const service = await keep(
+      startUcs({}, { ...portsOf(peers, systemClock), store, webFolder: portalWebFolder() }),
+    );
+    const http = await keep(listen({ app: service.http, ...config.listen }));
+    return { ...partyOf("ucs", peers, service, [http, store]), urls: { ucs: http.url } };
   });
-  const service = await startUcs(
-    {},
-    { ...portsOf(peers, systemClock), store, webFolder: portalWebFolder() },
-  );
-  const http = await listen({ app: service.http, ...config.listen });
-  return { ...partyOf("ucs", peers, service, [http, store]), urls: { ucs: http.url } };
 }
 
 function portsOf<View>(peers: Peers<View>, clock: Clock) {
@@ -259,10 +298,6 @@ function secretOf(peers: Peers<unknown>, config: { readonly keysFile: string }) 
   const { secret } = peers.keys;
   if (secret === undefined) throw new Error(`${config.keysFile} holds no RSA key`);
   return secret;
-}
-
-interface Closable {
-  close(): Promise<void>;
 }
 
 /** Closes the service first, then what it stands on, then its connections. */

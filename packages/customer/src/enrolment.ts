@@ -15,15 +15,8 @@ import {
   type EnrolmentContext,
 } from "@smarter-metering/protocol";
 import { CustomerError } from "./error.ts";
+import type { PinnedMeter } from "./pinned-meters.ts";
 import type { OpenVault } from "./vault.ts";
-
-/** A meter whose key was proven by the enrolment code. Keep it on the device. */
-export interface PinnedMeter {
-  readonly networkPseudonym: Uint8Array;
-  readonly meterId: Uint8Array;
-  /** Ed25519, raw. */
-  readonly meterKey: Uint8Array;
-}
 
 function failed(what: string, cause?: unknown): CustomerError {
   return new CustomerError("CUSTOMER_ENROLMENT_FAILED", `enrolment failed: ${what}`, { cause });
@@ -38,18 +31,10 @@ export async function prepareEnrolment(
   networkPseudonym: Uint8Array,
   vault: Pick<OpenVault, "login" | "spki">,
   offered: { readonly offer: Uint8Array; readonly meterKey: Uint8Array },
-): Promise<{ context: EnrolmentContext; request: Uint8Array }> {
+): Promise<Uint8Array> {
   const offer = await checkedOffer(networkPseudonym, offered);
-  const { meterId, nonce } = offer;
-  const context = {
-    meterId,
-    networkPseudonym,
-    account: vault.login,
-    customerSpki: vault.spki,
-    nonce,
-  };
-  const request = encodeEnrolmentRequest({ ...context, mac: await customerMac(code, context) });
-  return { context, request };
+  const context = contextOf(vault, networkPseudonym, offer);
+  return encodeEnrolmentRequest({ ...context, mac: await customerMac(code, context) });
 }
 
 async function checkedOffer(
@@ -66,26 +51,36 @@ async function checkedOffer(
   throw failed("the offer is for another service point");
 }
 
-/** Throws CUSTOMER_ENROLMENT_FAILED unless the answer proves that the meter knows the code and has this very key. */
-export async function finishEnrolment(
+/**
+ * The meter that an answer proves: it knows the code, has this very key and accepted this account and its key. The nonce is the answer's
+ * own: whenever the meter gave it, before a crash or on another device, it is as good a proof. Undefined when it proves none of that.
+ */
+export async function provenMeter(
   code: Uint8Array,
-  context: EnrolmentContext,
+  networkPseudonym: Uint8Array,
+  vault: Pick<OpenVault, "login" | "spki">,
   answerBytes: Uint8Array,
-): Promise<PinnedMeter> {
+): Promise<PinnedMeter | undefined> {
   const answer = decodedAnswer(answerBytes);
-  const { networkPseudonym, meterId } = context;
-  const proof = await meterMac(code, context, answer.meterKey);
-  // The MAC covers service point, meter and nonce as we know them; what the answer says of them is not used.
-  if (!answer.accepted || !primitives.equalSecret(proof, answer.mac)) {
-    throw failed("the meter refused, or did not prove that it knows the code");
-  }
-  return { networkPseudonym, meterId, meterKey: answer.meterKey };
+  if (answer?.accepted !== true) return undefined;
+  const { meterId, meterKey } = answer;
+  const proof = await meterMac(code, contextOf(vault, networkPseudonym, answer), meterKey);
+  // The MAC covers meter and nonce; service point, account and key are as we know them, never as the answer says.
+  return primitives.equalSecret(proof, answer.mac)
+    ? { networkPseudonym, meterId, meterKey }
+    : undefined;
 }
 
-function decodedAnswer(bytes: Uint8Array): EnrolmentAnswer {
+const contextOf = (
+  { login, spki }: Pick<OpenVault, "login" | "spki">,
+  networkPseudonym: Uint8Array,
+  { meterId, nonce }: Pick<EnrolmentContext, "meterId" | "nonce">,
+): EnrolmentContext => ({ meterId, networkPseudonym, account: login, customerSpki: spki, nonce });
+
+function decodedAnswer(bytes: Uint8Array): EnrolmentAnswer | undefined {
   try {
     return decodeEnrolmentAnswer(bytes);
-  } catch (cause) {
-    throw failed("the meter's answer is not one", cause);
+  } catch {
+    return undefined; // Not an answer: it proves nothing, as any other that is wrong.
   }
 }

@@ -10,7 +10,7 @@ import {
   verifyFrame,
   type SealedFrame,
 } from "@smarter-metering/protocol";
-import type { PinnedMeter } from "./enrolment.ts";
+import type { PinnedMeter } from "./pinned-meters.ts";
 
 export interface ChainFindings {
   /** Not a frame at all. */

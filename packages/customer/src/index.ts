@@ -1,5 +1,4 @@
 /** @smarter-metering/customer: what a customer's own device does (docs/protocol.md §10), in the browser and in Node. */
-export { finishEnrolment, prepareEnrolment, type PinnedMeter } from "./enrolment.ts";
 export { CustomerError, type CustomerErrorCode } from "./error.ts";
 export {
   derivePasswordKeys,
@@ -7,6 +6,7 @@ export {
   type PasswordKeys,
   type PasswordParameters,
 } from "./passwords.ts";
+export { openPinnedMeters, sealPinnedMeters, type PinnedMeter } from "./pinned-meters.ts";
 export {
   createPortalClient,
   type Login,
@@ -15,7 +15,7 @@ export {
 } from "./portal-client.ts";
 export { openReadings, toCsv, type Findings, type Quality, type Reading } from "./readings.ts";
 export { compareStatement, type Comparison, type Explanation } from "./recompute.ts";
-export { parseRecoveryKey, type RecoveryKey } from "./recovery-key.ts";
+export { deriveRecoveryKeys, parseRecoveryKey, type RecoveryKey } from "./recovery-key.ts";
 export {
   changePassword,
   createVault,
@@ -28,4 +28,4 @@ export {
   type Registration,
   type VaultItems,
 } from "./vault.ts";
-export type { ItemType, WrappedItem } from "./wrapped-item.ts";
+export type { WrappedItem } from "./wrapped-item.ts";

@@ -2,11 +2,17 @@
  * The customer's side of the portal's API (docs/protocol.md §10): typed calls over a `fetch` that is handed in. What the portal says is
  * never believed for a key: keys come out of the vault and out of the enrolment's proofs.
  */
-import { fromHex, toBase64Url, toHex } from "@smarter-metering/protocol";
-import { finishEnrolment, prepareEnrolment, type PinnedMeter } from "./enrolment.ts";
+import { toBase64Url } from "@smarter-metering/protocol";
 import { CustomerError } from "./error.ts";
 import { eventData } from "./event-stream.ts";
 import { derivePasswordKeys, type PasswordKeys, type PasswordParameters } from "./passwords.ts";
+import {
+  openPinnedMeters,
+  sealPinnedMeters,
+  withMeter,
+  type PinnedMeter,
+  type PinsOwner,
+} from "./pinned-meters.ts";
 import {
   asObject,
   bytesListOf,
@@ -18,24 +24,26 @@ import {
   textOf,
   type JsonObject,
 } from "./portal-answer.ts";
+import { PortalConnection, type ConnectionOptions } from "./portal-connection.ts";
+import { acceptedMeter, type Enrolment } from "./portal-enrolment.ts";
+import { deriveRecoveryKeys, type RecoveryKey } from "./recovery-key.ts";
 import {
+  changePassword,
   unlockVault,
+  VAULT_ITEM_TYPES,
   type OpenVault,
   type PasswordRegistration,
+  type Random,
   type Registration,
   type VaultItems,
 } from "./vault.ts";
-import { ITEM_TYPES } from "./wrapped-item.ts";
+import type { WrappedItem } from "./wrapped-item.ts";
 
 /** A year of daily frames fits many times. */
 const PAGES_MAX = 10_000;
 
-export interface PortalOptions {
-  readonly fetch: typeof globalThis.fetch;
-  /** As `https://portal.example.org`, without a path. */
-  readonly origin: string;
-  /** `cookie` in a browser, where scripts never see the token; `bearer` elsewhere. */
-  readonly session: "bearer" | "cookie";
+export interface PortalOptions extends ConnectionOptions {
+  readonly random: Random;
 }
 
 export interface Login {
@@ -43,6 +51,10 @@ export interface Login {
   /** To change the password without asking for the old one twice. */
   readonly keys: PasswordKeys;
   readonly items: VaultItems;
+  /** Out of the vault. Empty before enrolment, and when the portal gives a list that is not the account's: the code proves the meter anew. */
+  readonly pinnedMeters: readonly PinnedMeter[];
+  /** Of the portal's list, whether or not it opens; 0 without one. */
+  readonly pinsVersion: number;
   /** Network pseudonym, hex; null before enrolment. */
   readonly servicePoint: string | null;
 }
@@ -52,18 +64,14 @@ export interface PortalClient {
   parameters(login: string): Promise<PasswordParameters>;
   /** Throws CUSTOMER_UNLOCK_FAILED for a wrong password, whoever noticed it. */
   login(login: string, password: string): Promise<Login>;
+  /** Sets a new password for a forgotten one, which then logs in. Throws CUSTOMER_UNLOCK_FAILED for a wrong recovery key. */
+  recover(login: string, recoveryKey: RecoveryKey, newPassword: string): Promise<void>;
   changeVault(changed: PasswordRegistration): Promise<void>;
   /**
-   * Enrols with the parsed code of the letter. `wait` is awaited between questions, of which there are `attempts` at most; then
-   * CUSTOMER_ENROLMENT_PENDING. Throws CUSTOMER_ENROLMENT_FAILED.
+   * Enrols with the code of the letter and keeps the proven meter in the vault: gives all that are pinned then. Begun again after a crash
+   * it goes on. Throws CUSTOMER_ENROLMENT_FAILED, CUSTOMER_ENROLMENT_PENDING.
    */
-  enrol(options: {
-    readonly code: Uint8Array;
-    readonly networkPseudonym: Uint8Array;
-    readonly vault: OpenVault;
-    readonly attempts: number;
-    readonly wait: () => Promise<void>;
-  }): Promise<PinnedMeter>;
+  enrol(session: Login, enrolment: Enrolment): Promise<readonly PinnedMeter[]>;
   envelopes(): Promise<Uint8Array[]>;
   /** Sealed frames of [fromSeconds, toSeconds), a page at a time. */
   frames(fromSeconds: number, toSeconds: number): AsyncGenerator<Uint8Array[]>;
@@ -73,94 +81,70 @@ export interface PortalClient {
 }
 
 export function createPortalClient(options: PortalOptions): PortalClient {
-  let token: string | undefined;
-
-  async function send(path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = new Headers(init.headers);
-    if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
-    try {
-      return await options.fetch(`${options.origin}${path}`, {
-        ...init,
-        headers,
-        credentials: options.session === "cookie" ? "same-origin" : "omit",
-        redirect: "error",
-        cache: "no-store",
-      });
-    } catch (cause) {
-      const message = "the portal cannot be reached; try again later";
-      throw new CustomerError("CUSTOMER_PORTAL_UNREACHABLE", message, { cause });
-    }
-  }
-
-  async function call(method: string, path: string, body?: unknown): Promise<JsonObject> {
-    const json = { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
-    return readAnswer(await send(path, body === undefined ? { method } : { method, ...json }));
-  }
+  const { random } = options;
+  const connection = new PortalConnection(options);
 
   async function parameters(login: string): Promise<PasswordParameters> {
-    const answer = await call("GET", `/v1/logins/${encodeURIComponent(login)}`);
+    const answer = await connection.call("GET", `/v1/logins/${encodeURIComponent(login)}`);
     return { salt: bytesOf(answer, "salt"), iterations: integerOf(answer, "iterations") };
-  }
-
-  async function enrolmentAnswer(path: string): Promise<Uint8Array | undefined> {
-    const answer = await call("GET", path);
-    const state = textOf(answer, "state");
-    if (state === "accepted") return bytesOf(answer, "answer");
-    if (state === "pending") return undefined;
-    throw new CustomerError("CUSTOMER_ENROLMENT_FAILED", "enrolment failed: the meter refused");
   }
 
   return {
     parameters,
 
     async signUp(registration) {
-      return { account: textOf(await call("POST", "/v1/accounts", { registration }), "account") };
+      const answer = await connection.call("POST", "/v1/accounts", { registration });
+      return { account: textOf(answer, "account") };
     },
 
     async login(login, password) {
       const keys = await derivePasswordKeys(password, await parameters(login));
       const authenticationKey = toBase64Url(keys.authenticationKey);
-      const answer = await call("POST", "/v1/sessions", { login, authenticationKey }).catch(
-        (error: unknown) => {
-          throw unauthorized(error) ?? error;
-        },
-      );
+      const answer = await connection.prove("/v1/sessions", { login, authenticationKey });
       const items = itemsOf(answer);
       const vault = await unlockVault(login, keys, items);
-      if (options.session === "bearer") token = textOf(answer, "token");
-      return { vault, keys, items, servicePoint: servicePointOf(answer) };
+      const pins = await pinsOf({ login, keys, items }, answer);
+      connection.enter(answer);
+      return { vault, keys, items, ...pins, servicePoint: servicePointOf(answer) };
+    },
+
+    async recover(login, recoveryKey, newPassword) {
+      const { authenticationKey } = await deriveRecoveryKeys(recoveryKey);
+      const recoveryAuthenticationKey = toBase64Url(authenticationKey);
+      const answer = await connection.prove("/v1/recoveries", { login, recoveryAuthenticationKey });
+      const items = itemsOf(answer);
+      const change = { login, proof: recoveryKey, newPassword, items, random };
+      const changed = await changePassword(change);
+      connection.enter(answer);
+      try {
+        await connection.call("PUT", "/v1/vault", changed);
+      } finally {
+        connection.leave(); // The portal ends this session with the change.
+      }
     },
 
     async changeVault(changed) {
-      await call("PUT", "/v1/vault", changed);
+      await connection.call("PUT", "/v1/vault", changed);
     },
 
-    async enrol({ code, networkPseudonym, vault, attempts, wait }) {
-      const pseudonym = toHex(networkPseudonym);
-      const offered = await call("GET", `/v1/enrolment-offers/${pseudonym}`);
-      const { context, request } = await prepareEnrolment(code, networkPseudonym, vault, {
-        offer: bytesOf(offered, "offer"),
-        meterKey: keyOf(offered),
-      });
-      await call("POST", "/v1/enrolments", { request: toBase64Url(request) });
-      for (let attempt = 0; attempt < attempts; attempt++) {
-        const answer = await enrolmentAnswer(`/v1/enrolments/${pseudonym}`);
-        if (answer !== undefined) return finishEnrolment(code, context, answer);
-        await wait();
-      }
-      const message = "the meter has not answered yet; ask again later";
-      throw new CustomerError("CUSTOMER_ENROLMENT_PENDING", message);
+    async enrol(session, enrolment) {
+      const { vault, keys, items, pinnedMeters, pinsVersion } = session;
+      const meters = withMeter(pinnedMeters, await acceptedMeter(connection, vault, enrolment));
+      const owner = { login: vault.login, keys, items };
+      const item = await sealPinnedMeters(owner, meters, pinsVersion + 1, random);
+      await connection.call("PUT", "/v1/vault/pinned-meters", item);
+      return meters;
     },
 
     async envelopes() {
-      return bytesListOf(await call("GET", "/v1/envelopes"), "envelopes");
+      return bytesListOf(await connection.call("GET", "/v1/envelopes"), "envelopes");
     },
 
     async *frames(fromSeconds, toSeconds) {
       const range = `from=${fromSeconds}&to=${toSeconds}`;
       let path = `/v1/frames?${range}`;
       for (let page = 0; page < PAGES_MAX; page++) {
-        const answer = await call("GET", path);
+        const answer = await connection.call("GET", path);
         yield bytesListOf(answer, "frames");
         if (answer.next === undefined) return;
         path = `/v1/frames?${range}&cursor=${encodeURIComponent(textOf(answer, "next"))}`;
@@ -169,8 +153,8 @@ export function createPortalClient(options: PortalOptions): PortalClient {
     },
 
     async *live(signal) {
-      const accept = { accept: "text/event-stream" };
-      const response = await send("/v1/live", { headers: accept, signal: signal ?? null });
+      const headers = { accept: "text/event-stream" };
+      const response = await connection.send("/v1/live", { headers, signal: signal ?? null });
       if (!response.ok || response.body === null) {
         await readAnswer(response);
         throw malformed("no stream");
@@ -179,17 +163,10 @@ export function createPortalClient(options: PortalOptions): PortalClient {
     },
 
     async logout() {
-      await call("DELETE", "/v1/sessions");
-      token = undefined;
+      await connection.call("DELETE", "/v1/sessions");
+      connection.leave();
     },
   };
-}
-
-/** The portal's 401 and a vault that stays closed are one thing to the customer: the password is wrong. */
-function unauthorized(error: unknown): CustomerError | undefined {
-  const refused = error instanceof CustomerError && error.problem?.status === 401;
-  const message = "the vault does not open with this";
-  return refused ? new CustomerError("CUSTOMER_UNLOCK_FAILED", message) : undefined;
 }
 
 function servicePointOf(answer: JsonObject): string | null {
@@ -198,24 +175,29 @@ function servicePointOf(answer: JsonObject): string | null {
 
 function itemsOf(answer: JsonObject): VaultItems {
   const items = asObject(answer.items);
-  const read = ITEM_TYPES.map((type) => {
-    const item = asObject(items[type]);
-    return [
-      type,
-      {
-        version: integerOf(item, "version"),
-        nonce: textOf(item, "nonce"),
-        ciphertext: textOf(item, "ciphertext"),
-      },
-    ] as const;
-  });
+  const read = VAULT_ITEM_TYPES.map((type) => [type, itemOf(items[type])] as const);
   return Object.fromEntries(read) as VaultItems;
 }
 
-function keyOf(answer: JsonObject): Uint8Array {
-  try {
-    return fromHex(textOf(answer, "meterKey"), 32);
-  } catch (cause) {
-    throw malformed("meterKey is not a key", cause);
-  }
+function itemOf(value: unknown): WrappedItem {
+  const item = asObject(value);
+  return {
+    version: integerOf(item, "version"),
+    nonce: textOf(item, "nonce"),
+    ciphertext: textOf(item, "ciphertext"),
+  };
+}
+
+/** A list that does not open is none, and no reason to keep the customer out: whoever stole a session could have put it there. */
+async function pinsOf(
+  owner: PinsOwner,
+  answer: JsonObject,
+): Promise<Pick<Login, "pinnedMeters" | "pinsVersion">> {
+  if (answer.pinnedMeters === null) return { pinnedMeters: [], pinsVersion: 0 };
+  const item = itemOf(answer.pinnedMeters);
+  const pinnedMeters = await openPinnedMeters(owner, item).catch((error: unknown) => {
+    if (error instanceof CustomerError && error.code === "CUSTOMER_UNLOCK_FAILED") return [];
+    throw error;
+  });
+  return { pinnedMeters, pinsVersion: item.version };
 }

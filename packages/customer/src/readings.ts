@@ -12,7 +12,7 @@ import {
   type RecipientSecret,
   type SealedFrame,
 } from "@smarter-metering/protocol";
-import type { PinnedMeter } from "./enrolment.ts";
+import type { PinnedMeter } from "./pinned-meters.ts";
 import { checkedFrames, findMeter, type ChainFindings } from "./frame-chain.ts";
 
 /** By code (docs/protocol.md §1.4). */

@@ -33,8 +33,22 @@ export function parseRecoveryKey(text: string): RecoveryKey {
   }
 }
 
-/** The key that wraps the master key. 128 random bits need no stretching. */
-export function recoveryWrappingKey(key: RecoveryKey): Promise<Uint8Array> {
+export interface RecoveryKeys {
+  /** 32 bytes; proves the recovery key to the portal, which keeps argon2id of it. */
+  readonly authenticationKey: Uint8Array;
+  /** 32 bytes; opens the vault. */
+  readonly wrappingKey: Uint8Array;
+}
+
+/** HKDF (RFC 5869) with one label for each key. 128 random bits need no stretching. */
+export async function deriveRecoveryKeys(key: RecoveryKey): Promise<RecoveryKeys> {
   const bytes = parseEnrolmentCode(key.slice(PREFIX.length));
-  return primitives.hkdfSha256(bytes, utf8("smarter-metering/recovery-key/v1"), 32);
+  const derive = (label: string): Promise<Uint8Array> =>
+    primitives.hkdfSha256(bytes, utf8(label), 32);
+  const keys = {
+    authenticationKey: await derive("smarter-metering/recovery-authentication-key/v1"),
+    wrappingKey: await derive("smarter-metering/recovery-wrapping-key/v1"),
+  };
+  bytes.fill(0);
+  return keys;
 }

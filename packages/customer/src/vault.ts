@@ -17,11 +17,17 @@ import {
   type PasswordKeys,
   type PasswordParameters,
 } from "./passwords.ts";
-import { generateRecoveryKey, recoveryWrappingKey, type RecoveryKey } from "./recovery-key.ts";
+import { deriveRecoveryKeys, generateRecoveryKey, type RecoveryKey } from "./recovery-key.ts";
 import { unwrapItem, wrapItem, type ItemType, type WrappedItem } from "./wrapped-item.ts";
 
 export type Random = (length: number) => Uint8Array;
-export type VaultItems = Readonly<Record<ItemType, WrappedItem>>;
+/** What every account has from sign-up on; pinned meters come later. */
+export const VAULT_ITEM_TYPES = [
+  "master-by-password",
+  "master-by-recovery",
+  "private-key",
+] as const satisfies readonly ItemType[];
+export type VaultItems = Readonly<Record<(typeof VAULT_ITEM_TYPES)[number], WrappedItem>>;
 
 /** How the portal knows the password; JSON-able, bytes are base64url. */
 export interface PasswordRegistration {
@@ -33,6 +39,8 @@ export interface PasswordRegistration {
 
 export interface Registration extends PasswordRegistration {
   readonly login: string;
+  /** What the portal knows the recovery key by. */
+  readonly recoveryAuthenticationKey: string;
   /** RSA SubjectPublicKeyInfo, for the portal's use: the customer never takes his own key back from there. */
   readonly publicKey: string;
 }
@@ -56,23 +64,24 @@ export async function createVault(options: {
   const { login, password, random } = options;
   const masterKey = random(MASTER_KEY_BYTES);
   const recoveryKey = generateRecoveryKey(random);
+  const recovery = await deriveRecoveryKeys(recoveryKey);
   const { spki, pkcs8 } = await generateRecipient();
   const wrap = (type: ItemType, key: Uint8Array, secret: Uint8Array): Promise<WrappedItem> =>
     wrapItem({ login, type, version: 1 }, key, secret, random);
   const fixed = {
-    "master-by-recovery": await wrap(
-      "master-by-recovery",
-      await recoveryWrappingKey(recoveryKey),
-      masterKey,
-    ),
+    "master-by-recovery": await wrap("master-by-recovery", recovery.wrappingKey, masterKey),
     "private-key": await wrap("private-key", masterKey, pkcs8),
   };
   const registered = await wrapByPassword(login, password, masterKey, 1, random);
   const items = { ...registered.items, ...fixed };
   masterKey.fill(0);
   pkcs8.fill(0);
-  const registration = { ...registered, items, login, publicKey: toBase64Url(spki) };
-  return { registration, recoveryKey };
+  const recoveryAuthenticationKey = toBase64Url(recovery.authenticationKey);
+  const publicKey = toBase64Url(spki);
+  return {
+    registration: { ...registered, items, login, recoveryAuthenticationKey, publicKey },
+    recoveryKey,
+  };
 }
 
 /** Opens a vault with keys that are already derived, as at login. Throws CUSTOMER_UNLOCK_FAILED. */
@@ -81,12 +90,7 @@ export async function unlockVault(
   keys: PasswordKeys,
   items: VaultItems,
 ): Promise<OpenVault> {
-  const item = items["master-by-password"];
-  return openPrivateKey(
-    login,
-    await unwrapItem(login, "master-by-password", item, keys.wrappingKey),
-    items,
-  );
+  return withMasterKey(login, keys, items, (masterKey) => openPrivateKey(login, masterKey, items));
 }
 
 /** Throws CUSTOMER_UNLOCK_FAILED or CUSTOMER_WEAK_ITERATIONS. */
@@ -106,7 +110,9 @@ export async function openWithRecovery(
   recoveryKey: RecoveryKey,
   items: VaultItems,
 ): Promise<OpenVault> {
-  return openPrivateKey(login, await masterByRecovery(login, recoveryKey, items), items);
+  return withMasterKey(login, recoveryKey, items, (masterKey) =>
+    openPrivateKey(login, masterKey, items),
+  );
 }
 
 /**
@@ -121,23 +127,29 @@ export async function changePassword(options: {
   readonly random: Random;
 }): Promise<PasswordRegistration> {
   const { login, proof, newPassword, items, random } = options;
-  const old = items["master-by-password"];
-  const masterKey =
-    typeof proof === "string"
-      ? await masterByRecovery(login, proof, items)
-      : await unwrapItem(login, "master-by-password", old, proof.wrappingKey);
-  const changed = await wrapByPassword(login, newPassword, masterKey, old.version + 1, random);
-  masterKey.fill(0);
+  const version = items["master-by-password"].version + 1;
+  const changed = await withMasterKey(login, proof, items, (masterKey) =>
+    wrapByPassword(login, newPassword, masterKey, version, random),
+  );
   return { ...changed, items: { ...items, ...changed.items } };
 }
 
-async function masterByRecovery(
+/** Unwraps the master key for as long as `use` takes. Throws CUSTOMER_UNLOCK_FAILED. */
+export async function withMasterKey<Result>(
   login: string,
-  recoveryKey: RecoveryKey,
+  proof: PasswordKeys | RecoveryKey,
   items: VaultItems,
-): Promise<Uint8Array> {
-  const key = await recoveryWrappingKey(recoveryKey);
-  return unwrapItem(login, "master-by-recovery", items["master-by-recovery"], key);
+  use: (masterKey: Uint8Array) => Promise<Result>,
+): Promise<Result> {
+  const byRecovery = typeof proof === "string";
+  const type = byRecovery ? "master-by-recovery" : "master-by-password";
+  const { wrappingKey } = byRecovery ? await deriveRecoveryKeys(proof) : proof;
+  const masterKey = await unwrapItem(login, type, items[type], wrappingKey);
+  try {
+    return await use(masterKey);
+  } finally {
+    masterKey.fill(0);
+  }
 }
 
 async function wrapByPassword(
@@ -164,7 +176,6 @@ async function openPrivateKey(
   items: VaultItems,
 ): Promise<OpenVault> {
   const pkcs8 = await unwrapItem(login, "private-key", items["private-key"], masterKey);
-  masterKey.fill(0);
   try {
     const spki = await spkiOfPkcs8(pkcs8);
     return { login, recipientSecret: await recipientSecret(spki, pkcs8), spki };

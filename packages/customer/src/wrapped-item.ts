@@ -8,7 +8,13 @@ import { CustomerError } from "./error.ts";
 const NONCE_BYTES = 12;
 const LOGIN_BYTES_MAX = 255;
 
-export const ITEM_TYPES = ["master-by-password", "master-by-recovery", "private-key"] as const;
+/** In the order of their numbers, which are part of what is authenticated. */
+const ITEM_TYPES = [
+  "master-by-password",
+  "master-by-recovery",
+  "private-key",
+  "pinned-meters",
+] as const;
 export type ItemType = (typeof ITEM_TYPES)[number];
 
 /** JSON-able; bytes are base64url. */

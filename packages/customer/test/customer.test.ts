@@ -1,4 +1,4 @@
-/** The customer's device: vault, portal, readings and bill (docs/protocol.md §10, §2, §11), against a portal in memory. */
+/** The customer's device: vault, readings and bill (docs/protocol.md §10, §2, §11). */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -8,66 +8,66 @@ import {
   CustomerError,
   changePassword,
   compareStatement,
-  createPortalClient,
-  createVault,
   derivePasswordKeys,
+  deriveRecoveryKeys,
   ITERATIONS_MIN,
+  openPinnedMeters,
   openReadings,
   openVault,
   openWithRecovery,
   parseRecoveryKey,
+  sealPinnedMeters,
   toCsv,
   unlockVault,
   type PinnedMeter,
   type Reading,
   type VaultItems,
+  type WrappedItem,
 } from "@smarter-metering/customer";
 import {
-  customerMac,
-  decodeEnrolmentRequest,
-  encodeEnrolmentAnswer,
   encodeEnrolmentCode,
   encodeEnvelope,
   encodeFrame,
-  encodeOffer,
-  equalBytes,
   frameHash,
   fromBase64Url,
   generateRecipient,
   keyCommitment,
-  meterMac,
   parseEnrolmentCode,
-  primitives,
   recipientFromSpki,
   sealEnvelope,
   sealFrame,
-  signerFromSeed,
-  signOffer,
   toBase64Url,
-  toHex,
-  type EnrolmentRequest,
   type FrameHeader,
   type Signer,
   type Statement,
 } from "@smarter-metering/protocol";
 import { parseTariff, priceBill } from "@smarter-metering/tariff";
-import { eventData } from "../src/event-stream.ts";
+import { withMeter } from "../src/pinned-meters.ts";
+import { withMasterKey } from "../src/vault.ts";
 import { unwrapItem, wrapItem } from "../src/wrapped-item.ts";
-
-const filled = (length: number, value: number): Uint8Array => new Uint8Array(length).fill(value);
-const random = (length: number): Uint8Array => primitives.randomBytes(length);
-const login = "anna@example.org";
-const password = "Mümmelmann 17";
-const unlockFailed = {
-  code: "CUSTOMER_UNLOCK_FAILED",
-  message: "the vault does not open with this",
-};
-
-const { registration, recoveryKey } = await createVault({ login, password, random });
-const parameters = { salt: fromBase64Url(registration.salt), iterations: registration.iterations };
-const vault = await openVault({ login, password, ...parameters, items: registration.items });
-/** Keys of a wrong password: the same as any other 32 bytes, and without another half second. */
-const wrongKeys = { authenticationKey: filled(32, 1), wrappingKey: filled(32, 2) };
+import {
+  filled,
+  random,
+  login,
+  password,
+  unlockFailed,
+  registration,
+  recoveryKey,
+  parameters,
+  vault,
+  wrongKeys,
+  meterId,
+  networkPseudonym,
+  meter,
+  stranger,
+  pinned,
+  dataKey,
+  keyEpoch,
+  blockStart,
+  customer,
+  envelopeContext,
+  envelope,
+} from "./customer.ts";
 
 test("the vault opens with password and recovery key, to the same private key", async () => {
   assert.equal(registration.iterations, ITERATIONS_MIN);
@@ -79,6 +79,21 @@ test("the vault opens with password and recovery key, to the same private key", 
   // What the portal gets is JSON, and no two of its secrets are alike.
   assert.deepEqual(JSON.parse(JSON.stringify(registration)), registration);
   assert.ok(!JSON.stringify(registration).includes(recoveryKey.slice(3)));
+});
+
+test("of the recovery key the portal gets what opens nothing", async () => {
+  const { authenticationKey, wrappingKey } = await deriveRecoveryKeys(recoveryKey);
+  assert.equal(toBase64Url(authenticationKey), registration.recoveryAuthenticationKey);
+  const master = registration.items["master-by-recovery"];
+  await unwrapItem(login, "master-by-recovery", master, wrappingKey);
+  const opening = unwrapItem(login, "master-by-recovery", master, authenticationKey);
+  await assert.rejects(opening, unlockFailed);
+  const other = parseRecoveryKey(`RK-${encodeEnrolmentCode(filled(16, 3))}`);
+  const others = Object.values(await deriveRecoveryKeys(other)).map(toBase64Url);
+  assert.equal(
+    new Set([...others, toBase64Url(authenticationKey), toBase64Url(wrappingKey)]).size,
+    4,
+  );
 });
 
 test("fewer iterations than the floor are refused before anything is derived", async () => {
@@ -137,7 +152,12 @@ test("wrong password, wrong recovery key, changed, swapped and foreign items: on
 });
 
 test("law: an item opens in its own place only: login, type, version, key", async () => {
-  const types = fc.constantFrom("master-by-password", "master-by-recovery", "private-key");
+  const types = fc.constantFrom(
+    "master-by-password",
+    "master-by-recovery",
+    "private-key",
+    "pinned-meters",
+  );
   const place = fc.record({
     login: fc.string({ maxLength: 12, unit: "binary" }),
     type: types as fc.Arbitrary<"private-key">,
@@ -206,21 +226,40 @@ test("a changed password re-wraps one item; the old one no longer fits, the reco
   assert.deepEqual((await unlockVault(login, keys, reset.items)).spki, vault.spki);
 });
 
-// A meter, its epoch key and its frames.
-
-const meterId = filled(16, 0xa1);
-const networkPseudonym = filled(16, 0xb2);
-const meter = await signerFromSeed(filled(32, 1));
-const stranger = await signerFromSeed(filled(32, 2));
-const pinned: PinnedMeter = { networkPseudonym, meterId, meterKey: meter.publicKey };
-const dataKey = filled(32, 0xc3);
-const keyEpoch = 1_540_000_000;
-/** 2018-10-27T22:00:00Z, local midnight of the day that has 25 hours. */
-const blockStart = 1_540_677_600;
-const customer = await recipientFromSpki(vault.spki);
-
-const envelopeContext = { recipient: "customer", networkPseudonym, meterId, keyEpoch } as const;
-const envelope = encodeEnvelope(await sealEnvelope(envelopeContext, dataKey, customer, meter));
+test("pinned meters: the account's own list, or none", async () => {
+  const keys = await derivePasswordKeys(password, parameters);
+  const { items } = registration;
+  const owner = { login, keys, items };
+  const second = { ...pinned, meterId: filled(16, 2), meterKey: stranger.publicKey };
+  for (const list of [[], [pinned], [pinned, second]]) {
+    const item = await sealPinnedMeters(owner, list, 4, random);
+    assert.deepEqual(await openPinnedMeters(owner, item), list);
+  }
+  const item = await sealPinnedMeters(owner, [pinned], 4, random);
+  const refused: [string, WrappedItem, typeof owner][] = [
+    ["another version", { ...item, version: 5 }, owner],
+    ["another item", items["private-key"], owner],
+    ["another account", item, { ...owner, login: "bert@example.org" }],
+    ["another password", item, { ...owner, keys: wrongKeys }],
+  ];
+  for (const [name, wrapped, who] of refused) {
+    await assert.rejects(openPinnedMeters(who, wrapped), unlockFailed, name);
+  }
+  const place = { login, type: "pinned-meters", version: 4 } as const;
+  const short = await withMasterKey(login, keys, items, (masterKey) =>
+    wrapItem(place, masterKey, filled(63, 0), random),
+  );
+  await assert.rejects(openPinnedMeters(owner, short), unlockFailed);
+  // What is known of a meter gives way to what was proven last; of too many the oldest goes.
+  const renewed = { ...pinned, meterKey: stranger.publicKey };
+  assert.deepEqual(withMeter([pinned, second], renewed), [second, renewed]);
+  const many = Array.from({ length: 40 }, (_, index) => ({
+    ...pinned,
+    meterId: filled(16, index),
+  }));
+  const kept = many.reduce<PinnedMeter[]>(withMeter, []);
+  assert.deepEqual(kept, many.slice(8));
+});
 
 class Meter {
   counter = 0;
@@ -424,260 +463,6 @@ test("law: any split into blocks and live frames, in any order, gives the same s
     }),
     { numRuns: 15 },
   );
-});
-
-/** The portal's API in memory; `behave` changes single answers, as a hostile portal would. */
-function fakePortal(code: Uint8Array, behave: Partial<Record<string, () => Response>> = {}) {
-  const requests: EnrolmentRequest[] = [];
-  const seen: Request[] = [];
-  const nonce = filled(16, 0x44);
-  const answer = (body: unknown, status = 200): Response => Response.json(body, { status });
-  const problem = (status: number, code: string): Response =>
-    new Response(JSON.stringify({ code }), {
-      status,
-      headers: { "content-type": "application/problem+json" },
-    });
-  const pseudonym = toHex(networkPseudonym);
-
-  async function meterAnswer(): Promise<Response> {
-    const request = requests.at(-1);
-    if (request === undefined) return problem(404, "ENROLMENT_UNKNOWN");
-    const accepted = equalBytes(request.mac, await customerMac(code, request));
-    const mac = accepted ? await meterMac(code, request, meter.publicKey) : filled(32, 0);
-    const { publicKey: meterKey } = meter;
-    const encoded = encodeEnrolmentAnswer({
-      networkPseudonym,
-      meterId,
-      nonce,
-      accepted,
-      meterKey,
-      mac,
-    });
-    return answer({ state: accepted ? "accepted" : "refused", answer: toBase64Url(encoded) });
-  }
-
-  async function route(request: Request): Promise<Response> {
-    const url = new URL(request.url);
-    const name = `${request.method} ${url.pathname}`;
-    const special = behave[name];
-    if (special !== undefined) return special();
-    const body =
-      request.method === "POST" ? ((await request.json()) as Record<string, string>) : {};
-    if (name === `GET /v1/logins/${encodeURIComponent(login)}`) {
-      return answer({ salt: registration.salt, iterations: registration.iterations });
-    }
-    if (name === "POST /v1/accounts") return answer({ account: "1" }, 201);
-    if (name === "POST /v1/sessions") {
-      if (body.authenticationKey !== registration.authenticationKey) {
-        return problem(401, "LOGIN_REFUSED");
-      }
-      const { items } = registration;
-      return answer({ token: "t0ken", account: "1", items, publicKey: "AAAA", servicePoint: null });
-    }
-    if (request.headers.get("authorization") !== "Bearer t0ken") return problem(401, "NO_SESSION");
-    switch (name) {
-      case `GET /v1/enrolment-offers/${pseudonym}`: {
-        const offer = await signOffer({ networkPseudonym, meterId, nonce }, meter);
-        const meterKey = toHex(meter.publicKey);
-        return answer({ offer: toBase64Url(encodeOffer(offer)), meterKey });
-      }
-      case "POST /v1/enrolments":
-        requests.push(decodeEnrolmentRequest(fromBase64Url(body.request ?? "")));
-        return new Response(null, { status: 202 });
-      case `GET /v1/enrolments/${pseudonym}`:
-        return meterAnswer();
-      case "GET /v1/envelopes":
-        return answer({ envelopes: [toBase64Url(envelope)] });
-      case "GET /v1/frames": {
-        const cursor = Number(url.searchParams.get("cursor") ?? 0);
-        const page = { frames: [toBase64Url(filled(3, cursor))] };
-        return answer(cursor < 2 ? { ...page, next: String(cursor + 1) } : page);
-      }
-      case "GET /v1/live":
-        return new Response(": hello\n\ndata: AQ\n\nevent: x\r\ndata:Ag\r\n\r\n");
-      case "PUT /v1/vault":
-      case "DELETE /v1/sessions":
-        return new Response(null, { status: 204 });
-      default:
-        return problem(404, "NOT_FOUND");
-    }
-  }
-
-  const fetch: typeof globalThis.fetch = async (input, init) => {
-    const request = new Request(input, init);
-    seen.push(request.clone());
-    return route(request);
-  };
-  return { fetch, requests, seen };
-}
-
-const code = filled(16, 0x5a);
-const origin = "https://portal.test";
-const noWait = (): Promise<void> => Promise.resolve();
-const enrolment = { networkPseudonym, attempts: 2, wait: noWait };
-
-async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
-  const list: Item[] = [];
-  for await (const item of items) list.push(item);
-  return list;
-}
-
-test("portal: sign up, log in, enrol, read, follow, log out", async () => {
-  const portal = fakePortal(code);
-  const client = createPortalClient({ fetch: portal.fetch, origin, session: "bearer" });
-  assert.deepEqual(await client.signUp(registration), { account: "1" });
-  const session = await client.login(login, password);
-  // The portal named another public key; the customer's is the one he unwrapped.
-  assert.deepEqual(session.vault.spki, vault.spki);
-  assert.equal(session.servicePoint, null);
-  const meterPin = await client.enrol({ code, vault: session.vault, ...enrolment });
-  assert.deepEqual(meterPin, pinned);
-  assert.deepEqual(portal.requests[0]?.customerSpki, vault.spki);
-  assert.deepEqual(await client.envelopes(), [envelope]);
-  const pages = await collect(client.frames(0, 10));
-  assert.deepEqual(pages, [[filled(3, 0)], [filled(3, 1)], [filled(3, 2)]]);
-  assert.deepEqual(await collect(client.live()), [Uint8Array.of(1), Uint8Array.of(2)]);
-  const { salt, iterations, authenticationKey, items } = registration;
-  await client.changeVault({ salt, iterations, authenticationKey, items });
-  await client.logout();
-  await assert.rejects(client.envelopes(), {
-    code: "CUSTOMER_PORTAL_REFUSED",
-    problem: { status: 401, code: "NO_SESSION" },
-  });
-  // Neither password, recovery key nor code ever went out.
-  for (const request of portal.seen) {
-    const sent = request.url + (await request.text());
-    for (const secret of [password, recoveryKey, encodeEnrolmentCode(code), toBase64Url(code)]) {
-      assert.ok(!sent.includes(secret));
-    }
-  }
-});
-
-test("portal: what it withholds, twists or invents is refused", async () => {
-  const keysWrong = { code: "CUSTOMER_UNLOCK_FAILED" };
-  const malformed = { code: "CUSTOMER_PORTAL_MALFORMED" };
-  const failed = { code: "CUSTOMER_ENROLMENT_FAILED" };
-  const client = (
-    behave: Parameters<typeof fakePortal>[1],
-    session: "bearer" | "cookie" = "bearer",
-  ) => createPortalClient({ fetch: fakePortal(code, behave).fetch, origin, session });
-  const parametersPath = `GET /v1/logins/${encodeURIComponent(login)}`;
-  const weak = client({
-    [parametersPath]: () => Response.json({ salt: registration.salt, iterations: 1000 }),
-  });
-  await assert.rejects(weak.login(login, password), { code: "CUSTOMER_WEAK_ITERATIONS" });
-  for (const body of [{}, { salt: 1, iterations: 1e6 }, { salt: "=", iterations: 1e6 }, [], null]) {
-    const bad = client({ [parametersPath]: () => Response.json(body) });
-    await assert.rejects(bad.parameters(login), malformed);
-  }
-  const html = () => new Response("<html>", { headers: { "content-type": "application/json" } });
-  await assert.rejects(client({ [parametersPath]: html }).parameters(login), malformed);
-  const refusal = client({
-    "POST /v1/sessions": () => Response.json({ code: "X" }, { status: 401 }),
-  });
-  await assert.rejects(refusal.login(login, password), keysWrong);
-
-  const path = `enrolment-offers/${toHex(networkPseudonym)}`;
-  const offerOf = async (signer: Signer, network = networkPseudonym, key = signer) => {
-    const terms = { networkPseudonym: network, meterId, nonce: filled(16, 1) };
-    const offer = toBase64Url(encodeOffer(await signOffer(terms, signer)));
-    return () => Response.json({ offer, meterKey: toHex(key.publicKey) });
-  };
-  const state = `GET /v1/enrolments/${toHex(networkPseudonym)}`;
-  const answered = (accepted: boolean, meterKey: Uint8Array, mac: Uint8Array) => () => {
-    const pair = { networkPseudonym, meterId, nonce: filled(16, 0x44) };
-    const encoded = encodeEnrolmentAnswer({ ...pair, accepted, meterKey, mac });
-    return Response.json({ state: "accepted", answer: toBase64Url(encoded) });
-  };
-  const context = {
-    networkPseudonym,
-    meterId,
-    nonce: filled(16, 0x44),
-    account: login,
-    customerSpki: vault.spki,
-  };
-  const mac = await meterMac(code, context, meter.publicKey);
-  const hostile: [string, Record<string, () => Response>, object][] = [
-    ["offer of another home", { [`GET /v1/${path}`]: await offerOf(meter, filled(16, 0)) }, failed],
-    [
-      "offer by another key",
-      { [`GET /v1/${path}`]: await offerOf(stranger, undefined, meter) },
-      failed,
-    ],
-    // With its own key the portal gets its offer through, and then cannot answer.
-    [
-      "portal plays the meter",
-      {
-        [`GET /v1/${path}`]: await offerOf(stranger),
-        [state]: answered(true, stranger.publicKey, filled(32, 0)),
-      },
-      failed,
-    ],
-    ["its key under the meter's MAC", { [state]: answered(true, stranger.publicKey, mac) }, failed],
-    [
-      "the customer's MAC, reflected",
-      { [state]: answered(true, meter.publicKey, await customerMac(code, context)) },
-      failed,
-    ],
-    ["refused, with a MAC", { [state]: answered(false, meter.publicKey, mac) }, failed],
-    [
-      "no answer in it",
-      { [state]: () => Response.json({ state: "accepted", answer: "AAAA" }) },
-      failed,
-    ],
-    ["refused", { [state]: () => Response.json({ state: "refused" }) }, failed],
-    [
-      "never answered",
-      { [state]: () => Response.json({ state: "pending" }) },
-      { code: "CUSTOMER_ENROLMENT_PENDING" },
-    ],
-    [
-      "no key",
-      { [`GET /v1/${path}`]: () => Response.json({ offer: "", meterKey: "00" }) },
-      malformed,
-    ],
-  ];
-  for (const [name, behave, expected] of hostile) {
-    // The session is not what is tried here: this portal asks for none.
-    const portal = fakePortal(code, behave);
-    const withSession: typeof globalThis.fetch = (input, init) => {
-      const headers = new Headers(init?.headers);
-      headers.set("authorization", "Bearer t0ken");
-      return portal.fetch(input, { ...init, headers });
-    };
-    const tried = createPortalClient({ fetch: withSession, origin, session: "cookie" });
-    await assert.rejects(tried.enrol({ code, vault, ...enrolment }), expected, name);
-  }
-  const offline = createPortalClient({
-    fetch: () => Promise.reject(new TypeError("no network")),
-    origin,
-    session: "bearer",
-  });
-  await assert.rejects(offline.parameters(login), { code: "CUSTOMER_PORTAL_UNREACHABLE" });
-  const dead = client({ "GET /v1/live": () => Response.json({ code: "BUSY" }, { status: 503 }) });
-  await assert.rejects(collect(dead.live()), { code: "CUSTOMER_PORTAL_REFUSED" });
-});
-
-test("law: events come out whole, wherever the network cuts the stream", async () => {
-  const text =
-    ": c\n\ndata: ä1\n\ndata:2\r\nid: 7\r\ndata: 5\r\n\r\ndata: 3\rdata: 4\r\r\ndata: lost";
-  const bytes = new TextEncoder().encode(text);
-  const streamOf = (parts: readonly Uint8Array[]): ReadableStream<Uint8Array> =>
-    new ReadableStream({
-      start(controller) {
-        for (const part of parts) controller.enqueue(part);
-        controller.close();
-      },
-    });
-  await fc.assert(
-    fc.asyncProperty(fc.uniqueArray(fc.nat(bytes.length)), async (cuts) => {
-      const borders = [0, ...cuts.toSorted((a, b) => a - b), bytes.length];
-      const parts = borders.slice(1).map((to, index) => bytes.slice(borders[index], to));
-      assert.deepEqual(await collect(eventData(streamOf(parts))), ["ä1", "2\n5", "3\n4"]);
-    }),
-  );
-  const flood = Array.from({ length: 5 }, () => filled(20_000, 0x61));
-  await assert.rejects(collect(eventData(streamOf(flood))), { code: "CUSTOMER_PORTAL_MALFORMED" });
 });
 
 const zone = "Europe/Luxembourg";

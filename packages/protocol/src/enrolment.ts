@@ -3,7 +3,7 @@
  * each other's keys; the UCS between them carries the MACs and learns nothing that would let it put in a key of its own.
  */
 import { primitives } from "#primitives";
-import { concatBytes, fromUtf8, utf8 } from "./bytes.ts";
+import { concatBytes, equalBytes, fromUtf8, utf8 } from "./bytes.ts";
 import { Reader, Writer } from "./encoding.ts";
 import { ProtocolError, wellFormed } from "./error.ts";
 import { checkSignature, SIGNATURE_BYTES, signedBytes, type Signer } from "./signature.ts";
@@ -173,7 +173,10 @@ export function decodeEnrolmentRequest(bytes: Uint8Array): EnrolmentRequest {
   return { networkPseudonym, meterId, account, customerSpki, nonce, mac };
 }
 
-/** The meter's answer, to the account that asked. Accepted: `mac` proves the meter; refused: zeros. */
+/**
+ * The meter's answer, to the account that asked. Accepted: `mac` proves the meter to the customer; refused: zeros. The signature tells
+ * everyone on the way, who cannot check the MAC, that it is the meter's own word.
+ */
 export interface EnrolmentAnswer {
   readonly networkPseudonym: Uint8Array;
   readonly meterId: Uint8Array;
@@ -181,10 +184,11 @@ export interface EnrolmentAnswer {
   readonly accepted: boolean;
   readonly meterKey: Uint8Array;
   readonly mac: Uint8Array;
+  readonly signature: Uint8Array;
 }
 
-export function encodeEnrolmentAnswer(answer: EnrolmentAnswer): Uint8Array {
-  return new Writer()
+const answerTerms = (answer: Omit<EnrolmentAnswer, "signature">): Uint8Array =>
+  new Writer()
     .u8(OFFER_VERSION)
     .fixed(answer.networkPseudonym, 16)
     .fixed(answer.meterId, 16)
@@ -193,7 +197,31 @@ export function encodeEnrolmentAnswer(answer: EnrolmentAnswer): Uint8Array {
     .fixed(answer.meterKey, 32)
     .fixed(answer.mac, MAC_BYTES)
     .finish();
+
+/** `meterKey` of the answer is the signer's. */
+export async function signEnrolmentAnswer(
+  answer: Omit<EnrolmentAnswer, "signature" | "meterKey">,
+  meter: Signer,
+): Promise<EnrolmentAnswer> {
+  const terms = { ...answer, meterKey: meter.publicKey };
+  const data = await signedBytes("smarter-metering/enrolment-answer/v1", answerTerms(terms));
+  return { ...terms, signature: await meter.sign(data) };
 }
+
+/** Throws PROTOCOL_BAD_SIGNATURE, also for an answer that names another key than the one that signed it. */
+export async function verifyEnrolmentAnswer(
+  answer: EnrolmentAnswer,
+  meterKey: Uint8Array,
+): Promise<void> {
+  if (!equalBytes(answer.meterKey, meterKey)) {
+    throw new ProtocolError("PROTOCOL_BAD_SIGNATURE", "the answer names another key");
+  }
+  const data = await signedBytes("smarter-metering/enrolment-answer/v1", answerTerms(answer));
+  await checkSignature(meterKey, answer.signature, data);
+}
+
+export const encodeEnrolmentAnswer = (answer: EnrolmentAnswer): Uint8Array =>
+  concatBytes(answerTerms(answer), answer.signature);
 
 export function decodeEnrolmentAnswer(bytes: Uint8Array): EnrolmentAnswer {
   const reader = new Reader(bytes);
@@ -205,6 +233,8 @@ export function decodeEnrolmentAnswer(bytes: Uint8Array): EnrolmentAnswer {
   wellFormed(accepted <= 1, "neither accepted nor refused");
   const meterKey = reader.fixed(32);
   const mac = reader.fixed(MAC_BYTES);
+  const signature = reader.fixed(SIGNATURE_BYTES);
   reader.end();
-  return { networkPseudonym, meterId, nonce, accepted: accepted === 1, meterKey, mac };
+  const isAccepted = accepted === 1;
+  return { networkPseudonym, meterId, nonce, accepted: isAccepted, meterKey, mac, signature };
 }

@@ -15,7 +15,8 @@ export type SignatureDomain =
   | "smarter-metering/release-request/v1"
   | "smarter-metering/release/v1"
   | "smarter-metering/refusal/v1"
-  | "smarter-metering/enrolment-offer/v1";
+  | "smarter-metering/enrolment-offer/v1"
+  | "smarter-metering/enrolment-answer/v1";
 
 export type { Signer };
 

@@ -61,6 +61,7 @@ import {
   verifyContribution,
   verifyEnvelope,
   verifyFrame,
+  verifyEnrolmentAnswer,
   verifyOffer,
   verifyRefusal,
   verifyRelease,
@@ -145,6 +146,17 @@ const request: Kind = {
   read: reading(decodeRequest, encodeRequest),
   authenticate: (bytes) => verifyRequest(decodeRequest(bytes), aggregator.publicKey),
 };
+const answer: Kind = {
+  read: reading(decodeEnrolmentAnswer, encodeEnrolmentAnswer),
+  async authenticate(bytes) {
+    const decoded = decodeEnrolmentAnswer(bytes);
+    await verifyEnrolmentAnswer(decoded, meter.publicKey);
+    if (!decoded.accepted) return;
+    const { networkPseudonym, meterId, nonce, meterKey, mac } = decoded;
+    const context = { ...enrolmentContext, networkPseudonym, meterId, nonce };
+    await checkMac(mac, meterMac(enrolmentCode, context, meterKey));
+  },
+};
 const kinds: Record<string, Kind> = {
   frame: {
     read: reading(decodeFrame, encodeFrame),
@@ -177,16 +189,8 @@ const kinds: Record<string, Kind> = {
       await checkMac(decoded.mac, customerMac(enrolmentCode, decoded));
     },
   },
-  enrolmentAnswer: {
-    read: reading(decodeEnrolmentAnswer, encodeEnrolmentAnswer),
-    async authenticate(bytes) {
-      const { accepted, networkPseudonym, meterId, nonce, meterKey, mac } =
-        decodeEnrolmentAnswer(bytes);
-      if (!accepted) throw new ProtocolError("PROTOCOL_BAD_SIGNATURE", "refused");
-      const context = { ...enrolmentContext, networkPseudonym, meterId, nonce };
-      await checkMac(mac, meterMac(enrolmentCode, context, meterKey));
-    },
-  },
+  enrolmentAnswer: answer,
+  enrolmentRefusal: answer,
 };
 
 test("the messages without randomness are, byte for byte, the committed vectors", async () => {
@@ -254,6 +258,7 @@ test("a signature of one kind fits no other, though the signed parts are the sam
     "smarter-metering/release/v1",
     "smarter-metering/refusal/v1",
     "smarter-metering/enrolment-offer/v1",
+    "smarter-metering/enrolment-answer/v1",
   ];
   const [head, tail] = [utf8("head"), utf8("tail")];
   for (const domain of domains) {
@@ -270,6 +275,17 @@ test("a signature of one kind fits no other, though the signed parts are the sam
     const moved = await signedBytes(domain, utf8("hea"), utf8("dtail"));
     await assert.rejects(checkSignature(meter.publicKey, signature, moved), badSignature);
   }
+});
+
+test("an enrolment answer is refused under another key than the one it names", async () => {
+  const decoded = decodeEnrolmentAnswer(vector("enrolmentAnswer"));
+  await assert.rejects(verifyEnrolmentAnswer(decoded, stranger.publicKey), badSignature);
+  const terms = { ...decoded, meterKey: stranger.publicKey };
+  await assert.rejects(verifyEnrolmentAnswer(terms, meter.publicKey), badSignature);
+  // The meter's refusal is none of its acceptances, and nobody else's.
+  const { signature } = decodeEnrolmentAnswer(vector("enrolmentRefusal"));
+  const turned = { ...decoded, signature };
+  await assert.rejects(verifyEnrolmentAnswer(turned, meter.publicKey), badSignature);
 });
 
 test("out-of-range fields are refused on both sides", async () => {

@@ -14,6 +14,7 @@ import {
   meterMac,
   sealFrame,
   signContribution,
+  signEnrolmentAnswer,
   signerFromSeed,
   signOffer,
   signRefusal,
@@ -174,6 +175,9 @@ export async function deterministicMessages(): Promise<Record<string, Uint8Array
   const reasons = [{ code: "R1", reason: "12 of 100 contributors" }];
   const { nonce, account, customerSpki } = enrolmentContext;
   const pair = { networkPseudonym, meterId, nonce };
+  const mac = await meterMac(enrolmentCode, enrolmentContext, meter.publicKey);
+  const accepted = { ...pair, accepted: true, mac };
+  const refused = { ...pair, accepted: false, mac: filled(32, 0) };
   return {
     frame: encodeFrame(frame),
     contributionByOpener: byOpener,
@@ -190,11 +194,7 @@ export async function deterministicMessages(): Promise<Record<string, Uint8Array
       customerSpki,
       mac: await customerMac(enrolmentCode, enrolmentContext),
     }),
-    enrolmentAnswer: encodeEnrolmentAnswer({
-      ...pair,
-      accepted: true,
-      meterKey: meter.publicKey,
-      mac: await meterMac(enrolmentCode, enrolmentContext, meter.publicKey),
-    }),
+    enrolmentAnswer: encodeEnrolmentAnswer(await signEnrolmentAnswer(accepted, meter)),
+    enrolmentRefusal: encodeEnrolmentAnswer(await signEnrolmentAnswer(refused, meter)),
   };
 }

@@ -29,6 +29,22 @@ describe("a store in memory", () => {
   });
   after(() => store.close());
 
+  test("bytes come back as they went, alone and in arrays, also from a window onto a buffer", async () => {
+    const all = Uint8Array.from({ length: 256 }, (_, value) => value);
+    const given = [new Uint8Array(0), all, all.subarray(9, 13), new Uint8Array(100_000).fill(0x5c)];
+    const [alone] = await store.query("select $1::bytea as a, $2::bytea as b", given.slice(1, 3));
+    assert.deepEqual(alone, { a: all, b: Uint8Array.of(9, 10, 11, 12) });
+    const rows = await store.query<{ item: Uint8Array }>(
+      "select item from unnest($1::bytea[]) with ordinality as t (item, place) order by place",
+      [given],
+    );
+    assert.deepEqual(
+      rows.map(({ item }) => Buffer.from(item).toString("hex")),
+      given.map((bytes) => Buffer.from(bytes).toString("hex")),
+    );
+    await assert.rejects(store.query("select $1::bytea", ["not bytes"]), { code: "STORE_QUERY" });
+  });
+
   test("hands out the types it documents", async () => {
     const row = [2n ** 62n, new Uint8Array([0, 255]), "é", 0.1, 7, true];
     const insert = "insert into thing values ($1, $2, $3, $4, $5, $6) returning *";

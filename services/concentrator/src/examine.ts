@@ -16,9 +16,13 @@ import {
   primitives,
   ProtocolError,
   toHex,
+  verifyEnrolmentAnswer,
   verifyEnvelope,
   verifyFrame,
   verifyOffer,
+  type EnrolmentAnswer,
+  type EnrolmentOffer,
+  type KeyEnvelope,
   type NetworkView,
   type SealedFrame,
   type UplinkItem,
@@ -38,13 +42,11 @@ export interface ExaminedFrame {
   readonly item: Uint8Array;
 }
 
-/** A customer envelope, an enrolment offer or an enrolment answer. */
+/** A customer envelope, an enrolment offer or an enrolment answer, under a good signature. */
 export interface ExaminedMessage {
   readonly kind: "message";
   readonly meterId: string;
   readonly network: string;
-  /** False for answers: their MAC is for the customer alone. */
-  readonly signed: boolean;
   /** Of an enrolment answer: the request it settles. */
   readonly answeredNonce: Uint8Array | undefined;
   readonly item: Uint8Array;
@@ -146,7 +148,7 @@ async function examineMessage(
   view: NetworkView,
 ): Promise<Examined> {
   const message = decodeMessage(decoded);
-  if (decoded.kind === "ENVELOPE" && "recipient" in message && message.recipient !== "customer") {
+  if ("recipient" in message && message.recipient !== "customer") {
     return refused("FRAME_MALFORMED", "an opener's envelope travels with its frame only");
   }
   const meterId = toHex(message.meterId);
@@ -158,22 +160,16 @@ async function examineMessage(
   }
   const signingKey = fromHex(meter.signingKey);
   if ("recipient" in message) await verifyEnvelope(message, signingKey);
-  else if ("signature" in message) await verifyOffer(message, signingKey);
-  else if (!equalBytes(message.meterKey, signingKey)) {
-    return refused("FRAME_BAD_SIGNATURE", "the answer names another key than the registered one");
-  }
-  const signed = "signature" in message;
-  return {
-    kind: "message",
-    meterId,
-    network,
-    signed,
-    answeredNonce: signed ? undefined : message.nonce,
-    item,
-  };
+  else if ("accepted" in message) await verifyEnrolmentAnswer(message, signingKey);
+  else await verifyOffer(message, signingKey);
+  const answeredNonce = "accepted" in message ? message.nonce : undefined;
+  return { kind: "message", meterId, network, answeredNonce, item };
 }
 
-function decodeMessage({ kind, message }: Exclude<UplinkItem, { kind: "FRAME" }>) {
+function decodeMessage({
+  kind,
+  message,
+}: Exclude<UplinkItem, { kind: "FRAME" }>): KeyEnvelope | EnrolmentOffer | EnrolmentAnswer {
   if (kind === "ENVELOPE") return decodeEnvelope(message);
   return kind === "ENROLMENT_OFFER" ? decodeOffer(message) : decodeEnrolmentAnswer(message);
 }

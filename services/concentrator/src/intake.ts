@@ -199,7 +199,7 @@ const isFrame = (entry: Examined): entry is ExaminedFrame =>
 function provenBy(examined: readonly Examined[]): Set<string> {
   const proven = new Set<string>();
   for (const entry of examined) {
-    if ("kind" in entry && (entry.kind === "frame" || entry.signed)) proven.add(entry.meterId);
+    if ("kind" in entry) proven.add(entry.meterId);
   }
   return proven;
 }

@@ -21,6 +21,7 @@ import {
   primitives,
   sealEnvelope,
   sealFrame,
+  signEnrolmentAnswer,
   signerFromSeed,
   signOffer,
   toBase64Url,
@@ -217,6 +218,7 @@ test("each refusal has its code, and a refused item leaves nothing behind", asyn
     encodeUplinkItem({ kind, message: bytes });
   const offer = { ...context, nonce: named("nonce", 16) };
   const answer = { ...offer, accepted: false, mac: new Uint8Array(32) };
+  const forged = await signEnrolmentAnswer(answer, stranger);
   const item = async (made: Promise<MadeFrame>): Promise<Uint8Array> => (await made).item;
 
   const cases: readonly (readonly [name: string, item: Uint8Array, code: string])[] = [
@@ -295,10 +297,15 @@ test("each refusal has its code, and a refused item leaves nothing behind", asyn
       "FRAME_FOREIGN",
     ],
     [
-      "answer with another key",
+      "stranger's refusal",
+      message("ENROLMENT_ANSWER", encodeEnrolmentAnswer(forged)),
+      "FRAME_BAD_SIGNATURE",
+    ],
+    [
+      "stranger's refusal in the meter's name",
       message(
         "ENROLMENT_ANSWER",
-        encodeEnrolmentAnswer({ ...answer, meterKey: stranger.publicKey }),
+        encodeEnrolmentAnswer({ ...forged, meterKey: household.meter.publicKey }),
       ),
       "FRAME_BAD_SIGNATURE",
     ],
@@ -499,14 +506,19 @@ test("down: a request waits for proof of the meter, goes until it is answered, a
   const meterKey = household.meter.publicKey;
   const answer = encodeUplinkItem({
     kind: "ENROLMENT_ANSWER",
-    message: encodeEnrolmentAnswer({
-      ...names,
-      nonce: asked.context.nonce,
-      accepted: true,
-      meterKey,
-      mac: await meterMac(household.enrolmentCode, asked.context, meterKey),
-    }),
+    message: encodeEnrolmentAnswer(
+      await signEnrolmentAnswer(
+        {
+          ...names,
+          nonce: asked.context.nonce,
+          accepted: true,
+          mac: await meterMac(household.enrolmentCode, asked.context, meterKey),
+        },
+        household.meter,
+      ),
+    ),
   });
+  assert.deepEqual((await lab.send(bent(answer, -1), offer)).downlink, expected, "a forged answer");
   const { verdicts, downlink } = await lab.send(answer, offer);
   assert.deepEqual(verdicts.map(short), ["accepted", "accepted"]);
   assert.deepEqual(downlink, []);

@@ -11,6 +11,7 @@ import {
   primitives,
   ProtocolError,
   recipientFromSpki,
+  signEnrolmentAnswer,
   type EnrolmentRequest,
 } from "@smarter-metering/protocol";
 import type { Provisioning } from "./provisioning.ts";
@@ -67,20 +68,16 @@ export async function decide(
   ) {
     return { outcome: "ignored" };
   }
-  const answer = (accepted: boolean, mac: Uint8Array): Uint8Array =>
-    encodeEnrolmentAnswer({
-      networkPseudonym,
-      meterId,
-      nonce: request.nonce,
-      accepted,
-      meterKey: signer.publicKey,
-      mac,
-    });
-  if (equalBytes(request.nonce, state.answeredNonce)) {
+  const { nonce: asked } = request;
+  const answer = async (accepted: boolean, mac: Uint8Array): Promise<Uint8Array> => {
+    const terms = { networkPseudonym, meterId, nonce: asked, accepted, mac };
+    return encodeEnrolmentAnswer(await signEnrolmentAnswer(terms, signer));
+  };
+  if (equalBytes(asked, state.answeredNonce)) {
     return { outcome: "repeated", answer: state.answer };
   }
-  if (!equalBytes(request.nonce, state.nonce)) {
-    return { outcome: "stale", answer: answer(false, NO_MAC) };
+  if (!equalBytes(asked, state.nonce)) {
+    return { outcome: "stale", answer: await answer(false, NO_MAC) };
   }
   const failureDay = Math.floor(nowSeconds / DAY_SECONDS);
   const failures = state.failureDay === failureDay ? state.failures : 0;
@@ -88,15 +85,16 @@ export async function decide(
   const nonce = random(NONCE_BYTES);
   if (isEnrolled(state) || !(await isProven(request, meter))) {
     const refusal = { ...state, nonce, failureDay, failures: failures + 1 };
-    return { outcome: "refused", answer: answer(false, NO_MAC), state: refusal };
+    return { outcome: "refused", answer: await answer(false, NO_MAC), state: refusal };
   }
-  const accepted = answer(true, await meterMac(meter.enrolmentCode, request, signer.publicKey));
+  const mac = await meterMac(meter.enrolmentCode, request, signer.publicKey);
+  const accepted = await answer(true, mac);
   const enrolled: EnrolmentRecord = {
     ...state,
     nonce,
     account: request.account,
     customerSpki: request.customerSpki,
-    answeredNonce: request.nonce,
+    answeredNonce: asked,
     answer: accepted,
   };
   return { outcome: "enrolled", answer: accepted, state: enrolled };

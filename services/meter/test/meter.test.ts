@@ -23,6 +23,7 @@ import {
   primitives,
   toBase64Url,
   toHex,
+  verifyEnrolmentAnswer,
   verifyEnvelope,
   verifyOffer,
   type EnrolmentRequest,
@@ -593,6 +594,7 @@ test("enrolment: the code once, both sides proven, the contract's keys to that c
   const answer = decodeEnrolmentAnswer(answers[0]?.message ?? new Uint8Array(0));
   const meterKey = household.meter.publicKey;
   assert(answer.accepted);
+  await verifyEnrolmentAnswer(answer, meterKey);
   assert.deepEqual(answer.mac, await meterMac(household.enrolmentCode, context, meterKey));
   assert.deepEqual(
     fleet.status().map(({ isEnrolled }) => isEnrolled),
@@ -675,6 +677,7 @@ test("enrolment: guesses, stale nonces, strangers and a used code get nothing", 
     const answers = concentrator.messages.filter(({ kind }) => kind === "ENROLMENT_ANSWER");
     const [answer] = answers.map(({ message }) => decodeEnrolmentAnswer(message));
     if (answer === undefined) return "nothing";
+    await verifyEnrolmentAnswer(answer, household.meter.publicKey);
     if (answer.accepted) return "accepted";
     assert.deepEqual(answer.mac, new Uint8Array(32));
     return "refused";

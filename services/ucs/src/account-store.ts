@@ -9,6 +9,9 @@ import { audit } from "./audit.ts";
 /** Devices that are logged in at once; one more ends the oldest session. */
 const SESSIONS_MAX = 8;
 
+/** What a session may do: `recovery` sets a new password and nothing else. */
+export type SessionScope = "full" | "recovery";
+
 export interface WrappedItem {
   readonly version: number;
   readonly nonce: string;
@@ -29,15 +32,21 @@ export interface PasswordPart {
 
 export interface Account extends PasswordPart {
   readonly login: string;
+  /** Argon2id of the recovery authentication key, encoded. */
+  readonly recoveryVerifier: string;
   /** RSA SubjectPublicKeyInfo. */
   readonly publicKey: Uint8Array;
+  /** Null before the first enrolment. */
+  readonly pinnedMeters: WrappedItem | null;
   /** When another account took over the service point; null once this one is enrolled again. */
   readonly enrolmentEndedAt: number | null;
 }
 
 interface AccountRow extends PasswordPart {
   readonly login: string;
+  readonly recovery_verifier: string;
   readonly public_key: Uint8Array;
+  readonly pinned_meters: WrappedItem | null;
   readonly enrolment_ended_at: bigint | null;
 }
 
@@ -51,20 +60,31 @@ export class AccountStore {
   }
 
   create(
-    account: Omit<Account, "enrolmentEndedAt">,
+    account: Omit<Account, "pinnedMeters" | "enrolmentEndedAt">,
     nowSeconds: number,
     accountsMax: number,
   ): Promise<"created" | "taken" | "full"> {
-    const { login, salt, iterations, verifier, items, publicKey } = account;
+    const { login, salt, iterations, verifier, recoveryVerifier, items, publicKey } = account;
     return this.#store.transaction(async (sql) => {
       const [count] = await sql.query<{ count: number }>(
         "select count(*)::int4 as count from ucs_account",
       );
       if ((count?.count ?? 0) >= accountsMax) return "full";
       const created = await sql.query(
-        `insert into ucs_account values ($1, $2, $3, $4, $5, $6, $7, null)
+        `insert into ucs_account
+          (login, salt, iterations, verifier, recovery_verifier, items, public_key, created_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)
         on conflict (login) do nothing returning login`,
-        [login, salt, iterations, verifier, JSON.stringify(items), publicKey, nowSeconds],
+        [
+          login,
+          salt,
+          iterations,
+          verifier,
+          recoveryVerifier,
+          JSON.stringify(items),
+          publicKey,
+          nowSeconds,
+        ],
       );
       if (created.length === 0) return "taken";
       await audit(sql, { at: nowSeconds, login, event: "account-created" });
@@ -74,13 +94,23 @@ export class AccountStore {
 
   async find(login: string): Promise<Account | undefined> {
     const [row] = await this.#store.query<AccountRow>(
-      `select login, salt, iterations, verifier, items, public_key, enrolment_ended_at
-      from ucs_account where login = $1`,
+      `select login, salt, iterations, verifier, recovery_verifier, items, public_key,
+        pinned_meters, enrolment_ended_at from ucs_account where login = $1`,
       [login],
     );
     if (row === undefined) return undefined;
-    const { public_key: publicKey, enrolment_ended_at: endedAt, ...rest } = row;
-    return { ...rest, publicKey, enrolmentEndedAt: endedAt === null ? null : Number(endedAt) };
+    const { enrolment_ended_at: endedAt } = row;
+    return {
+      login: row.login,
+      salt: row.salt,
+      iterations: row.iterations,
+      verifier: row.verifier,
+      recoveryVerifier: row.recovery_verifier,
+      items: row.items,
+      publicKey: row.public_key,
+      pinnedMeters: row.pinned_meters,
+      enrolmentEndedAt: endedAt === null ? null : Number(endedAt),
+    };
   }
 
   /**
@@ -113,8 +143,27 @@ export class AccountStore {
     });
   }
 
-  async openSession(
+  /** Takes the next version of the sealed list of meters; of two devices at once one is told. */
+  putPinnedMeters(
     login: string,
+    item: WrappedItem,
+    nowSeconds: number,
+  ): Promise<"changed" | "conflict"> {
+    return this.#store.transaction(async (sql) => {
+      const changed = await sql.query(
+        `update ucs_account set pinned_meters = $2
+        where login = $1 and coalesce((pinned_meters->>'version')::int4, 0) + 1 = $3
+        returning login`,
+        [login, JSON.stringify(item), item.version],
+      );
+      if (changed.length === 0) return "conflict";
+      await audit(sql, { at: nowSeconds, login, event: "pinned-meters-changed" });
+      return "changed";
+    });
+  }
+
+  async openSession(
+    { login, scope }: { readonly login: string; readonly scope: SessionScope },
     token: string,
     nowSeconds: number,
     sessionSeconds: number,
@@ -126,23 +175,28 @@ export class AccountStore {
           where login = $1 order by created_at desc, token_hash offset $2)`,
         [login, SESSIONS_MAX - 1],
       );
-      await sql.query("insert into ucs_session values ($1, $2, $3, $4)", [
+      await sql.query("insert into ucs_session values ($1, $2, $3, $4, $5)", [
         hash,
         login,
+        scope,
         nowSeconds,
         nowSeconds + sessionSeconds,
       ]);
-      await audit(sql, { at: nowSeconds, login, event: "session-opened" });
+      const event = scope === "full" ? "session-opened" : "recovery-opened";
+      await audit(sql, { at: nowSeconds, login, event });
     });
   }
 
-  /** The login of a session that has not expired. */
-  async sessionLogin(token: string, nowSeconds: number): Promise<string | undefined> {
-    const rows = await this.#store.query<{ login: string }>(
-      "select login from ucs_session where token_hash = $1 and expires_at > $2",
+  /** Whose session it is and what it may do, unless it has expired. */
+  async session(
+    token: string,
+    nowSeconds: number,
+  ): Promise<{ login: string; scope: SessionScope } | undefined> {
+    const rows = await this.#store.query<{ login: string; scope: SessionScope }>(
+      "select login, scope from ucs_session where token_hash = $1 and expires_at > $2",
       [await tokenHash(token), nowSeconds],
     );
-    return rows[0]?.login;
+    return rows[0];
   }
 
   async closeSession(token: string): Promise<void> {

@@ -4,8 +4,10 @@ import type { Sql } from "@smarter-metering/runtime";
 export type AuditEvent =
   | "account-created"
   | "session-opened"
+  | "recovery-opened"
   | "login-refused"
   | "vault-changed"
+  | "pinned-meters-changed"
   | "enrolment-requested"
   | "enrolment-accepted"
   | "enrolment-refused"

@@ -1,6 +1,6 @@
 /**
  * Argon2id (RFC 9106) of customers' authentication keys (docs/protocol.md §10.2). The key is already the output of a slow derivation on
- * the customer's device; this keeps a stolen database from logging in.
+ * the customer's device, or of a random recovery key; this keeps a stolen database from logging in.
  */
 import { primitives } from "@smarter-metering/protocol";
 import { argon2id, argon2Verify } from "hash-wasm";

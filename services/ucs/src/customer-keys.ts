@@ -7,7 +7,7 @@ import {
   decodeEnvelope,
   decodeOffer,
   decodeUplinkItem,
-  equalBytes,
+  verifyEnrolmentAnswer,
   verifyEnvelope,
   verifyOffer,
   type RegistryFeed,
@@ -18,7 +18,7 @@ import type { EnrolmentStore } from "./enrolment-store.ts";
 import type { EnvelopeStore } from "./envelope-store.ts";
 import type { LiveHub } from "./live-hub.ts";
 import { senderOf, servicePointsOf, type ServicePoints } from "./service-points.ts";
-import { deadReason, FOREIGN, settleForeign } from "./settle.ts";
+import { deadReason, settleForeign } from "./settle.ts";
 
 export interface CustomerKeysPorts {
   readonly clock: Clock;
@@ -103,7 +103,6 @@ async function takeOffer(
   return ACK;
 }
 
-/** An answer bears no signature but a MAC for the customer; what can be checked here is that it names the meter's registered key. */
 async function takeAnswer(
   { clock, enrolments, hub }: CustomerKeysPorts,
   points: ServicePoints,
@@ -113,7 +112,7 @@ async function takeAnswer(
   const answer = decodeEnrolmentAnswer(message);
   const sender = senderOf(points, answer);
   if (sender === undefined) return settleForeign(delivery);
-  if (!equalBytes(answer.meterKey, sender.meterKey)) return { dead: FOREIGN };
+  await verifyEnrolmentAnswer(answer, sender.meterKey);
   const nowSeconds = Math.floor(clock.nowMs() / 1000);
   const answered = await enrolments.answer(answer, sender, message, nowSeconds);
   if (answered.outcome === "unknown") return { dead: "UNKNOWN_NONCE" };

@@ -115,17 +115,29 @@ export class EnrolmentStore {
     });
   }
 
-  /** The account's newest request for a service point. */
-  async state(
+  /**
+   * The state of the account's newest request for a service point, and the newest acceptance: with that a customer can prove the meter
+   * again, also after a request that was refused because the code had been used.
+   */
+  async progress(
     login: string,
     servicePoint: string,
-  ): Promise<{ state: EnrolmentState; answer: Uint8Array | null } | undefined> {
-    const rows = await this.#store.query<{ state: EnrolmentState; answer: Uint8Array | null }>(
-      `select state, answer from ucs_enrolment where login = $1 and service_point = $2
+    nowSeconds: number,
+  ): Promise<{ state: EnrolmentState; acceptance: Uint8Array | null } | undefined> {
+    const [newest] = await this.#store.query<{
+      state: EnrolmentState;
+      acceptance: Uint8Array | null;
+    }>(
+      `select state, (select answer from ucs_enrolment
+        where login = $1 and service_point = $2 and state = 'accepted'
+        order by requested_at desc limit 1) as acceptance
+      from ucs_enrolment where login = $1 and service_point = $2
       order by requested_at desc, state = 'pending' desc limit 1`,
       [login, servicePoint],
     );
-    return rows[0];
+    if (newest?.state !== "pending") return newest;
+    const waits = await isWaiting(this.#store, login, nowSeconds);
+    return waits ? newest : { ...newest, state: "lapsed" };
   }
 
   /** The meter's word: settles the request, and links account and service point when it is accepted. Idempotent. */

@@ -1,8 +1,8 @@
 /** The one error class of this package and the list of its codes, each with its HTTP status and what a person reads. */
 
 const REFUSALS = {
-  /** Wrong login and wrong password are one answer. */
-  UCS_LOGIN_REFUSED: [401, "login or password is wrong"],
+  /** Wrong login and wrong password or recovery key are one answer. */
+  UCS_LOGIN_REFUSED: [401, "login and password, or recovery key, do not fit"],
   /** After five failures, whether or not the login exists. */
   UCS_LOGIN_LOCKED: [429, "too many attempts for this login; try again in 15 minutes"],
   UCS_LOGIN_TAKEN: [409, "this login is taken; choose another"],
@@ -13,7 +13,7 @@ const REFUSALS = {
   UCS_CSRF: [403, "the request does not come from the portal's own page; log in again"],
   UCS_VAULT_CONFLICT: [
     409,
-    "the vault was changed elsewhere, or more than the password's part is changed",
+    "the vault was changed elsewhere, or more than the one part is changed",
   ],
   UCS_OFFER_UNKNOWN: [
     404,
@@ -23,7 +23,6 @@ const REFUSALS = {
   UCS_ENROLMENT_INVALID: [400, "the enrolment request is malformed, or for another account or key"],
   UCS_ENROLMENT_PENDING: [409, "an enrolment of this account still waits for its meter"],
   UCS_ENROLMENT_LIMIT: [429, "too many enrolments of this account today; try again tomorrow"],
-  UCS_ENROLMENT_UNKNOWN: [404, "this account did not ask for enrolment under this number"],
   UCS_NOT_ENROLLED: [
     403,
     "this account is not enrolled for a service point with a current contract",

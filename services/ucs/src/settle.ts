@@ -6,10 +6,8 @@ import type { Delivery, Verdict } from "@smarter-metering/runtime";
 const FOREIGN_RETRY_MS = 5_000;
 const FOREIGN_ATTEMPTS_MAX = 60;
 
-export const FOREIGN = "FOREIGN";
-
 export function settleForeign({ attempt }: Delivery): Verdict {
-  return attempt < FOREIGN_ATTEMPTS_MAX ? { retryAfterMs: FOREIGN_RETRY_MS } : { dead: FOREIGN };
+  return attempt < FOREIGN_ATTEMPTS_MAX ? { retryAfterMs: FOREIGN_RETRY_MS } : { dead: "FOREIGN" };
 }
 
 /** The reason code of a message that can never be stored. Rethrows what says nothing about the message. */

@@ -7,9 +7,12 @@ import {
   authenticationKey,
   caller,
   customer,
+  item,
   items,
   logIn,
   openPortal,
+  recover,
+  recoveryAuthenticationKey,
   registration,
   withToken,
   type Portal,
@@ -53,33 +56,46 @@ describe("accounts and sessions", () => {
     assert.equal((await call("GET", "/v1/envelopes")).body["code"], "UCS_SESSION_REQUIRED");
   });
 
-  test("every route but sign-up and log-in wants a session", async () => {
+  test("every route but sign-up, log-in and recovery wants a session", async () => {
     const anyone = caller(portal);
     const document = (await anyone("GET", "/openapi.json")).body;
     const paths = document["paths"] as Record<string, Record<string, unknown>>;
-    const open = ["post /v1/accounts", "get /v1/logins/{login}", "post /v1/sessions"];
+    const open = [
+      "post /v1/accounts",
+      "get /v1/logins/{login}",
+      "post /v1/sessions",
+      "post /v1/recoveries",
+    ];
+    await customer(portal, "forgetful");
+    const recovery = String((await recover(portal, "forgetful")).body["token"]);
+    const {
+      login: _,
+      publicKey: __,
+      recoveryAuthenticationKey: ___,
+      ...password
+    } = await registration("x");
     const tried: string[] = [];
     for (const [path, methods] of Object.entries(paths)) {
       for (const method of Object.keys(methods)) {
         if (open.includes(`${method} ${path}`)) continue;
         const address = path.replace("{networkPseudonym}", household(0).network);
         const query = path === "/v1/frames" ? "?from=0&to=1" : "";
-        const body =
-          method === "put"
-            ? { ...(await registration("x")), login: undefined, publicKey: undefined }
-            : method === "post"
-              ? { request: "A".repeat(100) }
-              : undefined;
-        const answer = await withToken(portal, "A".repeat(43))(
-          method.toUpperCase(),
-          `${address}${query}`,
-          body,
-        );
-        assert.equal(answer.body["code"], "UCS_SESSION_REQUIRED", `${method} ${path}`);
+        const puts = path.endsWith("pinned-meters") ? item("pins") : password;
+        const posts = method === "post" ? { request: "A".repeat(100) } : undefined;
+        const body = method === "put" ? puts : posts;
+        const answer = (token: string) =>
+          withToken(portal, token)(method.toUpperCase(), `${address}${query}`, body);
+        const none = await answer("A".repeat(43));
+        assert.equal(none.body["code"], "UCS_SESSION_REQUIRED", `${method} ${path}`);
+        // A recovery's session is for a new password alone.
+        if (`${method} ${path}` !== "put /v1/vault") {
+          const code = (await answer(recovery)).body["code"];
+          assert.equal(code, "UCS_SESSION_REQUIRED", `recovery: ${method} ${path}`);
+        }
         tried.push(`${method} ${path}`);
       }
     }
-    assert.equal(tried.length, 8);
+    assert.equal(tried.length, 9);
   });
 
   test("sign-ups that are refused", async () => {
@@ -90,6 +106,7 @@ describe("accounts and sessions", () => {
       ["a login with a space", { login: "an na" }, "REQUEST_INVALID"],
       ["few iterations", { iterations: 999_999 }, "REQUEST_INVALID"],
       ["other iterations", { iterations: 1_000_001 }, "REQUEST_INVALID"],
+      ["no recovery", { recoveryAuthenticationKey: undefined }, "REQUEST_INVALID"],
       ["a short salt", { salt: "AAAA" }, "REQUEST_INVALID"],
       ["stray bits", { salt: "AAAAAAAAAAAAAAAAAAAAAB" }, "REQUEST_INVALID"],
       ["no key", { publicKey: "A".repeat(560) }, "UCS_KEY_WEAK"],
@@ -115,7 +132,8 @@ describe("accounts and sessions", () => {
 
   test("the number of accounts has a limit", async () => {
     await portal.store.query(`insert into ucs_account
-      select 'filler' || n, '', 1, '', '{}', '', 0, null from generate_series(1, 40) n`);
+      (login, salt, iterations, verifier, recovery_verifier, items, public_key, created_at)
+      select 'filler' || n, '', 1, '', '', '{}', '', 0 from generate_series(1, 40) n`);
     const answer = await caller(portal)("POST", "/v1/accounts", {
       registration: await registration("one-more"),
     });
@@ -126,7 +144,12 @@ describe("accounts and sessions", () => {
   test("a new password replaces the password's part, and nothing else", async () => {
     const { call, token } = await customer(portal, "changing");
     const elsewhere = String((await logIn(portal, "changing")).body["token"]);
-    const { login: _, publicKey: __, ...old } = await registration("changing");
+    const {
+      login: _,
+      publicKey: __,
+      recoveryAuthenticationKey: ___,
+      ...old
+    } = await registration("changing");
     const rewrapped = { ...items["master-by-password"], version: 2 };
     const change = (parts: Record<string, unknown>) =>
       call("PUT", "/v1/vault", { ...old, items: { ...items, ...parts } });
@@ -146,12 +169,67 @@ describe("accounts and sessions", () => {
     assert.equal(other.body["code"], "UCS_SESSION_REQUIRED");
     assert.notEqual(token, elsewhere);
   });
+
+  test("the recovery key opens a short session for one new password", async () => {
+    const { call } = await customer(portal, "recovering");
+    const recovered = await recover(portal, "recovering");
+    assert.deepEqual(Object.keys(recovered.body).toSorted(), ["account", "items", "token"]);
+    assert.deepEqual(recovered.body["items"], items);
+    const session = withToken(portal, String(recovered.body["token"]));
+    const {
+      login: _,
+      publicKey: __,
+      recoveryAuthenticationKey: ___,
+      ...old
+    } = await registration("recovering");
+    const change = (version: number) => {
+      const rewrapped = { ...items["master-by-password"], version };
+      const changed = { ...items, "master-by-password": rewrapped };
+      const key = authenticationKey(`new ${version}`);
+      return session("PUT", "/v1/vault", { ...old, authenticationKey: key, items: changed });
+    };
+    assert.equal((await change(1)).body["code"], "UCS_VAULT_CONFLICT");
+    assert.equal((await change(2)).status, 204);
+    assert.equal((await change(3)).body["code"], "UCS_SESSION_REQUIRED", "used once");
+    assert.equal((await call("GET", "/v1/envelopes")).status, 401, "other sessions have ended");
+    assert.equal((await logIn(portal, "recovering")).status, 401);
+    const again = withToken(portal, String((await recover(portal, "recovering")).body["token"]));
+    await portal.clock.advanceTo(portal.clock.nowMs() + 600_000);
+    const late = await again("PUT", "/v1/vault", { ...old, items });
+    assert.equal(late.body["code"], "UCS_SESSION_REQUIRED", "ten minutes");
+  });
+
+  test("pinned meters are stored as they come, one version after the other", async () => {
+    const { call } = await customer(portal, "pinning");
+    const put = async (body: object) => {
+      const answer = await call("PUT", "/v1/vault/pinned-meters", body);
+      return answer.body["code"] ?? answer.status;
+    };
+    assert.equal((await logIn(portal, "pinning")).body["pinnedMeters"], null);
+    assert.equal(await put(item("pins", 2)), "UCS_VAULT_CONFLICT");
+    assert.equal(await put(item("pins", 1)), 204);
+    assert.equal(await put(item("others", 1)), "UCS_VAULT_CONFLICT");
+    assert.equal(
+      await put({ ...item("pins", 2), ciphertext: "A".repeat(8193) }),
+      "REQUEST_INVALID",
+    );
+    assert.deepEqual((await logIn(portal, "pinning")).body["pinnedMeters"], item("pins", 1));
+    assert.equal(await put(item("more pins", 2)), 204);
+    const opened = await logIn(portal, "pinning");
+    assert.deepEqual(opened.body["pinnedMeters"], item("more pins", 2));
+    assert.deepEqual(opened.body["items"], items);
+  });
 });
 
 describe("logins do not tell who is a customer", () => {
-  const attempt = async (login: string, key: string) => {
-    const body = { login, authenticationKey: key };
-    const { status, body: answer } = await caller(portal)("POST", "/v1/sessions", body);
+  const ENTRANCES = { sessions: "authenticationKey", recoveries: "recoveryAuthenticationKey" };
+  const attempt = async (
+    login: string,
+    key: string,
+    entrance: keyof typeof ENTRANCES = "sessions",
+  ) => {
+    const body = { login, [ENTRANCES[entrance]]: key };
+    const { status, body: answer } = await caller(portal)("POST", `/v1/${entrance}`, body);
     return { status, answer };
   };
 
@@ -188,16 +266,47 @@ describe("logins do not tell who is a customer", () => {
     assert.deepEqual(inOrder(await storm("nobody")), inOrder(taken));
     const right = await attempt("locked", authenticationKey("locked"));
     assert.equal(right.answer["code"], "UCS_LOGIN_LOCKED");
+    assert.equal((await recover(portal, "locked")).body["code"], "UCS_LOGIN_LOCKED", "one count");
     await portal.clock.advanceTo(portal.clock.nowMs() + 899_000);
     assert.equal((await logIn(portal, "locked")).body["code"], "UCS_LOGIN_LOCKED");
     await portal.clock.advanceTo(portal.clock.nowMs() + 1_000);
     assert.equal((await logIn(portal, "locked")).status, 200);
   });
 
+  test("a recovery with a wrong login or a wrong key is the same answer, and counts", async () => {
+    await customer(portal, "lost");
+    const wrong = toBase64Url(named("wrong"));
+    const storm = async (login: string) => {
+      const answers = [];
+      for (let times = 0; times < 6; times++) {
+        answers.push(await attempt(login, wrong, "recoveries"));
+      }
+      return answers;
+    };
+    const taken = await storm("lost");
+    assert.deepEqual(
+      taken.map(({ answer }) => answer["code"]),
+      [...Array.from({ length: 5 }, () => "UCS_LOGIN_REFUSED"), "UCS_LOGIN_LOCKED"],
+    );
+    assert.deepEqual(await storm("never-there"), taken);
+    assert.equal((await recover(portal, "lost")).body["code"], "UCS_LOGIN_LOCKED");
+    assert.equal((await logIn(portal, "lost")).body["code"], "UCS_LOGIN_LOCKED", "one count");
+    await portal.clock.advanceTo(portal.clock.nowMs() + 900_000);
+    const keys = [authenticationKey("lost"), recoveryAuthenticationKey("lost")] as const;
+    assert.equal((await attempt("lost", keys[0], "recoveries")).status, 401, "not the password's");
+    assert.equal((await attempt("lost", keys[1], "sessions")).status, 401, "nor the other way");
+    assert.equal((await attempt("lost", keys[1], "recoveries")).status, 200);
+  });
+
   test("neither passwords nor tokens nor names from the login field lie in the store", async () => {
     const { token } = await customer(portal, "stored");
     await attempt("my-password-by-mistake", authenticationKey("stored"));
-    const secrets = [token, authenticationKey("stored"), "my-password-by-mistake"];
+    const secrets = [
+      token,
+      authenticationKey("stored"),
+      recoveryAuthenticationKey("stored"),
+      "my-password-by-mistake",
+    ];
     for (const table of ["ucs_account", "ucs_session", "ucs_login_attempt", "ucs_audit"]) {
       const rows = await portal.store.query<{ row: string }>(
         `select t::text as row from ${table} t`,

@@ -6,7 +6,7 @@ import { fromHex, primitives, recipientFromSpki } from "@smarter-metering/protoc
 import { addLocalDays, dayStartOf } from "@smarter-metering/tariff";
 import { daySeries, kilowattHours } from "../web/src/day-series.ts";
 import { clockTime } from "../web/src/day-view.ts";
-import { Household, lastInstant } from "../web/src/household.ts";
+import { Household, lastInstant, metersAt } from "../web/src/household.ts";
 import { answerNewest, envelopeFor, offerOf, openPortal, publishSealed } from "./portal.ts";
 
 const zone = "Europe/Zurich";
@@ -83,27 +83,30 @@ test("from sign-up to the day's total, as the page does it", async () => {
   const portal = await openPortal();
   const [house] = portal.world.households;
   assert(house !== undefined);
+  const random = (length: number): Uint8Array => primitives.randomBytes(length);
   const client = createPortalClient({
     fetch: async (input, init) => portal.ucs.http.request(input, init),
     origin: "http://localhost",
     session: "bearer",
+    random,
   });
-  const random = (length: number): Uint8Array => primitives.randomBytes(length);
   const [login, password] = ["anna", "a long enough password"];
-  const { registration } = await createVault({ login, password, random });
+  const { registration, recoveryKey } = await createVault({ login, password, random });
   await client.signUp(registration);
   const entered = await client.login(login, password);
   assert.equal(entered.servicePoint, null);
   await assert.rejects(client.login(login, "another password"), { code: "CUSTOMER_UNLOCK_FAILED" });
 
   await offerOf(portal, house, "journey");
-  const meter = await client.enrol({
+  const enrolment = {
     code: house.enrolmentCode,
     networkPseudonym: fromHex(house.network),
-    vault: entered.vault,
     attempts: 2,
-    wait: () => answerNewest(portal, house),
-  });
+  };
+  const killed = { ...enrolment, wait: () => Promise.reject(new Error("killed")) };
+  await assert.rejects(client.enrol(entered, killed), /killed/);
+  const wait = () => answerNewest(portal, house);
+  const pins = await client.enrol(entered, { ...enrolment, wait });
   await envelopeFor(portal, house, await recipientFromSpki(entered.vault.spki));
   const from = portal.world.dayStart(0);
   const values = Array.from({ length: 96 }, (_, slot) => 1_000 * slot);
@@ -112,7 +115,7 @@ test("from sign-up to the day's total, as the page does it", async () => {
     { importMilliwattHours: [95_000] },
   );
   await publishSealed(portal, early);
-  const household = new Household(client, entered.vault, meter);
+  const household = new Household(client, entered.vault, metersAt(house.network, pins));
   const total = async (): Promise<number> => {
     const span = await household.load(from, portal.world.dayStart(1));
     const { readings } = await household.open(span);
@@ -127,5 +130,12 @@ test("from sign-up to the day's total, as the page does it", async () => {
   assert.equal(await household.newestInstant(), portal.world.dayStart(1) - 1);
   await client.logout();
   await assert.rejects(total(), { code: "CUSTOMER_PORTAL_REFUSED" });
+
+  // Another device, and the password forgotten: the account brings its meter along.
+  await client.recover(login, recoveryKey, "another long password");
+  const later = await client.login(login, "another long password");
+  assert.equal(later.servicePoint, house.network);
+  assert.deepEqual(later.pinnedMeters, pins);
+  await client.logout();
   await portal.close();
 });

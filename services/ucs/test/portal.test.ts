@@ -1,7 +1,7 @@
 /** Enrolment, frames, envelopes, live (docs/protocol.md §10.1): what a customer gets, and what everyone else does not. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { fromHex, toBase64Url } from "@smarter-metering/protocol";
+import { fromHex, signerFromSeed, toBase64Url } from "@smarter-metering/protocol";
 import { named, type WorldHousehold } from "../../../test/support/world.ts";
 import {
   answerNewest,
@@ -48,7 +48,7 @@ describe("enrolment", () => {
     const anna = await customer(portal, "enrolling");
     const house = household(0);
     const address = `/v1/enrolments/${house.network}`;
-    assert.equal((await anna.call("GET", address)).body["code"], "UCS_ENROLMENT_UNKNOWN");
+    assert.deepEqual((await anna.call("GET", address)).body, { state: "none" });
     const nonce = await offerOf(portal, house, "first");
     const offer = await anna.call("GET", `/v1/enrolment-offers/${house.network}`);
     assert.equal(offer.body["meterKey"], Buffer.from(house.meter.publicKey).toString("hex"));
@@ -60,7 +60,11 @@ describe("enrolment", () => {
     assert.equal(toBase64Url(sent?.body ?? new Uint8Array(0)), request);
     assert.equal((await logIn(portal, "enrolling")).body["servicePoint"], null);
 
-    await answerNewest(portal, house, { meterKey: named("another key") });
+    // A concentrator may withhold the meter's word; it cannot put its own in its place.
+    const signer = await signerFromSeed(named("concentrator"));
+    for (const accepted of [true, false]) {
+      await answerNewest(portal, house, { signer, accepted });
+    }
     await answerNewest(portal, house, { nonce: named("another nonce", 16) });
     assert.deepEqual((await anna.call("GET", address)).body, { state: "pending" });
 
@@ -108,7 +112,8 @@ describe("enrolment", () => {
     const rival = await requestOf(eve, house, nonce);
     const taken = await eve.call("POST", "/v1/enrolments", { request: rival });
     assert.equal(taken.body["code"], "UCS_OFFER_STALE", "a nonce is for one request");
-    assert.equal((await eve.call("GET", `/v1/enrolments/${house.network}`)).status, 404);
+    const foreign = await eve.call("GET", `/v1/enrolments/${house.network}`);
+    assert.deepEqual(foreign.body, { state: "none" }, "others' requests are not told of");
     const second = await offerOf(portal, household(0), "second");
     const more = await victim.call("POST", "/v1/enrolments", {
       request: await requestOf(victim, household(0), second),
@@ -132,6 +137,30 @@ describe("enrolment", () => {
     }
     assert.deepEqual(codes, [undefined, "UCS_ENROLMENT_LIMIT"]);
     await portal.store.query("delete from ucs_enrolment where meter = 'filler'");
+  });
+
+  test("a request that no meter will answer any more counts as refused", async () => {
+    const house = household(1);
+    const late = await remember("late", "other");
+    const address = `/v1/enrolments/${house.network}`;
+    const nonce = await offerOf(portal, house, "overtaken");
+    const request = await requestOf(late, house, nonce);
+    await late.call("POST", "/v1/enrolments", { request });
+    assert.deepEqual((await late.call("GET", address)).body, { state: "pending" });
+    await offerOf(portal, house, "overtaking");
+    assert.deepEqual((await late.call("GET", address)).body, { state: "refused" });
+    const again = await requestOf(late, house, named("nonce overtaking", 16));
+    assert.equal((await late.call("POST", "/v1/enrolments", { request: again })).status, 202);
+    await answerNewest(portal, house);
+    const accepted = await late.call("GET", address);
+    assert.equal(accepted.body["state"], "accepted");
+
+    const third = await offerOf(portal, house, "used code");
+    const useless = { request: await requestOf(late, house, third) };
+    assert.equal((await late.call("POST", "/v1/enrolments", useless)).status, 202);
+    await answerNewest(portal, house, { accepted: false });
+    const kept = { state: "refused", answer: accepted.body["answer"] };
+    assert.deepEqual((await late.call("GET", address)).body, kept, "the acceptance stays in sight");
   });
 
   test("a refusal by the meter links nothing and leaves the way open", async () => {

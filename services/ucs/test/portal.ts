@@ -12,10 +12,12 @@ import {
   meterMac,
   primitives,
   sealEnvelope,
+  signEnrolmentAnswer,
   signOffer,
   toBase64Url,
   toHex,
   type Recipient,
+  type Signer,
 } from "@smarter-metering/protocol";
 import {
   createMetrics,
@@ -120,7 +122,7 @@ export function caller(portal: Portal): Call {
   };
 }
 
-const item = (name: string, version = 1) => ({
+export const item = (name: string, version = 1) => ({
   version,
   nonce: toBase64Url(named(`nonce ${name}`, 12)),
   ciphertext: toBase64Url(named(`item ${name}`)),
@@ -135,6 +137,9 @@ export const items = {
 export const authenticationKey = (login: string): string =>
   toBase64Url(named(`authentication key of ${login}`));
 
+export const recoveryAuthenticationKey = (login: string): string =>
+  toBase64Url(named(`recovery authentication key of ${login}`));
+
 /** What a customer's device would register; the wrapped items are noise, as the UCS sees them. */
 export async function registration(login: string, key: "customer" | "other" = "customer") {
   const { spki } = await testRecipient(key);
@@ -143,6 +148,7 @@ export async function registration(login: string, key: "customer" | "other" = "c
     salt: toBase64Url(named(`salt of ${login}`, 16)),
     iterations: 1_000_000,
     authenticationKey: authenticationKey(login),
+    recoveryAuthenticationKey: recoveryAuthenticationKey(login),
     items,
     publicKey: toBase64Url(spki),
   };
@@ -174,6 +180,11 @@ export async function customer(
 export function logIn(portal: Portal, login: string): Promise<Answer> {
   const body = { login, authenticationKey: authenticationKey(login) };
   return caller(portal)("POST", "/v1/sessions", body);
+}
+
+export function recover(portal: Portal, login: string): Promise<Answer> {
+  const body = { login, recoveryAuthenticationKey: recoveryAuthenticationKey(login) };
+  return caller(portal)("POST", "/v1/recoveries", body);
 }
 
 export function withToken(portal: Portal, token: string): Call {
@@ -232,20 +243,15 @@ export async function requestOf(
 export async function answerNewest(
   portal: Portal,
   household: WorldHousehold,
-  overrides: { accepted?: boolean; meterKey?: Uint8Array; nonce?: Uint8Array } = {},
+  overrides: { accepted?: boolean; signer?: Signer; nonce?: Uint8Array } = {},
 ): Promise<void> {
   const newest = await portal.bus.last("downlink", household.meterId);
   assert(newest !== undefined);
   const context = decodeEnrolmentRequest(newest.body);
-  const meterKey = household.meter.publicKey;
-  const mac = await meterMac(household.enrolmentCode, context, meterKey);
-  const message = encodeEnrolmentAnswer({
-    accepted: true,
-    meterKey,
-    ...context,
-    mac,
-    ...overrides,
-  });
+  const { signer = household.meter, ...changes } = overrides;
+  const mac = await meterMac(household.enrolmentCode, context, signer.publicKey);
+  const terms = { accepted: true, ...context, mac, ...changes };
+  const message = encodeEnrolmentAnswer(await signEnrolmentAnswer(terms, signer));
   await publishKeys(portal, encodeUplinkItem({ kind: "ENROLMENT_ANSWER", message }));
 }
 

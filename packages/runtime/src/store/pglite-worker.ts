@@ -69,16 +69,7 @@ const serveOptions: PGliteOptions = {
 
 assert(parentPort !== null, "this file runs in a worker thread");
 const port = parentPort;
-/** What `parseBytea` made for the reply is moved, not copied. */
-function reply(message: PgliteReply): void {
-  const rows = message.kind === "rows" ? message.rows : [];
-  const values = rows.flatMap((row) => Object.values(row));
-  const bytes = values.filter((value) => value instanceof Uint8Array);
-  port.postMessage(
-    message,
-    bytes.map(({ buffer }) => buffer as ArrayBuffer),
-  );
-}
+const reply = (message: PgliteReply): void => port.postMessage(message);
 
 /**
  * A new folder is filled beside its final place and then renamed: a database that exists is whole,
@@ -160,4 +151,4 @@ async function main(): Promise<void> {
   });
 }
 
-await main();
+void main();

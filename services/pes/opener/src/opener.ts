@@ -38,7 +38,7 @@ import { registryContext } from "./registry-context.ts";
  * Frames whose contributions are published together. Small: a frame waits for the others of its
  * batch, never for more.
  */
-const FRAMES_PER_BATCH = 8;
+const FRAMES_PER_BATCH = 16;
 /**
  * Frames taken from the bus and not settled; how many of them are open at once, the reading budget
  * says.

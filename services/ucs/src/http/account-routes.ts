@@ -8,7 +8,7 @@ import {
   type UcsView,
 } from "@smarter-metering/protocol";
 import { createRoute, type App, type Clock, type Metrics, z } from "@smarter-metering/runtime";
-import type { AccountStore } from "../account-store.ts";
+import type { Account, AccountStore } from "../account-store.ts";
 import type { AuthenticationKeys } from "../authentication-key.ts";
 import type { EnrolmentStore } from "../enrolment-store.ts";
 import { UcsError } from "../error.ts";
@@ -57,6 +57,15 @@ const routes = {
     request: { body: schema.body(schema.logIn) },
     responses: { 200: schema.json(schema.session, "The session"), ...schema.problems },
   }),
+  recover: createRoute({
+    method: "post",
+    path: "/v1/recoveries",
+    request: { body: schema.body(schema.recover) },
+    responses: {
+      200: schema.json(schema.recovery, "A session for a new password, and nothing else"),
+      ...schema.problems,
+    },
+  }),
   logOut: createRoute({
     method: "delete",
     path: "/v1/sessions",
@@ -67,6 +76,12 @@ const routes = {
     path: "/v1/vault",
     request: { body: schema.body(schema.newPassword) },
     responses: { 204: { description: "The password is changed" }, ...schema.problems },
+  }),
+  putPinnedMeters: createRoute({
+    method: "put",
+    path: "/v1/vault/pinned-meters",
+    request: { body: schema.body(schema.wrappedItem) },
+    responses: { 204: { description: "The list is stored" }, ...schema.problems },
   }),
 };
 
@@ -83,10 +98,13 @@ export function addAccountRoutes(app: App, ports: AccountRoutesPorts): void {
   };
 
   app.openapi(routes.signUp, async (context) => {
-    const { login, publicKey, ...password } = context.req.valid("json").registration;
+    const { login, publicKey, recoveryAuthenticationKey, ...password } =
+      context.req.valid("json").registration;
     const spki = fromBase64Url(publicKey);
     await checkPublicKey(spki);
-    const account = { login, publicKey: spki, ...(await passwordPart(password)) };
+    const part = await passwordPart(password);
+    const recoveryVerifier = await keys.hash(fromBase64Url(recoveryAuthenticationKey));
+    const account = { login, publicKey: spki, recoveryVerifier, ...part };
     const outcome = await accounts.create(account, nowSeconds(), ports.accountsMax);
     if (outcome === "taken") throw new UcsError("UCS_LOGIN_TAKEN");
     if (outcome === "full") throw new UcsError("UCS_ACCOUNTS_FULL");
@@ -102,7 +120,7 @@ export function addAccountRoutes(app: App, ports: AccountRoutesPorts): void {
     return context.json({ salt: toBase64Url(account?.salt ?? fake), iterations } as const, 200);
   });
 
-  addLogIn(app, ports);
+  addEntrances(app, ports);
 
   app.openapi(routes.logOut, async (context) => {
     await auth.close(context, await auth.require(context));
@@ -110,19 +128,34 @@ export function addAccountRoutes(app: App, ports: AccountRoutesPorts): void {
   });
 
   app.openapi(routes.changeVault, async (context) => {
-    const { login, token } = await auth.require(context);
+    const session = await auth.require(context, ["full", "recovery"]);
+    const { login, token, scope } = session;
     const changed = await passwordPart(context.req.valid("json"));
     const outcome = await accounts.changeVault(login, changed, token, nowSeconds());
+    if (outcome === "conflict") throw new UcsError("UCS_VAULT_CONFLICT");
+    if (scope === "recovery") await auth.close(context, session);
+    return context.body(null, 204);
+  });
+
+  app.openapi(routes.putPinnedMeters, async (context) => {
+    const { login } = await auth.require(context);
+    const item = context.req.valid("json");
+    const outcome = await accounts.putPinnedMeters(login, item, nowSeconds());
     if (outcome === "conflict") throw new UcsError("UCS_VAULT_CONFLICT");
     return context.body(null, 204);
   });
 }
 
-function addLogIn(app: App, ports: AccountRoutesPorts): void {
+/** Log-in and recovery: two keys, one count of failures, the same answers whether or not there is such a login. */
+function addEntrances(app: App, ports: AccountRoutesPorts): void {
   const { clock, accounts, enrolments, keys, guard, auth, registry } = ports;
   const total = ports.metrics.counter("ucs_logins_total", "Logins by outcome", ["outcome"]);
-  app.openapi(routes.logIn, async (context) => {
-    const { login, authenticationKey } = context.req.valid("json");
+
+  const admit = async (
+    login: string,
+    key: string,
+    verifierOf: (account: Account) => string,
+  ): Promise<Account> => {
     const nowSeconds = Math.floor(clock.nowMs() / 1000);
     if (keys.isBusy) throw new UcsError("UCS_BUSY");
     if (!(await guard.admit(login, nowSeconds))) {
@@ -130,7 +163,7 @@ function addLogIn(app: App, ports: AccountRoutesPorts): void {
       throw new UcsError("UCS_LOGIN_LOCKED");
     }
     const account = await accounts.find(login);
-    const fits = await keys.verify(fromBase64Url(authenticationKey), account?.verifier);
+    const fits = await keys.verify(fromBase64Url(key), account && verifierOf(account));
     if (account === undefined || !fits) {
       total.add(1, { outcome: "refused" });
       if (account !== undefined) await accounts.noteRefusal(login, nowSeconds);
@@ -138,7 +171,13 @@ function addLogIn(app: App, ports: AccountRoutesPorts): void {
     }
     total.add(1, { outcome: "opened" });
     await guard.clear(login);
-    const opened = await auth.open(context, login);
+    return account;
+  };
+
+  app.openapi(routes.logIn, async (context) => {
+    const { login, authenticationKey } = context.req.valid("json");
+    const account = await admit(login, authenticationKey, ({ verifier }) => verifier);
+    const opened = await auth.open(context, { login, scope: "full" });
     const link = await enrolments.link(login, servicePointsOf(registry.current().view));
     context.header("cache-control", "no-store");
     return context.json(
@@ -146,12 +185,25 @@ function addLogIn(app: App, ports: AccountRoutesPorts): void {
         ...opened,
         account: login,
         items: account.items,
+        pinnedMeters: account.pinnedMeters,
         publicKey: toBase64Url(account.publicKey),
         servicePoint: link?.servicePoint ?? null,
         enrolmentEndedAt: account.enrolmentEndedAt,
       },
       200,
     );
+  });
+
+  app.openapi(routes.recover, async (context) => {
+    const { login, recoveryAuthenticationKey } = context.req.valid("json");
+    const account = await admit(
+      login,
+      recoveryAuthenticationKey,
+      ({ recoveryVerifier }) => recoveryVerifier,
+    );
+    const opened = await auth.open(context, { login, scope: "recovery" });
+    context.header("cache-control", "no-store");
+    return context.json({ ...opened, account: login, items: account.items }, 200);
   });
 }
 

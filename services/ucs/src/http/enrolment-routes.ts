@@ -87,10 +87,11 @@ export function addEnrolmentRoutes(app: App, ports: EnrolmentRoutesPorts): void 
   app.openapi(routes.state, async (context) => {
     const { login } = await auth.require(context);
     const { networkPseudonym } = context.req.valid("param");
-    const found = await enrolments.state(login, networkPseudonym);
-    if (found === undefined) throw new UcsError("UCS_ENROLMENT_UNKNOWN");
+    const nowSeconds = Math.floor(clock.nowMs() / 1000);
+    const found = await enrolments.progress(login, networkPseudonym, nowSeconds);
+    if (found === undefined) return context.json({ state: "none" } as const, 200);
     const state = found.state === "lapsed" ? "refused" : found.state;
-    const answer = found.answer === null ? {} : { answer: toBase64Url(found.answer) };
+    const answer = found.acceptance === null ? {} : { answer: toBase64Url(found.acceptance) };
     return context.json({ state, ...answer }, 200);
   });
 }

@@ -11,7 +11,7 @@ const base64Url = (charactersMin: number, charactersMax: number) =>
     .max(charactersMax)
     .regex(/^[A-Za-z0-9_-]*$/);
 
-const wrappedItem = z.strictObject({
+export const wrappedItem = z.strictObject({
   version: z.int().min(1).max(1_000_000),
   nonce: base64Url(16, 16),
   ciphertext: base64Url(22, 8192),
@@ -49,6 +49,7 @@ export const signUp = z.strictObject({
   registration: z.strictObject({
     login,
     ...password,
+    recoveryAuthenticationKey: password.authenticationKey,
     items: vaultItems,
     publicKey: base64Url(500, 2048),
   }),
@@ -61,13 +62,27 @@ export const logIn = z.strictObject({
   authenticationKey: password.authenticationKey,
 });
 
-export const session = z.object({
+export const recover = z.strictObject({
+  login,
+  recoveryAuthenticationKey: password.authenticationKey,
+});
+
+const opened = {
   /** Bearer sessions only: a browser's is in its cookie. */
   token: z.string().optional(),
   /** Cookie sessions only: to be sent back as `x-csrf-token` with every change. */
   csrf: z.string().optional(),
   account: login,
   items: vaultItems,
+};
+
+/** Ten minutes, for `PUT /v1/vault` alone. */
+export const recovery = z.object(opened);
+
+export const session = z.object({
+  ...opened,
+  /** Null before the first enrolment. */
+  pinnedMeters: wrappedItem.nullable(),
   publicKey: z.string(),
   servicePoint: servicePoint.nullable(),
   /** Epoch seconds: another account was enrolled for the service point since. */
@@ -77,7 +92,9 @@ export const session = z.object({
 export const offer = z.object({ offer: z.string(), meterKey: z.string() });
 export const enrol = z.strictObject({ request: base64Url(100, 4096) });
 export const enrolmentState = z.object({
-  state: z.enum(["pending", "accepted", "refused"]),
+  /** Of the newest request; one that no meter will answer any more counts as refused. */
+  state: z.enum(["none", "pending", "accepted", "refused"]),
+  /** The meter's newest acceptance of this account, whatever became of later requests. */
   answer: z.string().optional(),
 });
 

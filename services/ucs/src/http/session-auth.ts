@@ -6,7 +6,7 @@ import { primitives, toBase64Url, utf8 } from "@smarter-metering/protocol";
 import type { AppEnv, Clock } from "@smarter-metering/runtime";
 import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
-import type { AccountStore } from "../account-store.ts";
+import type { AccountStore, SessionScope } from "../account-store.ts";
 import { UcsError } from "../error.ts";
 
 const TOKEN_BYTES = 32;
@@ -14,17 +14,23 @@ const TOKEN_BYTES = 32;
 const PAGE_HEADER = "x-portal-page";
 const CSRF_HEADER = "x-csrf-token";
 const SAFE_METHODS = ["GET", "HEAD"];
+/** For typing a new password. */
+const RECOVERY_SECONDS = 600;
 
 export interface Session {
   readonly token: string;
   readonly login: string;
+  readonly scope: SessionScope;
 }
 
 export interface SessionAuth {
-  /** Throws UCS_SESSION_REQUIRED, UCS_CSRF. */
-  require(context: Context<AppEnv>): Promise<Session>;
+  /** A session of one of `scopes`, by default a full one. Throws UCS_SESSION_REQUIRED, UCS_CSRF. */
+  require(context: Context<AppEnv>, scopes?: readonly SessionScope[]): Promise<Session>;
   /** Opens a session and gives the client what it needs to use it. */
-  open(context: Context<AppEnv>, login: string): Promise<{ token: string } | { csrf: string }>;
+  open(
+    context: Context<AppEnv>,
+    account: Pick<Session, "login" | "scope">,
+  ): Promise<{ token: string } | { csrf: string }>;
   close(context: Context<AppEnv>, session: Session): Promise<void>;
   /** Whether the session has neither expired nor ended. */
   isOpen(session: Session): Promise<boolean>;
@@ -38,27 +44,29 @@ export function sessionAuth(
   const nowSeconds = (): number => Math.floor(clock.nowMs() / 1000);
 
   return {
-    async require(context) {
+    async require(context, scopes = ["full"]) {
       const bearer = bearerOf(context);
       const token = bearer ?? getCookie(context, cookieOf(context).name);
-      const login =
-        token === undefined ? undefined : await accounts.sessionLogin(token, nowSeconds());
-      if (token === undefined || login === undefined) throw new UcsError("UCS_SESSION_REQUIRED");
+      const found = token === undefined ? undefined : await accounts.session(token, nowSeconds());
+      if (token === undefined || found === undefined || !scopes.includes(found.scope)) {
+        throw new UcsError("UCS_SESSION_REQUIRED");
+      }
       if (bearer === undefined && !SAFE_METHODS.includes(context.req.method)) {
         const given = utf8(context.req.header(CSRF_HEADER) ?? "");
         if (!primitives.equalSecret(given, utf8(await csrfOf(token)))) {
           throw new UcsError("UCS_CSRF");
         }
       }
-      return { token, login };
+      return { token, ...found };
     },
 
-    async open(context, login) {
+    async open(context, account) {
       const token = toBase64Url(primitives.randomBytes(TOKEN_BYTES));
-      await accounts.openSession(login, token, nowSeconds(), sessionSeconds);
+      const maxAge = account.scope === "full" ? sessionSeconds : RECOVERY_SECONDS;
+      await accounts.openSession(account, token, nowSeconds(), maxAge);
       if (context.req.header(PAGE_HEADER) === undefined) return { token };
       const { name, secure } = cookieOf(context);
-      const lifetime = { path: "/", maxAge: sessionSeconds, secure };
+      const lifetime = { path: "/", maxAge, secure };
       setCookie(context, name, token, { ...lifetime, httpOnly: true, sameSite: "Strict" });
       return { csrf: await csrfOf(token) };
     },
@@ -70,7 +78,7 @@ export function sessionAuth(
     },
 
     async isOpen({ token }) {
-      return (await accounts.sessionLogin(token, nowSeconds())) !== undefined;
+      return (await accounts.session(token, nowSeconds())) !== undefined;
     },
   };
 }

@@ -7,7 +7,7 @@ import {
   type PortalClient,
   type Reading,
 } from "@smarter-metering/customer";
-import { decodeFrame } from "@smarter-metering/protocol";
+import { decodeFrame, toHex } from "@smarter-metering/protocol";
 
 export interface OpenedDay {
   readonly readings: readonly Reading[];
@@ -24,13 +24,13 @@ export interface SealedSpan {
 export class Household {
   readonly #client: PortalClient;
   readonly #vault: OpenVault;
-  readonly #meter: PinnedMeter;
+  readonly #meters: readonly PinnedMeter[];
   #envelopes: readonly Uint8Array[] | undefined;
 
-  constructor(client: PortalClient, vault: OpenVault, meter: PinnedMeter) {
+  constructor(client: PortalClient, vault: OpenVault, meters: readonly PinnedMeter[]) {
     this.#client = client;
     this.#vault = vault;
-    this.#meter = meter;
+    this.#meters = meters;
   }
 
   async load(from: number, to: number): Promise<SealedSpan> {
@@ -64,9 +64,13 @@ export class Household {
   }
 
   #openWith(envelopes: readonly Uint8Array[], frames: readonly Uint8Array[]): Promise<OpenedDay> {
-    return openReadings([this.#meter], this.#vault.recipientSecret, { envelopes, frames });
+    return openReadings(this.#meters, this.#vault.recipientSecret, { envelopes, frames });
   }
 }
+
+/** The pinned meters of one service point (hex): a customer who moved has those of his former home too. */
+export const metersAt = (servicePoint: string, meters: readonly PinnedMeter[]): PinnedMeter[] =>
+  meters.filter(({ networkPseudonym }) => toHex(networkPseudonym) === servicePoint);
 
 /** The last second that a frame covers, from its clear header; undefined for what is no frame. */
 export function lastInstant(bytes: Uint8Array): number | undefined {

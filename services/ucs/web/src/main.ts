@@ -2,16 +2,11 @@
  * The portal's page, on the customer's device (docs/protocol.md §10): from login to the plot of a day. Keys and readings live in this
  * page's memory and end with it.
  */
-import {
-  createPortalClient,
-  type Login,
-  type OpenVault,
-  type PinnedMeter,
-} from "@smarter-metering/customer";
+import { createPortalClient, type Login, type PinnedMeter } from "@smarter-metering/customer";
+import { primitives } from "@smarter-metering/protocol";
 import { DayPage } from "./day-page.ts";
-import { rememberedMeter, rememberMeter } from "./device-memory.ts";
-import { showConfirm, showEnrol } from "./enrol-page.ts";
-import { Household } from "./household.ts";
+import { showEnrol } from "./enrol-page.ts";
+import { Household, metersAt } from "./household.ts";
 import { pageFetch } from "./page-fetch.ts";
 import { say } from "./page.ts";
 import { showWelcome } from "./welcome-page.ts";
@@ -21,6 +16,7 @@ const client = createPortalClient({
   fetch: page.fetch,
   origin: location.origin,
   session: "cookie",
+  random: (length) => primitives.randomBytes(length),
 });
 const ended = new AbortController();
 
@@ -31,29 +27,22 @@ function logOut(): void {
   client.logout().then(reload, reload);
 }
 
-async function entered(login: string, { vault, servicePoint }: Login): Promise<void> {
+async function entered(login: string, session: Login): Promise<void> {
   say("");
-  const enrolled = (meter: PinnedMeter): Promise<void> => {
-    rememberMeter(login, meter);
-    return showDay(login, vault, meter);
+  const showDay = (meters: readonly PinnedMeter[]): Promise<void> => {
+    const household = new Household(client, session.vault, meters);
+    return new DayPage(household, login, ended.signal).start(logOut);
   };
-  if (servicePoint === null) {
-    showEnrol(client, vault, enrolled);
-    if (page.enrolmentEndedAt() !== null) {
-      say(
-        "Another account was enrolled for your meter. If that was not you, call your operator.",
-        true,
-      );
-    }
-    return;
+  const { servicePoint, pinnedMeters } = session;
+  const meters = servicePoint === null ? [] : metersAt(servicePoint, pinnedMeters);
+  if (meters.length > 0) return showDay(meters);
+  showEnrol(client, session, showDay);
+  if (page.enrolmentEndedAt() !== null) {
+    say(
+      "Another account was enrolled for your meter. If that was not you, call your operator.",
+      true,
+    );
   }
-  const meter = rememberedMeter(login, servicePoint);
-  if (meter === undefined) showConfirm(page, vault, servicePoint, enrolled);
-  else await showDay(login, vault, meter);
-}
-
-function showDay(login: string, vault: OpenVault, meter: PinnedMeter): Promise<void> {
-  return new DayPage(new Household(client, vault, meter), login, ended.signal).start(logOut);
 }
 
 showWelcome(client, entered);

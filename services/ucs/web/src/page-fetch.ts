@@ -1,5 +1,8 @@
 /** `fetch` for the portal's own page: asks for a cookie session, keeps its CSRF token in memory and sends it back with every request. */
 
+/** What opens a session. */
+const OPENING = /\/v1\/(sessions|recoveries)$/;
+
 export interface PageFetch {
   readonly fetch: typeof globalThis.fetch;
   /** Epoch seconds when another account took over the service point; null if none did. */
@@ -16,7 +19,7 @@ export function pageFetch(): PageFetch {
       headers.set("x-portal-page", "1");
       if (csrf !== undefined) headers.set("x-csrf-token", csrf);
       const response = await globalThis.fetch(input, { ...init, headers });
-      if (init?.method === "POST" && response.ok && response.url.endsWith("/v1/sessions")) {
+      if (init?.method === "POST" && response.ok && OPENING.test(response.url)) {
         const session = (await response.clone().json()) as Record<string, unknown>;
         csrf = typeof session["csrf"] === "string" ? session["csrf"] : undefined;
         endedAt =

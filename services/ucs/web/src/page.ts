@@ -39,12 +39,13 @@ const PORTAL: Readonly<Record<string, string>> = {
   UCS_OFFER_STALE: "The meter's offer is used up. Wait a minute and try again.",
   UCS_ENROLMENT_PENDING: "An earlier enrolment still waits for the meter. Try again later.",
   UCS_ENROLMENT_LIMIT: "Too many enrolments of this account today. Try again tomorrow.",
+  UCS_VAULT_CONFLICT: "The vault was changed elsewhere. Log in again.",
   UCS_SESSION_REQUIRED: "The session has ended. Log in again.",
   REQUEST_INVALID: "Something typed does not have the right form. A login is lower case.",
 };
 
 const DEVICE: Readonly<Record<string, string>> = {
-  CUSTOMER_UNLOCK_FAILED: "Login or password is wrong.",
+  CUSTOMER_UNLOCK_FAILED: "Login and password, or recovery key, do not fit.",
   CUSTOMER_RECOVERY_KEY_INVALID: "This is not a recovery key: check for a slip of one character.",
   CUSTOMER_ENROLMENT_FAILED: "The meter refused, or did not prove that it knows the code.",
   CUSTOMER_ENROLMENT_PENDING: "The meter has not answered yet. Try again in a few minutes.",

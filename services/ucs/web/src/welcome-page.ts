@@ -1,4 +1,7 @@
-/** Log in, or sign up with a recovery key that is shown once and typed again (docs/protocol.md §10.2). */
+/**
+ * Log in, sign up with a recovery key that is shown once and typed again, or set a new password with that key
+ * (docs/protocol.md §10.2).
+ */
 import {
   createVault,
   parseRecoveryKey,
@@ -30,17 +33,33 @@ export function showWelcome(client: PortalClient, entered: Entered): void {
       "Make my keys",
       (typed) =>
         attempt("Making your keys", async () => {
-          if (typed("password") !== typed("again")) {
-            say("The two passwords differ.", true);
-            return;
-          }
-          await signUp(client, typed("login"), typed("password"), enter);
+          const password = agreedPassword(typed);
+          if (password !== undefined) await signUp(client, typed("login"), password, enter);
         }),
       field("Login (lower case, or an e-mail address)", loginInput),
-      field(`Password (${PASSWORD_CHARACTERS_MIN} characters or more)`, newPassword("password")),
-      field("Password again", newPassword("again")),
+      ...newPasswordFields(),
+    ),
+    form(
+      "Forgot your password?",
+      "Set a new password",
+      (typed) =>
+        attempt("Setting the new password", async () => {
+          const [login, password] = [typed("login"), agreedPassword(typed)];
+          if (password === undefined) return;
+          await client.recover(login, parseRecoveryKey(typed("recovery")), password);
+          await enter(login, password);
+        }),
+      field("Login", loginInput),
+      field("Recovery key (RK-…)", recoveryInput),
+      ...newPasswordFields(),
     ),
   );
+}
+
+function agreedPassword(typed: (name: string) => string): string | undefined {
+  if (typed("password") === typed("again")) return typed("password");
+  say("The two passwords differ.", true);
+  return undefined;
 }
 
 const loginInput = {
@@ -52,6 +71,11 @@ const loginInput = {
   pattern: "[a-z0-9][a-z0-9._@+\\-]{2,126}",
 };
 const passwordInput = { name: "password", type: "password", required: "" };
+const recoveryInput = { name: "recovery", required: "", autocomplete: "off", spellcheck: "false" };
+const newPasswordFields = (): HTMLLabelElement[] => [
+  field(`New password (${PASSWORD_CHARACTERS_MIN} characters or more)`, newPassword("password")),
+  field("Password again", newPassword("again")),
+];
 const newPassword = (name: string) => ({
   ...passwordInput,
   name,
@@ -98,7 +122,7 @@ function showDrill(
           await client.signUp(registration);
           await done();
         }),
-      field("From your note", { name: "recovery", required: "", autocomplete: "off" }),
+      field("From your note", recoveryInput),
     ),
   );
 }

@@ -1,0 +1,192 @@
+/**
+ * The command line itself: help of every command, exit codes, messages, and the shapes that scripts rely on. The help is held against
+ * `golden/help.txt`; `SMARTER_METERING_UPDATE_GOLDEN=1` writes that file anew, and the change is then reviewed like any other.
+ */
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { commands } from "../../cli/src/commands/index.ts";
+import { run, runAll, runJson, temporaryFolder } from "./command-line.ts";
+import { households, type Summary } from "./deployment-output.ts";
+
+test("the help of every command is as reviewed", async () => {
+  const names = commands.map(({ name }) => name);
+  const outcomes = await runAll([
+    ["--help"],
+    ...names.map((name) => [...name.split(" "), "--help"]),
+  ]);
+  for (const { code, stderr } of outcomes)
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+  const text = outcomes.map(({ stdout }) => stdout).join(`\n${"─".repeat(40)}\n\n`);
+  const path = fileURLToPath(new URL("golden/help.txt", import.meta.url));
+  if (process.env["SMARTER_METERING_UPDATE_GOLDEN"] === "1") writeFileSync(path, text);
+  assert.equal(text, readFileSync(path, "utf8"));
+  // The committed entry prints the same.
+  assert.deepEqual(await run("--help"), outcomes[0]);
+  for (const name of names)
+    assert.match(outcomes[0]?.stdout ?? "", new RegExp(`^  ${name}  `, "m"));
+});
+
+test("what cannot be understood ends with code 2 or 1 and one line that says what to do", async () => {
+  const folder = temporaryFolder();
+  const missing = join(folder, "nothing-here");
+  const notJson = join(folder, "not.json");
+  writeFileSync(notJson, "{");
+  const cases: readonly { words: string[]; code: number; says: RegExp }[] = [
+    { words: ["fly"], code: 2, says: /CLI_USAGE: no command "fly"; see smarter-metering --help/ },
+    {
+      words: ["demo", "--speed", "1"],
+      code: 2,
+      says: /CLI_USAGE: demo: Unknown option '--speed'.*demo --help/,
+    },
+    { words: ["demo", "now"], code: 2, says: /CLI_USAGE: demo: unexpected "now"/ },
+    {
+      words: ["demo", "--days", "none"],
+      code: 2,
+      says: /--days takes a whole number from 1 to 400, not "none"/,
+    },
+    {
+      words: ["demo", "--days", "0"],
+      code: 2,
+      says: /--days takes a whole number from 1 to 400, not "0"/,
+    },
+    {
+      words: ["demo", "--unit", "MWh"],
+      code: 2,
+      says: /--unit is one of kW, W, kWh, Wh, mWh, not "MWh"/,
+    },
+    { words: ["load", "show"], code: 2, says: /CLI_USAGE: --dir is needed/ },
+    { words: ["readings", "inspect"], code: 2, says: /CLI_USAGE: a file is needed/ },
+    {
+      words: ["release", "why", "north"],
+      code: 2,
+      says: /takes a cohort and the start of a block/,
+    },
+    {
+      words: ["release", "request", "--dir", folder],
+      code: 2,
+      says: /either --cohort or --service-point/,
+    },
+    { words: ["serve", "--role", "king"], code: 2, says: /--role is one of all, registry, / },
+    {
+      words: ["load", "show", "--dir", folder],
+      code: 1,
+      says: /DEPLOYMENT_MISSING: .* holds no deployment; make one with/,
+    },
+    {
+      words: ["demo", "--data", missing, "--dir", missing],
+      code: 1,
+      says: /READINGS_\w+: .*nothing-here/,
+    },
+    {
+      words: ["tariff", "check", missing],
+      code: 1,
+      says: /FILE_UNREADABLE: cannot read .*nothing-here/,
+    },
+    { words: ["tariff", "check", notJson], code: 1, says: /FILE_NOT_JSON: .*not.json is not JSON/ },
+    {
+      words: ["serve", "--role", "bus", "--config", notJson],
+      code: 1,
+      says: /CONFIG_UNREADABLE: .*not.json/,
+    },
+  ];
+  const outcomes = await runAll(cases.map(({ words }) => words));
+  for (const [index, { words, code, says }] of cases.entries()) {
+    const outcome = outcomes[index];
+    const name = words.join(" ");
+    assert.equal(outcome?.code, code, name);
+    assert.equal(outcome.stdout, "", name);
+    assert.match(outcome.stderr, /^smarter-metering: [^\n]+\n$/, name);
+    assert.match(outcome.stderr, says, name);
+  }
+  assert.equal(existsSync(missing), false);
+});
+
+test("a noun alone shows its verbs; errors with --json are one JSON object on stderr", async () => {
+  const [noun, wrong] = await runAll([["release"], ["demo", "--days", "x", "--json"]]);
+  assert.equal(noun?.code, 2);
+  for (const verb of ["list", "why", "request"])
+    assert.match(noun.stdout, new RegExp(`release ${verb}`));
+  assert.doesNotMatch(noun.stdout, /demo/);
+  assert.equal(wrong?.stdout, "");
+  assert.deepEqual(JSON.parse(wrong.stderr), {
+    error: 'CLI_USAGE: --days takes a whole number from 1 to 400, not "x"',
+  });
+  // A process ends with the code that main gives.
+  assert.equal((await run("fly")).code, 2);
+});
+
+/** Type of each key of `demo --exit --json`; scripts rely on them. */
+const SUMMARY = {
+  meters: "number",
+  intervals: "number",
+  energy_mWh: "string",
+  blocksReleased: "number",
+  blocksSuppressed: "number",
+  statements: "number",
+  statementDifference_mWh: "string",
+  lost: "number",
+  doubled: "number",
+  customersChecked: "number",
+  customerDifference_mWh: "string",
+  engine: "string",
+  keyBits: "number",
+  openerPlaintextReadingsMax: "number",
+  openerPlaintextMsP99: "number",
+  policyId: "string",
+  unsafe: "boolean",
+  seconds: "number",
+};
+
+test("demo --exit --json prints one object; households.json has a row for each; a seed names its numbers", async () => {
+  const dir = join(temporaryFolder(), "deployment");
+  const size = ["--households", "5", "--days", "1", "--customers", "1", "--seed", "e2e"];
+  const policy = ["--unsafe-policy", "--min-contributors", "5"];
+  const summary = (await runJson("demo", ...size, ...policy, "--exit", "--dir", dir)) as Summary;
+  const types = Object.entries(summary).map(([key, value]) => [key, typeof value] as const);
+  assert.deepEqual(Object.fromEntries(types), SUMMARY);
+  const { energy_mWh, seconds, openerPlaintextMsP99, openerPlaintextReadingsMax, ...rest } =
+    summary as Summary & Record<string, unknown>;
+  assert.deepEqual(rest, {
+    meters: 5,
+    intervals: 480,
+    blocksReleased: 1,
+    blocksSuppressed: 0,
+    statements: 5,
+    statementDifference_mWh: "0",
+    lost: 0,
+    doubled: 0,
+    customersChecked: 1,
+    customerDifference_mWh: "0",
+    engine: "portable",
+    keyBits: 3072,
+    policyId: "UNSAFE-demo",
+    unsafe: true,
+  });
+  // Made-up households are frozen: the same seed gives the same year on every machine.
+  assert.equal(energy_mWh, "39303256");
+  assert(seconds > 0 && Number(openerPlaintextMsP99) >= 0);
+  assert(Number(openerPlaintextReadingsMax) >= 96 && Number(openerPlaintextReadingsMax) <= 768);
+
+  const rows = Object.entries(households(dir));
+  assert.deepEqual(
+    rows.map(([label]) => label),
+    ["s001", "s002", "s003", "s004", "s005"],
+  );
+  for (const [label, row] of rows) {
+    const hasAccount = label === "s001";
+    assert.match(row.servicePoint, /^[0-9a-f]{32}$/);
+    assert.match(row.networkPseudonym, /^[0-9a-f]{32}$/);
+    assert.notEqual(row.servicePoint, row.networkPseudonym);
+    assert.match(row.enrolmentCode, /^[0-9A-Z*~$=-]{27,33}$/);
+    assert.equal(row.login, hasAccount ? "customer-001" : null);
+    assert.equal(typeof row.password, hasAccount ? "string" : "object");
+    assert.equal(Object.keys(row).length, 5);
+  }
+  assert.equal(
+    new Set(rows.flatMap(([, row]) => [row.servicePoint, row.networkPseudonym])).size,
+    10,
+  );
+});
