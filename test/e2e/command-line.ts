@@ -77,23 +77,15 @@ function startNode(words: readonly string[]): Running {
 /** Runs `smarter-metering <words>` to its end. */
 export const run = (...words: readonly string[]): Promise<Outcome> => start(...words).outcome;
 
-const MANY = `
-  const { main } = await import(process.argv[1]);
-  for (const words of JSON.parse(process.argv[2])) {
-    const code = await main(words);
-    process.stdout.write("\\0" + code + "\\n");
-    process.stderr.write("\\0\\n");
-  }`;
-
 /**
  * Several command lines one after another in one process, which saves the time to load the program. The process must then end by itself:
  * whatever a command left open would keep it.
  */
 export async function runAll(all: readonly (readonly string[])[]): Promise<Outcome[]> {
-  const main = new URL("../../cli/src/main.ts", import.meta.url).href;
+  const program = fileURLToPath(new URL("run-many.ts", import.meta.url));
   // Each call of main listens to the output's errors; a process has but one call, and here are many.
-  const node = ["--no-warnings", "--import", "tsx", "--input-type=module", "--eval", MANY];
-  const outcome = await startNode([...node, main, JSON.stringify(all)]).outcome;
+  const node = ["--no-warnings", "--import", "tsx", program];
+  const outcome = await startNode([...node, JSON.stringify(all)]).outcome;
   const printed = outcome.stdout.split(/\0(\d+)\n/);
   const noted = outcome.stderr.split("\0\n");
   assert.equal(noted.length, all.length + 1, outcome.stderr);

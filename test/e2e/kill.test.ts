@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { run, runAll, start, temporaryFolder, type Outcome, type Running } from "./command-line.ts";
 import { numbersFrom, writeHomes } from "./made-up-homes.ts";
 import { newestEpochs } from "./meter-journal.ts";
@@ -80,7 +80,12 @@ test("a meter journal cut at a random byte costs new epochs, and no reading", as
   const bytes = statSync(journal).size;
   const before = await newestEpochs(join(cut, "meters"));
   truncateSync(journal, 8 + (next() % (bytes - 8)));
-  const { code, stdout, stderr } = await run(...words(cut), "--exit");
+  let outcome = await run(...words(cut), "--exit");
+  // A meter that has forgotten the nonce of an enrolment under way refuses it; the customer asks again at the next start.
+  if (outcome.stderr.includes("CUSTOMER_ENROLMENT_FAILED")) {
+    outcome = await run(...words(cut), "--exit");
+  }
+  const { code, stdout, stderr } = outcome;
   assert.match(stdout, /intervals lost 0, doubled 0/, stderr);
   assert.match(stdout, /statements +5; difference to the meters 0 mWh/);
   // What the customer can open depends on where the cut was: keys that had not gone out are gone with it.
@@ -109,7 +114,7 @@ function changeJson(path: string, change: (value: Record<string, unknown>) => ob
 
 test("damaged, missing, old and foreign files are refused in one line each", async (t) => {
   const { registry, bus, parties } = await serveTwo();
-  after(() => Promise.all(parties.map((party) => party.end("SIGTERM"))));
+  t.after(() => Promise.all(parties.map((party) => party.end("SIGTERM"))));
   const port = Number(new URL(registry).port);
   let copies = 0;
   /** A copy of a role's folder, its peers at their present addresses. */
