@@ -10,7 +10,7 @@ import {
   type LoadEntry,
   type StatementEntry,
 } from "../serve/released.ts";
-import { customersOf, readOwn } from "./customers.ts";
+import { checkCustomers } from "./customer-check.ts";
 import { demoTariff } from "./demo-tariff.ts";
 import { isUnsafeDemo, policyOf } from "./prepare.ts";
 import type { RunningDemo } from "./run-demo.ts";
@@ -30,6 +30,9 @@ export interface DemoReport {
   readonly lost: number;
   readonly doubled: number;
   readonly customersChecked: number;
+  /** Signed statements that their customers have re-computed from their own readings, and how many of them to the last cent. */
+  readonly billsRecomputed: number;
+  readonly billsExact: number;
   /** Σ |own readings − source| over all customers' exports, mWh. */
   readonly customerDifferenceMilliwattHours: bigint;
   readonly deadLetters: readonly DeadLetter[];
@@ -81,7 +84,7 @@ export async function reportOf(running: RunningDemo): Promise<DemoReport> {
     statementDifferenceMilliwattHours: difference,
     lost: loadCheck.lost,
     doubled: loadCheck.doubled,
-    ...(await customersCheck(running, end)),
+    ...(await checkCustomers(running, mdms, statements, end)),
     deadLetters: await everything.bus.service.deadLetters(),
     engine: engineName,
     keyBits: options.keyBits,
@@ -136,31 +139,4 @@ function totals(
     energy += BigInt(values.reduce((total, value) => total + value, 0));
   }
   return { intervals, energyMilliwattHours: energy };
-}
-
-/** Every customer logs in, opens his own readings, and they are compared with what his meter measured. */
-async function customersCheck(
-  { demo, everything, access }: RunningDemo,
-  end: number,
-): Promise<{ customersChecked: number; customerDifferenceMilliwattHours: bigint }> {
-  const origin = everything.urls["ucs"] ?? "";
-  const { contractStart } = demo.options;
-  let difference = 0n;
-  let checked = 0;
-  for (const { label, login, password } of customersOf(access)) {
-    const household = demo.households.find((candidate) => candidate.label === label);
-    const truth = household?.window(contractStart, end);
-    if (household === undefined || truth === undefined) continue;
-    const { readings } = await readOwn(origin, login, password);
-    const own = new Map(readings.map((reading) => [reading.startSeconds, reading]));
-    for (let index = 0; index < truth.importMilliwattHours.length; index++) {
-      const reading = own.get(contractStart + index * household.intervalSeconds);
-      const imported = reading?.importMilliwattHours ?? 0;
-      const exported = reading?.exportMilliwattHours ?? 0;
-      difference += BigInt(Math.abs(imported - (truth.importMilliwattHours[index] ?? 0)));
-      difference += BigInt(Math.abs(exported - (truth.exportMilliwattHours[index] ?? 0)));
-    }
-    checked += 1;
-  }
-  return { customersChecked: checked, customerDifferenceMilliwattHours: difference };
 }

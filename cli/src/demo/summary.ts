@@ -15,6 +15,8 @@ export function summaryJson(report: DemoReport, seconds: number): object {
     lost: report.lost,
     doubled: report.doubled,
     customersChecked: report.customersChecked,
+    billsRecomputed: report.billsRecomputed,
+    billsExact: report.billsExact,
     customerDifference_mWh: report.customerDifferenceMilliwattHours.toString(),
     engine: report.engine,
     keyBits: report.keyBits,
@@ -53,7 +55,7 @@ export function printSummary(report: DemoReport, seconds: number, terminal: Term
       ["UCS", "sealed frames and wrapped keys"],
       [
         "customers",
-        `${report.customersChecked} opened their own readings; difference to their meters ${report.customerDifferenceMilliwattHours} mWh`,
+        `${report.customersChecked} opened their own readings; difference to their meters ${report.customerDifferenceMilliwattHours} mWh; ${report.billsExact} of ${report.billsRecomputed} bills re-computed to the cent`,
       ],
     ]),
   );
@@ -89,6 +91,7 @@ export function isExact(report: DemoReport): boolean {
     report.lost === 0 &&
     report.doubled === 0 &&
     report.statementDifferenceMilliwattHours === 0n &&
-    report.customerDifferenceMilliwattHours === 0n
+    report.customerDifferenceMilliwattHours === 0n &&
+    report.billsExact === report.billsRecomputed
   );
 }

@@ -79,7 +79,7 @@ export async function untilServed<T>(
   throw new CliError("SERVE_STOPPED", "stopped while nobody served the deployment");
 }
 
-/** GET or POST JSON; a problem answer becomes one line with its code. */
+/** GET or POST; gives the JSON, or the text of anything else. A problem answer becomes one line with its code. */
 export async function callApi(
   url: string,
   path: string,
@@ -99,9 +99,10 @@ export async function callApi(
     const message = `no answer from ${url}; is serve still running?`;
     throw new CliError("API_UNREACHABLE", message, EXIT.failed, cause);
   }
-  const answer: unknown = response.status === 204 ? undefined : await response.json();
+  const isJson = /\bjson\b/.test(response.headers.get("content-type") ?? "");
+  const answer: unknown = isJson ? await response.json() : await response.text();
   if (response.ok) return answer;
-  const problem = answer as { code?: unknown; title?: unknown; detail?: unknown };
+  const problem = Object(answer) as { code?: unknown; title?: unknown };
   const code = typeof problem.code === "string" ? problem.code : "API_REFUSED";
   const title = typeof problem.title === "string" ? problem.title : `status ${response.status}`;
   const refused = response.status === 401 || response.status === 403;
