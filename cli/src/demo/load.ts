@@ -30,6 +30,8 @@ const TO_THE_END: readonly Hop[] = [
 export interface LoadOptions {
   readonly fleet: Fleet;
   readonly control: LoadControl;
+  /** Makes up the next day's readings while the parties are busy with this one. */
+  readonly prepareDay: (startSeconds: number, endSeconds: number) => Promise<void>;
   readonly zone: string;
   readonly contractStart: number;
   readonly days: number;
@@ -50,7 +52,10 @@ export async function loadDays(options: LoadOptions): Promise<void> {
         const codes = [...new Set(report.held.values())].join(", ") || "a meter has no data";
         throw new CliError("LOAD_STOPPED", `the load of day ${day + 1} did not finish: ${codes}`);
       }
+      const next = addLocalDays(contractStart, day + 2, zone);
+      const preparing = day + 1 < days ? options.prepareDay(end, next) : undefined;
       await settled(control, TO_THE_LEDGER, signal);
+      await preparing;
     }
     options.progress(day + 1);
   }

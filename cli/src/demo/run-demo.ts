@@ -1,4 +1,5 @@
 /** A demonstration in one process: every party, the meters, and the days that are played through them. */
+import { setImmediate } from "node:timers/promises";
 import type { Fleet } from "@smarter-metering/meter";
 import { runtimeLogFields } from "@smarter-metering/runtime";
 import { localControl, type LoadControl } from "../serve/control.ts";
@@ -62,11 +63,20 @@ export async function playDays(
 ): Promise<void> {
   const { zone, contractStart, days } = demo.options;
   const progress = (done: number): void => terminal.progress("loading days", done, days);
-  const load = { fleet, control, zone, contractStart, days, signal, progress };
+  const prepareDay = (from: number, to: number): Promise<void> => prepareDayOf(demo, from, to);
+  const load = { fleet, control, prepareDay, zone, contractStart, days, signal, progress };
   joining.catch(() => undefined); // Awaited below; a load that fails first is the cause.
   await loadDays(load);
   await whileAsking(fleet, joining);
   await finishLoad(load);
+}
+
+/** Household by household, so that nothing else waits. */
+async function prepareDayOf({ households }: Demo, from: number, to: number): Promise<void> {
+  for (const household of households) {
+    household.window(from, to);
+    await setImmediate();
+  }
 }
 
 const POLL_MS = 200;

@@ -125,6 +125,7 @@ interface Handled {
 class Opener implements OpenerService {
   readonly #ports: OpenerPorts;
   readonly #readingsMax: number;
+  readonly #goodEnvelopes = new Set<string>();
   readonly #budget: ReadingBudget;
   readonly #queue: EncryptionQueue;
   readonly #memoryClock: Clock;
@@ -208,6 +209,7 @@ class Opener implements OpenerService {
         nowSeconds: Math.floor(clock.nowMs() / 1000),
         recipientKeyId: recipientSecret.keyId,
         readingsMax: this.#readingsMax,
+        goodEnvelopes: this.#goodEnvelopes,
       });
       if (!check.ok) return this.#refuse(delivery, check.code, HEALING.has(check.code));
       return await this.#open(delivery, check.checked);
