@@ -52,10 +52,13 @@ async function stayUp(
   const { urls } = running.everything;
   await writeRunFile(layout, urls);
   try {
+    // With --json stdout holds the one object and nothing else.
+    const say = (text: string): void =>
+      terminal.json ? terminal.note(text) : terminal.print(text);
     const [operator] = await readOperators(layout);
     const [customer] = customersOf(running.access);
-    terminal.print(terminal.bold("\nOpen"));
-    terminal.print(
+    say(terminal.bold("\nOpen"));
+    say(
       terminal.table([
         [
           "operators",
@@ -70,10 +73,10 @@ async function stayUp(
         ["everyone", "", `logins and enrolment codes in ${layout.households}`],
       ]),
     );
-    terminal.print("All keys are in this one process: no separation holds here. Ctrl-C ends it.");
+    say("All keys are in this one process: no separation holds here. Ctrl-C ends it.");
     const ended = await goLive(running, signal);
     if (ended === "stopped") return;
-    terminal.print("The file has no more readings: the system stays up, time stands still.");
+    say("The file has no more readings: the system stays up, time stands still.");
     await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   } finally {
     await removeRunFile(layout);

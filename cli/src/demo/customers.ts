@@ -26,6 +26,8 @@ export type Customer = HouseholdAccess & {
 const FOR_EVER_SECONDS = 99_999_999_999;
 const ENROLMENT_ATTEMPTS = 600;
 const ENROLMENT_WAIT_MS = 200;
+/** Below the five wrong proofs that a meter hears in a day. */
+const REFUSALS_MAX = 4;
 
 export function customersOf(households: ReadonlyMap<string, HouseholdAccess>): Customer[] {
   return [...households].flatMap(([label, access]) => {
@@ -72,19 +74,25 @@ export async function joinPortal(
   await portal.logout();
 }
 
-/** A meter's first message may still be on its way to the portal, which then knows no offer, or one that is used up. */
+/**
+ * A meter's newest offer may still be on its way to the portal: then the portal knows none, or one that is used up, or the meter refuses
+ * what was asked under an older one. The code is right, so asking again costs nothing.
+ */
 async function whenOffered(
   wait: () => Promise<void>,
   enrol: () => Promise<unknown>,
 ): Promise<void> {
+  let refusals = 0;
   for (let attempt = 1; ; attempt++) {
     try {
       await enrol();
       return;
     } catch (error) {
-      const code = error instanceof CustomerError ? error.problem?.code : undefined;
+      if (!(error instanceof CustomerError)) throw error;
+      const code = error.problem?.code;
       const isEarly = code === "UCS_OFFER_UNKNOWN" || code === "UCS_OFFER_STALE";
-      if (!isEarly || attempt === ENROLMENT_ATTEMPTS) throw error;
+      const isRefused = error.code === "CUSTOMER_ENROLMENT_FAILED" && ++refusals <= REFUSALS_MAX;
+      if (!(isEarly || isRefused) || attempt === ENROLMENT_ATTEMPTS) throw error;
     }
     await wait();
   }

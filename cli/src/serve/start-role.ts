@@ -125,7 +125,13 @@ export function startConcentratorRole(
 ): Promise<Started<ConcentratorService>> {
   return opening(async (keep) => {
     const { value: config } = loadRoleConfig("concentrator", path);
-    const logFields = { ...runtimeLogFields, code: "text", frame: "text" } as const;
+    const logFields = {
+      ...runtimeLogFields,
+      code: "text",
+      frame: "text",
+      servicePoint: "text",
+      meterId: "text",
+    } as const;
     const peers = await keep(
       connectPeers("concentrator", config, shared, { ...networkPeers, logFields }),
     );
