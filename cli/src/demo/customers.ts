@@ -28,6 +28,7 @@ const ENROLMENT_ATTEMPTS = 600;
 const ENROLMENT_WAIT_MS = 200;
 /** Below the five wrong proofs that a meter hears in a day. */
 const REFUSALS_MAX = 4;
+const REFUSAL_PAUSES = 15;
 
 export function customersOf(households: ReadonlyMap<string, HouseholdAccess>): Customer[] {
   return [...households].flatMap(([label, access]) => {
@@ -93,6 +94,8 @@ async function whenOffered(
       const isEarly = code === "UCS_OFFER_UNKNOWN" || code === "UCS_OFFER_STALE";
       const isRefused = error.code === "CUSTOMER_ENROLMENT_FAILED" && ++refusals <= REFUSALS_MAX;
       if (!(isEarly || isRefused) || attempt === ENROLMENT_ATTEMPTS) throw error;
+      // An acceptance may be behind the offer that came after it: look at it first, then ask again.
+      for (let pause = 0; isRefused && pause < REFUSAL_PAUSES; pause++) await wait();
     }
     await wait();
   }
