@@ -21,7 +21,7 @@ import { assertTrue } from "./truth.ts";
 
 const SEED = 20_260_105;
 const DAYS = 7;
-/** `npm run test:e2e`: more kills, and a cut journal; `npm test` has three minutes for everything. */
+/** With SMARTER_METERING_E2E=full: more kills, and a cut journal; `npm test` has three minutes for everything. */
 const isFull = process.env["SMARTER_METERING_E2E"] === "full";
 /** Days that are loaded when a kill is near. */
 const KILLED_AFTER_DAYS = isFull ? [1, 3, 5] : [3];

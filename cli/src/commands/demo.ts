@@ -77,6 +77,7 @@ async function stayUp(
     const ended = await goLive(running, signal);
     if (ended === "stopped") return;
     say("The file has no more readings: the system stays up, time stands still.");
+    if (signal.aborted) return;
     await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   } finally {
     await removeRunFile(layout);
