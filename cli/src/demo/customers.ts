@@ -95,7 +95,8 @@ async function whenOffered(
       const isRefused = error.code === "CUSTOMER_ENROLMENT_FAILED" && ++refusals <= REFUSALS_MAX;
       if (!(isEarly || isRefused) || attempt === ENROLMENT_ATTEMPTS) throw error;
       // An acceptance may be behind the offer that came after it: look at it first, then ask again.
-      for (let pause = 0; isRefused && pause < REFUSAL_PAUSES; pause++) await wait();
+      const pauses = isRefused ? REFUSAL_PAUSES : 0;
+      for (let pause = 0; pause < pauses; pause++) await wait();
     }
     await wait();
   }
