@@ -26,9 +26,6 @@ export type Customer = HouseholdAccess & {
 const FOR_EVER_SECONDS = 99_999_999_999;
 const ENROLMENT_ATTEMPTS = 600;
 const ENROLMENT_WAIT_MS = 200;
-/** Below the five wrong proofs that a meter hears in a day. */
-const REFUSALS_MAX = 4;
-const REFUSAL_PAUSES = 15;
 
 export function customersOf(households: ReadonlyMap<string, HouseholdAccess>): Customer[] {
   return [...households].flatMap(([label, access]) => {
@@ -75,28 +72,19 @@ export async function joinPortal(
   await portal.logout();
 }
 
-/**
- * A meter's newest offer may still be on its way to the portal: then the portal knows none, or one that is used up, or the meter refuses
- * what was asked under an older one. The code is right, so asking again costs nothing.
- */
+/** A meter's newest offer may still be on its way to the portal: then the portal knows none, or one that is used up. */
 async function whenOffered(
   wait: () => Promise<void>,
   enrol: () => Promise<unknown>,
 ): Promise<void> {
-  let refusals = 0;
   for (let attempt = 1; ; attempt++) {
     try {
       await enrol();
       return;
     } catch (error) {
-      if (!(error instanceof CustomerError)) throw error;
-      const code = error.problem?.code;
+      const code = error instanceof CustomerError ? error.problem?.code : undefined;
       const isEarly = code === "UCS_OFFER_UNKNOWN" || code === "UCS_OFFER_STALE";
-      const isRefused = error.code === "CUSTOMER_ENROLMENT_FAILED" && ++refusals <= REFUSALS_MAX;
-      if (!(isEarly || isRefused) || attempt === ENROLMENT_ATTEMPTS) throw error;
-      // An acceptance may be behind the offer that came after it: look at it first, then ask again.
-      const pauses = isRefused ? REFUSAL_PAUSES : 0;
-      for (let pause = 0; pause < pauses; pause++) await wait();
+      if (!isEarly || attempt === ENROLMENT_ATTEMPTS) throw error;
     }
     await wait();
   }

@@ -13,6 +13,10 @@ const PENDING_SECONDS_MAX = 3_600;
 /** Requests of one account in a day: each wrong one costs a meter its nonce. */
 const REQUESTS_PER_DAY_MAX = 10;
 const DAY_SECONDS = 86_400;
+/** SQL: the row `request` may still be answered. Its nonce is the meter's current one, and it is not old. */
+const waitsSince = (oldest: string): string =>
+  `(request.state = 'pending' and request.requested_at > ${oldest} and exists (
+    select 1 from ucs_offer offer where offer.meter = request.meter and offer.nonce = request.nonce))`;
 /** Requests published in one go. */
 const DOWNLINK_MAX = 100;
 
@@ -124,20 +128,22 @@ export class EnrolmentStore {
     servicePoint: string,
     nowSeconds: number,
   ): Promise<{ state: EnrolmentState; acceptance: Uint8Array | null } | undefined> {
+    // One statement: between two, the answer could settle the request and end its offer.
     const [newest] = await this.#store.query<{
       state: EnrolmentState;
+      waits: boolean;
       acceptance: Uint8Array | null;
     }>(
-      `select state, (select answer from ucs_enrolment
+      `select state, ${waitsSince("$3")} as waits, (select answer from ucs_enrolment
         where login = $1 and service_point = $2 and state = 'accepted'
         order by requested_at desc limit 1) as acceptance
-      from ucs_enrolment where login = $1 and service_point = $2
+      from ucs_enrolment request where login = $1 and service_point = $2
       order by requested_at desc, state = 'pending' desc limit 1`,
-      [login, servicePoint],
+      [login, servicePoint, nowSeconds - PENDING_SECONDS_MAX],
     );
-    if (newest?.state !== "pending") return newest;
-    const waits = await isWaiting(this.#store, login, nowSeconds);
-    return waits ? newest : { ...newest, state: "lapsed" };
+    if (newest === undefined) return undefined;
+    const { state, waits, acceptance } = newest;
+    return { state: state === "pending" && !waits ? "lapsed" : state, acceptance };
   }
 
   /** The meter's word: settles the request, and links account and service point when it is accepted. Idempotent. */
@@ -210,12 +216,10 @@ async function enrolmentOf(
   return rows[0];
 }
 
-/** Whether a request of this account may still be answered: its nonce is the meter's current one, and it is not old. */
+/** Whether a request of this account may still be answered. */
 async function isWaiting(sql: Sql, login: string, nowSeconds: number): Promise<boolean> {
   const rows = await sql.query(
-    `select 1 from ucs_enrolment request join ucs_offer offer
-      on offer.meter = request.meter and offer.nonce = request.nonce
-    where request.login = $1 and request.state = 'pending' and request.requested_at > $2`,
+    `select 1 from ucs_enrolment request where login = $1 and ${waitsSince("$2")}`,
     [login, nowSeconds - PENDING_SECONDS_MAX],
   );
   return rows.length > 0;

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { fromHex, signerFromSeed, toBase64Url } from "@smarter-metering/protocol";
+import type { SqlValue, Store } from "@smarter-metering/runtime";
 import { named, type WorldHousehold } from "../../../test/support/world.ts";
+import { EnrolmentStore } from "../src/enrolment-store.ts";
 import {
   answerNewest,
   customer,
@@ -161,6 +163,26 @@ describe("enrolment", () => {
     await answerNewest(portal, house, { accepted: false });
     const kept = { state: "refused", answer: accepted.body["answer"] };
     assert.deepEqual((await late.call("GET", address)).body, kept, "the acceptance stays in sight");
+  });
+
+  test("an answer that comes while the state is read is never taken for none", async () => {
+    const house = household(1);
+    const reader = await customer(portal, "reading");
+    const request = await requestOf(reader, house, await offerOf(portal, house, "meanwhile"));
+    assert.equal((await reader.call("POST", "/v1/enrolments", { request })).status, 202);
+    const { store } = portal;
+    const overtaken = Object.assign(Object.create(store) as Store, {
+      async query(sql: string, params: readonly SqlValue[]) {
+        const rows = await store.query(sql, params);
+        await answerNewest(portal, house);
+        return rows;
+      },
+    });
+    const nowSeconds = portal.clock.nowMs() / 1000;
+    const read = await new EnrolmentStore(overtaken).progress("reading", house.network, nowSeconds);
+    assert.equal(read?.state, "pending");
+    const settled = await new EnrolmentStore(store).progress("reading", house.network, nowSeconds);
+    assert.equal(settled?.state, "accepted");
   });
 
   test("a refusal by the meter links nothing and leaves the way open", async () => {
