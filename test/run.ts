@@ -11,7 +11,12 @@ import { spec as SpecReporter } from "node:test/reporters";
 
 /** Raised as tests are added; lowered only with a reason in the change. */
 const TESTS_MIN = 640;
-const ELSEWHERE = ["test/browser/", "test/e2e/real-data.test.ts", "test/e2e/secrets.test.ts"];
+const ELSEWHERE = [
+  "test/browser/",
+  "test/e2e/package.test.ts",
+  "test/e2e/real-data.test.ts",
+  "test/e2e/secrets.test.ts",
+];
 const FILE_TIMEOUT_MS = 600_000;
 
 const root = new URL("..", import.meta.url).pathname;

@@ -8,6 +8,7 @@ import {
   createVault,
   openReadings,
   type Findings,
+  type Login,
   type PortalClient,
   type Reading,
 } from "@smarter-metering/customer";
@@ -50,8 +51,7 @@ export async function joinPortal(
 ): Promise<void> {
   const portal = portalAt(origin);
   const { login, password, networkPseudonym } = customer;
-  await signUp(portal, login, password);
-  const session = await portal.login(login, password);
+  const session = await signUpOrLogIn(portal, login, password);
   const wait = async (): Promise<void> => {
     if (signal.aborted) throw new CliError("ENROLMENT_STOPPED", "stopped; run it again to go on");
     await new Promise((resolve) => setTimeout(resolve, ENROLMENT_WAIT_MS));
@@ -90,13 +90,17 @@ async function whenOffered(
   }
 }
 
-async function signUp(portal: PortalClient, login: string, password: string): Promise<void> {
-  const { registration } = await createVault({ login, password, random });
+async function signUpOrLogIn(
+  portal: PortalClient,
+  login: string,
+  password: string,
+): Promise<Login> {
   try {
-    await portal.signUp(registration);
+    return await portal.signUp(await createVault({ login, password, random }));
   } catch (error) {
     const taken = error instanceof CustomerError && error.problem?.code === "UCS_LOGIN_TAKEN";
-    if (!taken) throw error; // Taken: signed up before a restart.
+    if (!taken) throw error;
+    return portal.login(login, password); // Signed up before a restart.
   }
 }
 

@@ -22,6 +22,7 @@ export {
   openVault,
   openWithRecovery,
   unlockVault,
+  type NewVault,
   type OpenVault,
   type PasswordRegistration,
   type Random,

@@ -31,10 +31,10 @@ import {
   changePassword,
   unlockVault,
   VAULT_ITEM_TYPES,
+  type NewVault,
   type OpenVault,
   type PasswordRegistration,
   type Random,
-  type Registration,
   type VaultItems,
 } from "./vault.ts";
 import type { WrappedItem } from "./wrapped-item.ts";
@@ -60,7 +60,8 @@ export interface Login {
 }
 
 export interface PortalClient {
-  signUp(registration: Registration): Promise<{ readonly account: string }>;
+  /** Makes the account and logs in to it, with the keys that the vault was made with. Until then the portal has nothing of it. */
+  signUp(vault: Pick<NewVault, "registration" | "keys">): Promise<Login>;
   parameters(login: string): Promise<PasswordParameters>;
   /** Throws CUSTOMER_UNLOCK_FAILED for a wrong password, whoever noticed it. */
   login(login: string, password: string): Promise<Login>;
@@ -89,23 +90,26 @@ export function createPortalClient(options: PortalOptions): PortalClient {
     return { salt: bytesOf(answer, "salt"), iterations: integerOf(answer, "iterations") };
   }
 
+  async function logInWith(login: string, keys: PasswordKeys): Promise<Login> {
+    const authenticationKey = toBase64Url(keys.authenticationKey);
+    const answer = await connection.prove("/v1/sessions", { login, authenticationKey });
+    const items = itemsOf(answer);
+    const vault = await unlockVault(login, keys, items);
+    const pins = await pinsOf({ login, keys, items }, answer);
+    connection.enter(answer);
+    return { vault, keys, items, ...pins, servicePoint: servicePointOf(answer) };
+  }
+
   return {
     parameters,
 
-    async signUp(registration) {
-      const answer = await connection.call("POST", "/v1/accounts", { registration });
-      return { account: textOf(answer, "account") };
+    async signUp({ registration, keys }) {
+      await connection.call("POST", "/v1/accounts", { registration });
+      return logInWith(registration.login, keys);
     },
 
     async login(login, password) {
-      const keys = await derivePasswordKeys(password, await parameters(login));
-      const authenticationKey = toBase64Url(keys.authenticationKey);
-      const answer = await connection.prove("/v1/sessions", { login, authenticationKey });
-      const items = itemsOf(answer);
-      const vault = await unlockVault(login, keys, items);
-      const pins = await pinsOf({ login, keys, items }, answer);
-      connection.enter(answer);
-      return { vault, keys, items, ...pins, servicePoint: servicePointOf(answer) };
+      return logInWith(login, await derivePasswordKeys(password, await parameters(login)));
     },
 
     async recover(login, recoveryKey, newPassword) {

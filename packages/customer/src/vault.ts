@@ -45,6 +45,15 @@ export interface Registration extends PasswordRegistration {
   readonly publicKey: string;
 }
 
+/** A vault that no portal knows yet. */
+export interface NewVault {
+  readonly registration: Registration;
+  /** To be shown once and not stored. */
+  readonly recoveryKey: RecoveryKey;
+  /** Of the password, for the first login: it need not be asked for, nor stretched, a second time. */
+  readonly keys: PasswordKeys;
+}
+
 /** An opened vault. The secret is a non-extractable CryptoKey: it can open envelopes, it cannot be read. */
 export interface OpenVault {
   readonly login: string;
@@ -55,12 +64,11 @@ export interface OpenVault {
 
 const MASTER_KEY_BYTES = 32;
 
-/** A new account. The recovery key is to be shown once and not stored. */
 export async function createVault(options: {
   readonly login: string;
   readonly password: string;
   readonly random: Random;
-}): Promise<{ registration: Registration; recoveryKey: RecoveryKey }> {
+}): Promise<NewVault> {
   const { login, password, random } = options;
   const masterKey = random(MASTER_KEY_BYTES);
   const recoveryKey = generateRecoveryKey(random);
@@ -72,7 +80,7 @@ export async function createVault(options: {
     "master-by-recovery": await wrap("master-by-recovery", recovery.wrappingKey, masterKey),
     "private-key": await wrap("private-key", masterKey, pkcs8),
   };
-  const registered = await wrapByPassword(login, password, masterKey, 1, random);
+  const { registered, keys } = await wrapByPassword(login, password, masterKey, 1, random);
   const items = { ...registered.items, ...fixed };
   masterKey.fill(0);
   pkcs8.fill(0);
@@ -81,6 +89,7 @@ export async function createVault(options: {
   return {
     registration: { ...registered, items, login, recoveryAuthenticationKey, publicKey },
     recoveryKey,
+    keys,
   };
 }
 
@@ -128,10 +137,10 @@ export async function changePassword(options: {
 }): Promise<PasswordRegistration> {
   const { login, proof, newPassword, items, random } = options;
   const version = items["master-by-password"].version + 1;
-  const changed = await withMasterKey(login, proof, items, (masterKey) =>
+  const { registered } = await withMasterKey(login, proof, items, (masterKey) =>
     wrapByPassword(login, newPassword, masterKey, version, random),
   );
-  return { ...changed, items: { ...items, ...changed.items } };
+  return { ...registered, items: { ...items, ...registered.items } };
 }
 
 /** Unwraps the master key for as long as `use` takes. Throws CUSTOMER_UNLOCK_FAILED. */
@@ -162,12 +171,13 @@ async function wrapByPassword(
   const parameters = { salt: random(SALT_BYTES), iterations: ITERATIONS_MIN };
   const keys = await derivePasswordKeys(password, parameters);
   const place = { login, type: "master-by-password", version } as const;
-  return {
+  const registered = {
     salt: toBase64Url(parameters.salt),
     iterations: parameters.iterations,
     authenticationKey: toBase64Url(keys.authenticationKey),
     items: { "master-by-password": await wrapItem(place, keys.wrappingKey, masterKey, random) },
   };
+  return { registered, keys };
 }
 
 async function openPrivateKey(

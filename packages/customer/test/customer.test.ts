@@ -51,6 +51,7 @@ import {
   login,
   password,
   unlockFailed,
+  newVault,
   registration,
   recoveryKey,
   parameters,
@@ -202,7 +203,7 @@ test("a recovery key is no enrolment code, and a slip is noticed", () => {
 
 test("a changed password re-wraps one item; the old one no longer fits, the recovery key does", async () => {
   const { items } = registration;
-  const proof = await derivePasswordKeys(password, parameters);
+  const proof = newVault.keys;
   const refused = { login, newPassword: "x", items, random };
   await assert.rejects(changePassword({ ...refused, proof: wrongKeys }), unlockFailed);
   const change = await changePassword({ login, proof, newPassword: "neu", items, random });
@@ -227,7 +228,7 @@ test("a changed password re-wraps one item; the old one no longer fits, the reco
 });
 
 test("pinned meters: the account's own list, or none", async () => {
-  const keys = await derivePasswordKeys(password, parameters);
+  const { keys } = newVault;
   const { items } = registration;
   const owner = { login, keys, items };
   const second = { ...pinned, meterId: filled(16, 2), meterKey: stranger.publicKey };

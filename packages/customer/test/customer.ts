@@ -19,7 +19,8 @@ export const unlockFailed = {
   message: "the vault does not open with this",
 };
 
-export const { registration, recoveryKey } = await createVault({ login, password, random });
+export const newVault = await createVault({ login, password, random });
+export const { registration, recoveryKey } = newVault;
 export const parameters = {
   salt: fromBase64Url(registration.salt),
   iterations: registration.iterations,

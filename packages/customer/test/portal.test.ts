@@ -31,7 +31,9 @@ import {
   random,
   login,
   password,
+  newVault,
   unlockFailed,
+  wrongKeys,
   registration,
   recoveryKey,
   vault,
@@ -156,8 +158,11 @@ async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
 test("portal: sign up, log in, enrol, read, follow, log out", async () => {
   const portal = fakePortal(code);
   const client = createPortalClient({ fetch: portal.fetch, origin, session: "bearer", random });
-  assert.deepEqual(await client.signUp(registration), { account: "1" });
-  const session = await client.login(login, password);
+  const session = await client.signUp(newVault);
+  // The keys that made the account log in to it: the portal is not asked how to derive them anew.
+  const paths = portal.seen.map(({ method, url }) => `${method} ${new URL(url).pathname}`);
+  assert.deepEqual(paths, ["POST /v1/accounts", "POST /v1/sessions"]);
+  assert.deepEqual(await portal.seen[0]?.clone().json(), { registration });
   // The portal named another public key; the customer's is the one he unwrapped.
   assert.deepEqual(session.vault.spki, vault.spki);
   assert.equal(session.servicePoint, null);
@@ -179,10 +184,12 @@ test("portal: sign up, log in, enrol, read, follow, log out", async () => {
     code: "CUSTOMER_PORTAL_REFUSED",
     problem: { status: 401, code: "NO_SESSION" },
   });
-  // Neither password, recovery key nor code ever went out.
+  // Neither password, wrapping key, recovery key nor code ever went out.
+  const wrappingKey = toBase64Url(newVault.keys.wrappingKey);
+  const codes = [encodeEnrolmentCode(code), toBase64Url(code)];
   for (const request of portal.seen) {
     const sent = request.url + (await request.text());
-    for (const secret of [password, recoveryKey, encodeEnrolmentCode(code), toBase64Url(code)]) {
+    for (const secret of [password, wrappingKey, recoveryKey, ...codes]) {
       assert.ok(!sent.includes(secret));
     }
   }
@@ -302,6 +309,15 @@ test("portal: what it withholds, twists or invents is refused", async () => {
   }
   const html = () => new Response("<html>", { headers: { "content-type": "application/json" } });
   await assert.rejects(client({ [parametersPath]: html }).parameters(login), malformed);
+  const taken = client({
+    "POST /v1/accounts": () => Response.json({ code: "UCS_LOGIN_TAKEN" }, { status: 409 }),
+    "POST /v1/sessions": () => assert.fail("no account, no login"),
+  });
+  await assert.rejects(taken.signUp(newVault), {
+    code: "CUSTOMER_PORTAL_REFUSED",
+    problem: { status: 409, code: "UCS_LOGIN_TAKEN" },
+  });
+  await assert.rejects(client({}).signUp({ registration, keys: wrongKeys }), keysWrong);
   const refusal = client({
     "POST /v1/sessions": () => Response.json({ code: "X" }, { status: 401 }),
   });

@@ -132,7 +132,7 @@ export async function scale(
   return heads.map((head, i) => ({ ...head, bytes: results.slice(...rangeOf(key, i)) }));
 }
 
-/** The plaintexts in [0, n). The engine's copy of the secret key is wiped after the call. */
+/** The plaintexts in [0, n). What the engine keeps of the secret key: see `EngineSecretKey`. */
 export async function decryptBatch(
   engine: Engine,
   secretKey: SecretKey,

@@ -15,7 +15,7 @@ import {
   type KeyPair,
   type PublicKey,
 } from "../src/index.ts";
-import { loadTestKey2048, loadTestKey3072 } from "./fixed-keys.ts";
+import { loadOtherTestKey2048, loadTestKey2048, loadTestKey3072 } from "./fixed-keys.ts";
 import { raise, textbookBlind, textbookDecrypt, textbookEncrypt } from "./textbook.ts";
 
 type Vectors = {
@@ -133,6 +133,19 @@ function findEdges(engine: Engine): void {
       numbersOf(plain, width.message),
       rows.map(([, m]) => m),
     );
+  });
+
+  void test("keys in turns: each answer is of the key that was asked", async () => {
+    const pairs = [pair, await loadOtherTestKey2048(), await loadTestKey3072()] as const;
+    const messages = [1n, 2n, 3n, 4n, 5n, 6n]; // enough for two threads
+    for (const turn of [0, 1, 0, 2, 1, 0, 2, 1]) {
+      const { publicKey: asked, secretKey } = pairs[turn] ?? pair;
+      const bytes = itemBytes(asked.bits);
+      const ciphertexts = messages.map((m) => 1n + asked.n * m);
+      const sealed = flat(ciphertexts, bytes.ciphertext);
+      const plain = await engine.decrypt(engineSecretKeyOf(secretKey), sealed);
+      assert.deepEqual(numbersOf(plain, bytes.message), messages);
+    }
   });
 
   void test("check tells units below n² from everything else", async () => {

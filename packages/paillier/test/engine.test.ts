@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import { build } from "esbuild";
 import * as fc from "fast-check";
 
+import { createArithmetic } from "../src/engine/portable/arithmetic.ts";
 import { blind, buildFixedBaseTable } from "../src/engine/portable/fixed-base.ts";
 import { createPool } from "../src/engine/portable/pool.ts";
 import {
@@ -19,13 +20,14 @@ import {
   engineSecretKeyOf,
   itemBytes,
   serializePublicKey,
+  type EngineSecretKey,
 } from "../src/index.ts";
 import * as hexBrowser from "../src/platform/hex-browser.ts";
 import * as hexNode from "../src/platform/hex-node.ts";
 import * as browser from "../src/platform/browser.ts";
 import * as node from "../src/platform/node.ts";
 import { engineConformance, flat, numbersOf } from "./engine-conformance.ts";
-import { loadTestKey2048 } from "./fixed-keys.ts";
+import { loadOtherTestKey2048, loadTestKey2048, loadTestKey3072 } from "./fixed-keys.ts";
 import { raise } from "./textbook.ts";
 
 engineConformance("portable, inline", () => createPortableEngine());
@@ -79,6 +81,29 @@ describe("platform twins", () => {
       assert.equal(await isPrime(p), true);
       assert.equal(await isPrime(p * q), false);
     }
+  });
+});
+
+describe("arithmetic", () => {
+  test("decryption is set up once for a key, and kept for two; the oldest goes", async () => {
+    const arithmetic = createArithmetic();
+    const keys = [await loadTestKey2048(), await loadOtherTestKey2048(), await loadTestKey3072()];
+    const [first, second, third] = keys.map(({ secretKey }) => engineSecretKeyOf(secretKey));
+    assert.ok(first !== undefined && second !== undefined && third !== undefined);
+    const decrypt = (key: EngineSecretKey) => {
+      const columns = [flat([1n], itemBytes(key.bits).ciphertext)];
+      return arithmetic.run({ operation: "decrypt", key, count: 1, columns });
+    };
+    // Primes that are none set nothing up: an answer comes from what is kept.
+    const hollow = (key: EngineSecretKey) => {
+      const none = new Uint8Array(key.p.length);
+      return () => decrypt({ ...key, p: none, q: none });
+    };
+    assert.throws(hollow(first));
+    for (const key of [first, second, first, third]) decrypt(key);
+    assert.deepEqual(hollow(first)(), new Uint8Array(itemBytes(2048).message));
+    assert.deepEqual(hollow(third)(), new Uint8Array(itemBytes(3072).message));
+    assert.throws(hollow(second), "the one that was used longest ago is gone");
   });
 });
 

@@ -91,9 +91,9 @@ test("from sign-up to the day's total, as the page does it", async () => {
     random,
   });
   const [login, password] = ["anna", "a long enough password"];
-  const { registration, recoveryKey } = await createVault({ login, password, random });
-  await client.signUp(registration);
-  const entered = await client.login(login, password);
+  const made = await createVault({ login, password, random });
+  const { recoveryKey } = made;
+  const entered = await client.signUp(made);
   assert.equal(entered.servicePoint, null);
   await assert.rejects(client.login(login, "another password"), { code: "CUSTOMER_UNLOCK_FAILED" });
 

@@ -12,7 +12,11 @@ export type EngineKey = {
   readonly hs: Uint8Array;
 };
 
-/** A secret key in bytes: p and q of bits/16 each. An engine keeps it no longer than the call. */
+/**
+ * A secret key in bytes: p and q of bits/16 each. `id` identifies it in an engine's caches: what
+ * makes decryption fast holds the primes in another form, and an engine may keep it for two keys
+ * until it is closed. The caller has the key for as long; these buffers are the caller's to wipe.
+ */
 export type EngineSecretKey = {
   readonly id: string;
   readonly bits: number;

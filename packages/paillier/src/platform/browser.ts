@@ -3,6 +3,7 @@
  * and secret exponents are not constant time; a browser encrypts and verifies, and holds no
  * Paillier secret in any profile (docs/protocol.md §6).
  */
+import type { Loaded } from "../engine/native/load.ts";
 import type { Pool } from "../engine/portable/pool.ts";
 import { findBlumPrime, isProbablePrime, power, systemRandom } from "../modular.ts";
 
@@ -20,4 +21,8 @@ export function secretPower(exponent: bigint, modulus: bigint): (base: bigint) =
 
 export function createPool(): Pool {
   throw new TypeError("paillier: threads need Node; use createPortableEngine({ threads: 0 })");
+}
+
+export function loadAddon(): Loaded {
+  return { reason: "a browser loads no native engine" };
 }

@@ -7,6 +7,7 @@ import { checkPrime, createDiffieHellman, generatePrime } from "node:crypto";
 import { bitLength, bigintFromBytes, bytesFromBigint } from "../big-endian.ts";
 import { power } from "../modular.ts";
 
+export { loadAddon } from "../engine/native/load.ts";
 export { createPool } from "../engine/portable/pool.ts";
 
 /** A prime ≡ 3 mod 4 of exactly `bits` bits from OpenSSL's generator, off the event loop. */
@@ -29,7 +30,7 @@ export async function isPrime(candidate: bigint): Promise<boolean> {
  * input: a Diffie-Hellman "shared secret" is exactly this power (BN_mod_exp_mont_consttime), and
  * the modulus need not be prime. OpenSSL refuses bases and results of 0, 1 and −1 and moduli over
  * 10,000 bits; those go to BigInt. Set-up checks the modulus and costs some milliseconds: make one
- * and use it for a batch. The caller tests the result (decryption.ts: Fermat).
+ * and use it again. The caller tests the result (decryption.ts: Fermat).
  */
 export function secretPower(exponent: bigint, modulus: bigint): (base: bigint) => bigint {
   const widthBytes = Math.ceil(bitLength(modulus) / 8);

@@ -6,8 +6,8 @@ import {
   createVault,
   parseRecoveryKey,
   type Login,
+  type NewVault,
   type PortalClient,
-  type Registration,
 } from "@smarter-metering/customer";
 import { primitives } from "@smarter-metering/protocol";
 import { element, field, form } from "./element.ts";
@@ -34,7 +34,7 @@ export function showWelcome(client: PortalClient, entered: Entered): void {
       (typed) =>
         attempt("Making your keys", async () => {
           const password = agreedPassword(typed);
-          if (password !== undefined) await signUp(client, typed("login"), password, enter);
+          if (password !== undefined) await signUp(client, typed("login"), password, entered);
         }),
       field("Login (lower case, or an e-mail address)", loginInput),
       ...newPasswordFields(),
@@ -87,40 +87,34 @@ async function signUp(
   client: PortalClient,
   login: string,
   password: string,
-  enter: (login: string, password: string) => Promise<void>,
+  entered: Entered,
 ): Promise<void> {
   const random = (length: number): Uint8Array => primitives.randomBytes(length);
-  const { registration, recoveryKey } = await createVault({ login, password, random });
+  const vault = await createVault({ login, password, random });
   say("");
   show(
     element("h2", {}, "Your recovery key"),
     element("p", {}, "It opens your readings when the password is lost. It is shown this once."),
-    element("p", { class: "secret", id: "recovery-key" }, recoveryKey),
+    element("p", { class: "secret", id: "recovery-key" }, vault.recoveryKey),
     form("Write it down", "I have written it down", () =>
-      Promise.resolve(showDrill(client, registration, recoveryKey, () => enter(login, password))),
+      Promise.resolve(showDrill(client, vault, entered)),
     ),
   );
 }
 
 /** The account is made when the recovery key has been typed once: a key that is not written down opens nothing. */
-function showDrill(
-  client: PortalClient,
-  registration: Registration,
-  recoveryKey: string,
-  done: () => Promise<void>,
-): void {
+function showDrill(client: PortalClient, vault: NewVault, entered: Entered): void {
   show(
     form(
       "Type your recovery key",
       "Make my account",
       (typed) =>
         attempt("Making your account", async () => {
-          if (parseRecoveryKey(typed("recovery")) !== recoveryKey) {
+          if (parseRecoveryKey(typed("recovery")) !== vault.recoveryKey) {
             say("This is another recovery key than the one shown.", true);
             return;
           }
-          await client.signUp(registration);
-          await done();
+          await entered(vault.registration.login, await client.signUp(vault));
         }),
       field("From your note", recoveryInput),
     ),

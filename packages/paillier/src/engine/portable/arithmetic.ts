@@ -1,14 +1,15 @@
 /**
  * The portable engine's arithmetic: a job in, flat bytes out, synchronously, on bigint. Runs in
- * each worker thread, or inline. Keeps tables of public keys only.
+ * each worker thread, or inline. Keeps tables of public keys, and where it decrypts, the secret
+ * exponents of the keys it was given: the process that sends them holds the key anyway.
  */
 import { bigintFromBytes, bytesFromBigint, itemAt } from "../../big-endian.ts";
 import { PaillierError } from "../../errors.ts";
 import { gcd, inverse, power, systemRandom } from "../../modular.ts";
-import { itemBytes, type EngineKey } from "../engine.ts";
-import { createDecryption } from "./decryption.ts";
+import { itemBytes, type EngineKey, type EngineSecretKey } from "../engine.ts";
+import { createDecryption, type Decryption } from "./decryption.ts";
 import { blind, buildFixedBaseTable, type FixedBaseTable } from "./fixed-base.ts";
-import type { Job, PublicJob } from "./job.ts";
+import type { Job, PublicJob, SecretJob } from "./job.ts";
 
 /** About 0.3 s to build, 6 ms an encryption at 3072 bits: for the first ones under a key. */
 const narrowWindowBits = 5;
@@ -16,8 +17,8 @@ const narrowWindowBits = 5;
 const wideWindowBits = 9;
 /** Encryptions under the narrow table that cost as much as building the wide one. */
 const narrowEncryptionsMax = 800;
-/** Keys whose tables are kept: the current one and its successor; the oldest goes first. */
-const tablesMax = 2;
+/** Keys of which something is kept: the current one and its successor; the oldest goes first. */
+const keysMax = 2;
 
 type CachedTable = { table: FixedBaseTable; encryptions: number };
 
@@ -26,6 +27,7 @@ export type Arithmetic = { run(job: Job): Uint8Array };
 
 export function createArithmetic(): Arithmetic {
   const tables = new Map<string, CachedTable>();
+  const decryptions = new Map<string, Decryption>();
 
   function tableFor(key: EngineKey, encryptions: number): FixedBaseTable {
     let cached = tables.get(key.id);
@@ -36,11 +38,13 @@ export function createArithmetic(): Arithmetic {
       cached = { table: buildFixedBaseTable(n, hs, key.bits / 2, windowBits), encryptions: 0 };
     }
     cached.encryptions = wanted;
-    tables.delete(key.id); // re-inserting makes it the youngest
-    tables.set(key.id, cached);
-    const [oldest] = tables.keys();
-    if (tables.size > tablesMax && oldest !== undefined) tables.delete(oldest);
-    return cached.table;
+    return keep(tables, key.id, cached).table;
+  }
+
+  function decryptionFor({ id, p, q }: EngineSecretKey): Decryption {
+    const cached = decryptions.get(id);
+    const made = cached ?? createDecryption(bigintFromBytes(p), bigintFromBytes(q));
+    return keep(decryptions, id, made);
   }
 
   return {
@@ -60,10 +64,19 @@ export function createArithmetic(): Arithmetic {
         case "scale":
           return scale(job);
         default: // "decrypt"
-          return decrypt(job.key.bits, bigintFromBytes(job.key.p), bigintFromBytes(job.key.q), job);
+          return decrypt(job, decryptionFor(job.key));
       }
     },
   };
+}
+
+/** Makes `value` the youngest of what is kept. */
+function keep<Value>(kept: Map<string, Value>, id: string, value: Value): Value {
+  kept.delete(id); // re-inserting puts it last
+  kept.set(id, value);
+  const [oldest] = kept.keys();
+  if (kept.size > keysMax && oldest !== undefined) kept.delete(oldest);
+  return value;
 }
 
 function encrypt(job: PublicJob, table: FixedBaseTable): Uint8Array {
@@ -138,9 +151,8 @@ function scale(job: PublicJob): Uint8Array {
   );
 }
 
-function decrypt(bits: number, p: bigint, q: bigint, job: Job): Uint8Array {
-  const { message, ciphertext } = itemBytes(bits);
-  const decryption = createDecryption(p, q);
+function decrypt(job: SecretJob, decryption: Decryption): Uint8Array {
+  const { message, ciphertext } = itemBytes(job.key.bits);
   const ciphertexts = readColumn(job, 0, ciphertext);
   return writeItems(message, job.count, (i) => decryption(ciphertexts[i] ?? 0n));
 }

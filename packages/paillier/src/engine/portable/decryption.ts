@@ -7,8 +7,10 @@ import { secretPower } from "#platform";
 import { PaillierError } from "../../errors.ts";
 import { inverse, power } from "../../modular.ts";
 
-/** c ↦ plaintext, for the primes p and q. Make one for a batch and let go of it. */
-export function createDecryption(p: bigint, q: bigint): (ciphertext: bigint) => bigint {
+export type Decryption = (ciphertext: bigint) => bigint;
+
+/** c ↦ plaintext, for the primes p and q. Making one costs as much as using it twice. */
+export function createDecryption(p: bigint, q: bigint): Decryption {
   const moduloP = createHalf(p, q);
   const moduloQ = createHalf(q, p);
   const qInverse = inverse(q, p) ?? 0n;
@@ -23,7 +25,7 @@ export function createDecryption(p: bigint, q: bigint): (ciphertext: bigint) => 
  * The plaintext mod p: L(c^(p−1) mod p²) / L((1+n)^(p−1) mod p²) with L(z) = (z−1)/p. The divisor is
  * (p−1)·n/p = −q mod p.
  */
-function createHalf(p: bigint, q: bigint): (ciphertext: bigint) => bigint {
+function createHalf(p: bigint, q: bigint): Decryption {
   const p2 = p * p;
   const raise = secretPower(p - 1n, p2);
   const divisorInverse = p - (inverse(q, p) ?? 0n); // distinct primes: it exists

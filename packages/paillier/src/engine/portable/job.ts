@@ -22,8 +22,7 @@ export type Job = PublicJob | SecretJob;
 
 /**
  * Results per chunk at most: about 25 ms of work at 3072 bits, so that a small call never waits
- * long behind a large one. A chunk of `subtract` shares one inversion, one of `decrypt` its set-up
- * (≈ 13 ms): those are longer.
+ * long behind a large one. A chunk of `subtract` shares one inversion: those are longer.
  */
 const chunkItemsMax: Readonly<Record<Job["operation"], number>> = {
   warm: 1,
@@ -32,7 +31,7 @@ const chunkItemsMax: Readonly<Record<Job["operation"], number>> = {
   product: 8,
   subtract: 256,
   scale: 8,
-  decrypt: 32,
+  decrypt: 4,
 };
 
 /** The chunks of `job` for `threads` threads, in order; each owns copies of its columns. */

@@ -1,7 +1,7 @@
 /**
  * Worker threads that share the chunks of jobs. Jobs take turns chunk by chunk, so a small one is
  * not stuck behind a large one. A job that asks for decryption puts the secret key into the threads
- * that work on it, for as long as they do.
+ * that work on it; what they keep of it (arithmetic.ts) ends with them, at `close`.
  */
 import { Worker } from "node:worker_threads";
 

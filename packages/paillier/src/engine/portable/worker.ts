@@ -1,6 +1,7 @@
 /**
  * A worker thread of the portable engine: jobs in, results out, one at a time. Wipes its copies of
- * what it was sent (the copies inside bigints stay until the garbage collector comes round).
+ * what it was sent. Bigints made of them stay until the garbage collector comes round, and of the
+ * last two secret keys for as long as the thread does (arithmetic.ts).
  */
 import { parentPort } from "node:worker_threads";
 

@@ -1,0 +1,71 @@
+/*
+ * A public key as this library keeps it: shared by all threads and engines of the process, counted,
+ * with the tables of its fixed base.
+ */
+#ifndef PAILLIER_KEY_H
+#define PAILLIER_KEY_H
+
+#include <stdatomic.h>
+
+#include "ring.h"
+
+/*
+ * Powers hs^(d 2^(w i)) = T (1 + n u) for each window i and digit d: T and u, bits/8 bytes each,
+ * little-endian, one after the other. A step of an encryption multiplies by T < n and adds u, as
+ * (1 + n u)(1 + n v) = 1 + n (u + v) mod n^2.
+ */
+typedef struct {
+  int window_bits;
+  int windows;
+  uint8_t *entries;
+} table;
+
+/* Bits of the number of factors that a correction table covers by one entry each. */
+enum { CORRECTION_BITS = 4, FACTORS_BITS_MAX = 17 };
+
+/* A ring with what products need. */
+typedef struct {
+  ring g;
+  arena memory;
+  uint64_t *low;  /* plain R^(2 i + 1), for i < 2^CORRECTION_BITS */
+  uint64_t *high; /* plain R^(2 2^j + 1), for j = CORRECTION_BITS ... FACTORS_BITS_MAX - 1 */
+} product_ring;
+
+/* Which kernels work for a key: any for batches, one of one lane for what comes alone. */
+typedef struct {
+  const kernel *wide;
+  const kernel *narrow;
+} kernel_pair;
+
+typedef struct public_key {
+  struct public_key *next;
+  int references;
+  int bits;
+  kernel_pair kernels;
+  uint8_t *n;        /* little-endian, bits/8 bytes */
+  uint8_t *hs;       /* big-endian, bits/4 */
+  uint8_t *n2;       /* n^2, big-endian, bits/4 */
+  product_ring wide;
+  product_ring narrow;
+  _Atomic(table *) table; /* the widest so far; grows, is never taken back while the key lives */
+  table *narrower;        /* the one before it, which another thread may still read */
+} public_key;
+
+/*
+ * The key with this modulus and base (big-endian), from those that are open or new. NULL when there
+ * is no memory.
+ */
+public_key *key_open(const uint8_t *n, const uint8_t *hs, int bits, kernel_pair kernels);
+public_key *key_retain(public_key *key);
+void key_release(public_key *key);
+
+/* Builds the table unless there is one at least as wide. Zero when there is no memory, or hs is no unit. */
+int key_build_table(public_key *key, int window_bits);
+
+/* From so many items on eight lanes are faster than one after the other, though some stay empty. */
+enum { WIDE_ITEMS_MIN = 3 };
+
+/* The ring for `count` items. */
+const product_ring *key_ring(const public_key *key, size_t count);
+
+#endif

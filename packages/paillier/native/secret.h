@@ -1,0 +1,47 @@
+/*
+ * What works with secrets: decryption, and powers with a secret exponent. Constant time for primes
+ * and exponents: fixed windows, tables read in full, no branch on a secret. What may be learnt from
+ * time: sizes, how many items, and which ciphertexts are invalid.
+ */
+#ifndef PAILLIER_SECRET_H
+#define PAILLIER_SECRET_H
+
+#include "public.h"
+
+enum { SECRET_WINDOW_BITS = 5 };
+
+/* One prime's half: everything modulo p, or modulo q. */
+typedef struct {
+  ring wide;
+  ring narrow;
+  uint64_t *wide_divisor;   /* Montgomery form of L(g^(p-1))^-1 = -q^-1 mod p, all lanes */
+  uint64_t *narrow_divisor;
+  uint64_t *digits_wide;    /* of p - 1, as ring_power wants them */
+  uint64_t *digits_narrow;
+  int windows;
+  arena memory;
+} secret_half;
+
+typedef struct {
+  int references;
+  int bits;
+  secret_half p;
+  secret_half q;
+} secret_key;
+
+/* From primes of bits/16 bytes each, big-endian. NULL when there is no memory. */
+secret_key *secret_open(const uint8_t *p, const uint8_t *q, int bits, kernel_pair kernels);
+secret_key *secret_retain(secret_key *key);
+void secret_release(secret_key *key);
+
+/* Plaintexts of bits/8 bytes for ciphertexts of bits/4. NOT_A_UNIT when some c is none. */
+int decrypt(const secret_key *key, const uint8_t *ciphertexts, size_t count, uint8_t *out);
+
+/*
+ * c^e mod n^2 for one secret exponent of `width` bytes, big-endian (a trustee's partial decryption:
+ * Damgard, Jurik, Nielsen 2010, section 4.1), c < n^2.
+ */
+int secret_power(const public_key *key, const uint8_t *ciphertexts, size_t count,
+                 const uint8_t *exponent, size_t width, uint8_t *out);
+
+#endif
