@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { commands } from "../../cli/src/commands/index.ts";
-import { run, runAll, runJson, temporaryFolder } from "./command-line.ts";
+import { run, runAll, start, temporaryFolder } from "./command-line.ts";
 import { households, type Summary } from "./deployment-output.ts";
+import { liveDelaysMs } from "./live-client.ts";
 
 test("the help of every command is as reviewed", async () => {
   const names = commands.map(({ name }) => name);
@@ -118,7 +119,7 @@ test("a noun alone shows its verbs; errors with --json are one JSON object on st
   assert.equal((await run("fly")).code, 2);
 });
 
-/** Type of each key of `demo --exit --json`; scripts rely on them. */
+/** Type of each key of `demo --json`; scripts rely on them. */
 const SUMMARY = {
   meters: "number",
   intervals: "number",
@@ -142,11 +143,30 @@ const SUMMARY = {
   seconds: "number",
 };
 
-test("demo --exit --json prints one object; households.json has a row for each; a seed names its numbers", async () => {
+/** A reading is with the customer so soon after the end of its interval. */
+const LIVE_DELAY_MS_MAX = 5_000;
+
+test("demo --json prints one object and goes live; households.json has a row for each; a seed names its numbers", async (t) => {
   const dir = join(temporaryFolder(), "deployment");
   const size = ["--households", "5", "--days", "1", "--customers", "1", "--seed", "e2e"];
   const policy = ["--unsafe-policy", "--min-contributors", "5"];
-  const summary = (await runJson("demo", ...size, ...policy, "--exit", "--dir", dir)) as Summary;
+  const demo = start("demo", ...size, ...policy, "--json", "--dir", dir);
+  await demo.printed("Ctrl-C ends it", "stderr");
+  const delaysMs = await liveDelaysMs(dir, "s001", 8);
+  t.diagnostic(`live readings after ${delaysMs.map((ms) => `${Math.ceil(ms)} ms`).join(", ")}`);
+  assert.equal(delaysMs.length, 8);
+  assert(Math.max(...delaysMs) <= LIVE_DELAY_MS_MAX);
+  // A command asks those who serve; a second demonstration is kept out.
+  const [asked, second] = await runAll([
+    ["statement", "show", "--dir", dir, "--json"],
+    ["demo", "--dir", dir, "--exit", "--quiet"],
+  ]);
+  const { statements } = JSON.parse(asked?.stdout ?? "") as { statements: object[] };
+  assert.equal(statements.length, 5);
+  assert.match(second?.stderr ?? "", /^smarter-metering: STORE_LOCKED: [^\n]+\n$/);
+  const { code, stdout } = await demo.end("SIGTERM");
+  assert.equal(code, 0);
+  const summary = JSON.parse(stdout) as Summary;
   const types = Object.entries(summary).map(([key, value]) => [key, typeof value] as const);
   assert.deepEqual(Object.fromEntries(types), SUMMARY);
   const { energy_mWh, seconds, openerPlaintextMsP99, openerPlaintextReadingsMax, ...rest } =

@@ -96,13 +96,6 @@ export async function runAll(all: readonly (readonly string[])[]): Promise<Outco
   }));
 }
 
-/** Runs it, demands exit code 0, and parses what it printed. */
-export async function runJson(...words: readonly string[]): Promise<unknown> {
-  const { code, stdout, stderr } = await run(...words, "--json");
-  assert.equal(code, 0, `${words.join(" ")}: ${stderr}`);
-  return JSON.parse(stdout);
-}
-
 const folders: string[] = [];
 process.once("exit", () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });

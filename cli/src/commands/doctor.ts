@@ -20,6 +20,9 @@ interface Check {
   readonly look: (layout: Layout) => Promise<string>;
 }
 
+/** Who follows the registry, and pins the newest epoch he has seen. */
+const EPOCH_READERS = ["concentrator", "opener", "aggregator", "trustee", "mdms", "ucs"] as const;
+
 const checks: readonly Check[] = [
   { what: "deployment", look: async (layout) => `${loadDeployment(layout).clock} clock` },
   {
@@ -32,15 +35,7 @@ const checks: readonly Check[] = [
   {
     what: "keys",
     look: async (layout) => {
-      for (const party of [
-        "registry",
-        "concentrator",
-        "opener",
-        "aggregator",
-        "trustee",
-        "mdms",
-        "ucs",
-      ] as const) {
+      for (const party of ["registry", ...EPOCH_READERS] as const) {
         await loadKeysFile(layout.keys(party));
       }
       const { value } = loadRoleConfig("trustee", layout.config("trustee"));
@@ -54,14 +49,7 @@ const checks: readonly Check[] = [
       const { signer } = await loadKeysFile(layout.keys("registry"));
       const chain = await readEpochs(layout);
       if (chain.length === 0) return "no epoch yet; the first start issues it";
-      for (const party of [
-        "concentrator",
-        "opener",
-        "aggregator",
-        "trustee",
-        "mdms",
-        "ucs",
-      ] as const) {
+      for (const party of EPOCH_READERS) {
         const pin = await pinFile(layout.pin(party)).load();
         await verifyEpochChain(chain, signer.publicKey, pin);
       }

@@ -32,21 +32,23 @@ typedef struct {
 
 typedef enum {
   ENCRYPT,
-  RERANDOMISE,
+  RERANDOMIZE,
   BLIND,
-  ADD_MESSAGES,
+  ENCRYPT_BLINDED,
   PRODUCT,
-  MULTI_POWER,
+  WEIGHTED_PRODUCT,
   REPACK,
-  DIVIDE,
+  SUBTRACT,
   CHECK,
-  SECRET_POWER,
+  POWER,
   DECRYPT,
+  PREPARE_SECRET,
+  ENCRYPT_SECRET,
   BUILD_TABLE,
   OPERATIONS
 } operation;
 
-/* What an item of each column is; the second of MULTI_POWER and SECRET_POWER has any width. */
+/* What an item of each column is; the second of WEIGHTED_PRODUCT and POWER has any width. */
 typedef enum { NONE, MESSAGE, CIPHERTEXT, BLINDING, EXPONENTS, VERDICT } column;
 
 static const struct {
@@ -55,16 +57,18 @@ static const struct {
   bool is_secret, has_groups;
 } operations[OPERATIONS] = {
     [ENCRYPT] = {"encrypt", MESSAGE, BLINDING, CIPHERTEXT, false, false},
-    [RERANDOMISE] = {"rerandomise", CIPHERTEXT, BLINDING, CIPHERTEXT, false, false},
+    [RERANDOMIZE] = {"rerandomize", CIPHERTEXT, BLINDING, CIPHERTEXT, false, false},
     [BLIND] = {"blind", BLINDING, NONE, CIPHERTEXT, false, false},
-    [ADD_MESSAGES] = {"addMessages", CIPHERTEXT, MESSAGE, CIPHERTEXT, false, false},
+    [ENCRYPT_BLINDED] = {"encryptBlinded", CIPHERTEXT, MESSAGE, CIPHERTEXT, false, false},
     [PRODUCT] = {"product", CIPHERTEXT, NONE, CIPHERTEXT, false, true},
-    [MULTI_POWER] = {"multiPower", CIPHERTEXT, EXPONENTS, CIPHERTEXT, false, true},
+    [WEIGHTED_PRODUCT] = {"weightedProduct", CIPHERTEXT, EXPONENTS, CIPHERTEXT, false, true},
     [REPACK] = {"repack", CIPHERTEXT, NONE, CIPHERTEXT, false, true},
-    [DIVIDE] = {"divide", CIPHERTEXT, CIPHERTEXT, CIPHERTEXT, false, false},
+    [SUBTRACT] = {"subtract", CIPHERTEXT, CIPHERTEXT, CIPHERTEXT, false, false},
     [CHECK] = {"check", CIPHERTEXT, NONE, VERDICT, false, false},
-    [SECRET_POWER] = {"secretPower", CIPHERTEXT, EXPONENTS, CIPHERTEXT, false, false},
+    [POWER] = {"power", CIPHERTEXT, EXPONENTS, CIPHERTEXT, false, false},
     [DECRYPT] = {"decrypt", CIPHERTEXT, NONE, MESSAGE, true, false},
+    [PREPARE_SECRET] = {"prepareSecret", MESSAGE, CIPHERTEXT, NONE, true, false}, /* p q, and hs */
+    [ENCRYPT_SECRET] = {"encryptSecret", MESSAGE, BLINDING, CIPHERTEXT, true, false},
     [BUILD_TABLE] = {"buildTable", NONE, NONE, NONE, false, false},
 };
 
@@ -150,7 +154,7 @@ static void execute(napi_env env, void *data) {
   const public_key *const key = j->public;
   switch (j->op) {
     case ENCRYPT:
-    case RERANDOMISE:
+    case RERANDOMIZE:
     case BLIND:
       if (atomic_load(&j->public->table) == NULL &&
           !key_build_table(j->public, FIRST_WINDOW_BITS)) {
@@ -158,33 +162,40 @@ static void execute(napi_env env, void *data) {
         break;
       }
       j->outcome = encrypt(key, j->op == ENCRYPT ? j->first : NULL,
-                           j->op == RERANDOMISE ? j->first : NULL,
+                           j->op == RERANDOMIZE ? j->first : NULL,
                            j->op == BLIND ? j->first : j->second, j->count, j->result);
       break;
-    case ADD_MESSAGES:
-      j->outcome = add_messages(key, j->second, j->first, j->count, j->result);
+    case ENCRYPT_BLINDED:
+      j->outcome = encrypt_blinded(key, j->second, j->first, j->count, j->result);
       break;
     case PRODUCT:
       j->outcome = product(key, j->first, j->sizes, j->groups, j->result);
       break;
-    case MULTI_POWER:
-      j->outcome = multi_power(key, j->first, j->second, j->second_bytes / j->count, j->sizes,
+    case WEIGHTED_PRODUCT:
+      j->outcome = weighted_product(key, j->first, j->second, j->second_bytes / j->count, j->sizes,
                                j->groups, j->result);
       break;
     case REPACK:
       j->outcome = repack(key, j->first, j->parameter, j->sizes, j->groups, j->result);
       break;
-    case DIVIDE:
+    case SUBTRACT:
       j->outcome = divide(key, j->first, j->second, j->count, j->result);
       break;
     case CHECK:
       j->outcome = check(key, j->first, j->count, j->result);
       break;
-    case SECRET_POWER:
+    case POWER:
       j->outcome = secret_power(key, j->first, j->count, j->second, j->second_bytes, j->result);
       break;
     case DECRYPT:
       j->outcome = decrypt(j->secret, j->first, j->count, j->result);
+      break;
+    case PREPARE_SECRET:
+      j->outcome = secret_prepare(j->secret, j->first, j->first + j->first_bytes / 2, j->second,
+                                  j->parameter);
+      break;
+    case ENCRYPT_SECRET:
+      j->outcome = secret_encrypt(j->secret, j->first, j->second, j->count, j->result);
       break;
     default: /* BUILD_TABLE */
       j->outcome = key_build_table(j->public, j->parameter);
@@ -240,15 +251,19 @@ static bool take_columns(napi_env env, job *j, const napi_value *arguments, int 
     if (!bytes_of(env, arguments[3], &bytes, &j->second_bytes)) return false;
     j->second = copy_of(bytes, j->second_bytes);
     const size_t width = second != EXPONENTS           ? width_of(second, bits)
-                         : j->op == SECRET_POWER       ? 0
+                         : j->op == POWER       ? 0
                          : j->count == 0               ? 0
                                                        : j->second_bytes / j->count;
-    if (j->op == SECRET_POWER) {
+    if (j->op == POWER) {
       if (j->second_bytes < 1 || j->second_bytes > EXPONENT_BYTES_MAX) return false;
     } else if (j->second_bytes != j->count * width || width > EXPONENT_BYTES_MAX ||
                (j->count > 0 && width == 0)) {
       return false;
     }
+  }
+  if (j->op == PREPARE_SECRET && j->count != 1) {
+    *reason = "run: prepareSecret takes the primes and hs of one key";
+    return false;
   }
   if (j->op != BUILD_TABLE && (j->first == NULL || (second != NONE && j->second == NULL))) {
     *reason = "run: out of memory";
@@ -302,9 +317,12 @@ static napi_value run(napi_env env, napi_callback_info info) {
   if (h == NULL || (is_secret ? (void *)h->secret : (void *)h->public) == NULL) {
     return refuse(env, "run: not an open key of the kind that the operation takes");
   }
+  if (op == ENCRYPT_SECRET && !atomic_load(&h->secret->can_encrypt)) {
+    return refuse(env, "run: prepareSecret comes before encryptSecret");
+  }
   double parameter = 0;
   const int parameter_max = op == REPACK ? SHIFT_MAX : WINDOW_BITS_MAX;
-  if ((op == REPACK || op == BUILD_TABLE) &&
+  if ((op == REPACK || op == BUILD_TABLE || op == PREPARE_SECRET) &&
       (napi_get_value_double(env, arguments[5], &parameter) != napi_ok ||
        !(parameter >= 1 && parameter <= parameter_max) || parameter != (int)parameter)) {
     return refuse(env, "run: the parameter is an integer, 1 to the operation's limit");

@@ -278,7 +278,9 @@ TARGET static void ifma_reduce_once(const modulus *m, uint64_t *x, uint64_t *scr
 
 TARGET static void ifma_dual_reduce(const modulus *m, uint64_t *x, uint64_t *scratch) {
   uint64_t *const b = x + (ptrdiff_t)LANES * m->limbs;
-  write(b, 0, _mm512_add_epi64(read(b, 0), subtract_modulus(m, x, scratch)));
+  const vec first = subtract_modulus(m, x, scratch);
+  const vec over = _mm512_add_epi64(first, subtract_modulus(m, x, scratch));
+  write(b, 0, _mm512_add_epi64(read(b, 0), over));
   carry_words(b, b, m->limbs);
   for (int i = 0; i < 3; i++) (void)subtract_modulus(m, b, scratch);
 }

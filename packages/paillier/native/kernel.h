@@ -62,7 +62,7 @@ typedef struct {
   /* c / R as a dual number, for c < n^2 of 2 * limbs limbs. */
   void (*dual_from)(const modulus *m, uint64_t *r, const uint64_t *c, uint64_t *scratch);
 
-  /* The same dual number with a < n and b < n; for a < 2n and b < 4n. */
+  /* The same dual number with a < n and b < n; for a < 3n and b < 3n. */
   void (*dual_reduce)(const modulus *m, uint64_t *x, uint64_t *scratch);
 
   /* x y as a plain product of 2 * limbs limbs, plus `addend` (limbs limbs). */

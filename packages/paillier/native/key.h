@@ -17,8 +17,25 @@
 typedef struct {
   int window_bits;
   int windows;
+  size_t bytes;
   uint8_t *entries;
 } table;
+
+/*
+ * The table for exponents of `exponent_bits`, with `base` (big-endian, twice the bytes of n) in Z*_n^2
+ * and its inverse mod n (little-endian). NULL when there is no memory.
+ */
+table *table_build(const ring *narrow, const ring *wide, const uint8_t *base,
+                   const uint8_t *inverse, int exponent_bits, int window_bits);
+void table_free(table *t);
+
+/*
+ * x <- x T / R and lifts <- lifts + u for the entry of every window, by exponents of `bytes` each,
+ * big-endian: x is divided by R as often as there are windows. The entries that are read show the
+ * exponent to whoever shares the processor's caches. Needs two numbers.
+ */
+void walk_table(const ring *g, const table *t, const uint8_t *const exponents[], size_t bytes,
+                uint64_t *x, uint64_t *lifts, uint64_t *numbers, uint64_t *scratch);
 
 /* Bits of the number of factors that a correction table covers by one entry each. */
 enum { CORRECTION_BITS = 4, FACTORS_BITS_MAX = 17 };

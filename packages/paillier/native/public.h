@@ -18,15 +18,15 @@ int encrypt(const public_key *key, const uint8_t *messages, const uint8_t *ciphe
             const uint8_t *blindings, size_t count, uint8_t *out);
 
 /* (1 + M n) z mod n^2 for z < n^2: encryption with a power of hs that was made earlier. */
-int add_messages(const public_key *key, const uint8_t *messages, const uint8_t *ciphertexts,
-                 size_t count, uint8_t *out);
+int encrypt_blinded(const public_key *key, const uint8_t *messages, const uint8_t *ciphertexts,
+                    size_t count, uint8_t *out);
 
 /* One product for each group; sizes add up to the number of ciphertexts, each below n^2. */
 int product(const public_key *key, const uint8_t *ciphertexts, const uint32_t *sizes,
             size_t groups, uint8_t *out);
 
 /* Product over each group of c^e, exponents of `width` bytes, c < n^2. */
-int multi_power(const public_key *key, const uint8_t *ciphertexts, const uint8_t *exponents,
+int weighted_product(const public_key *key, const uint8_t *ciphertexts, const uint8_t *exponents,
                 size_t width, const uint32_t *sizes, size_t groups, uint8_t *out);
 
 /* (...(c_1^(2^shift) c_2)^(2^shift) ...) c_s for each group: plaintexts side by side, c < n^2. */

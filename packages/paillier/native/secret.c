@@ -20,38 +20,61 @@ static int windows_of(size_t bytes) {
 }
 
 /*
- * -q^-1 mod p in Montgomery form, by Fermat: q^(p-2), multiplying at every bit and keeping the
- * product where the bit is set.
+ * x^-1 mod p for x in Montgomery form, by Fermat: x^(p-2), multiplying at every bit and keeping the
+ * product where the bit is set. p big-endian. Needs 4 numbers of `work`, and scratch.
  */
-static void find_divisor(const ring *g, uint64_t *divisor, const uint8_t *p, const uint8_t *q,
-                         arena *work) {
+void fermat_inverse(const ring *g, uint64_t *r, const uint64_t *x, const uint8_t *p, arena *work) {
   const kernel *const k = g->k;
   const int bytes = g->bits / 8;
   const size_t used = work->used;
-  uint64_t *const base = arena_take(work, 2 * g->number);
+  uint64_t *const base = arena_take(work, g->number);
   uint64_t *const pair = arena_take(work, 2 * g->number); /* the power, and times the base */
   uint64_t *const scratch = arena_take(work, ring_scratch_words(g));
   uint8_t exponent[MODULUS_BITS_MAX / 16];
-  const uint8_t *rows[LANES_MAX];
   memcpy(exponent, p, (size_t)bytes);
-  exponent[bytes - 1] -= 2; /* p is odd and not 1: no borrow */
-  for (int lane = 0; lane < LANES_MAX; lane++) rows[lane] = q;
-  k->load(base, g->m.limbs, rows, bytes, 1, scratch);
-  k->mul(&g->m, base, base, g->r[2], scratch);
-  memcpy(divisor, g->r[1], 8 * g->number);
+  exponent[bytes - 1] -= 2; /* p is 3 mod 4: no borrow */
+  memcpy(base, x, 8 * g->number);
+  memcpy(r, g->r[1], 8 * g->number);
   for (int bit = 8 * bytes - 1; bit >= 0; bit--) {
     uint32_t digits[LANES_MAX];
     const uint32_t is_set = exponent[bytes - 1 - bit / 8] >> (bit % 8) & 1;
     for (int lane = 0; lane < LANES_MAX; lane++) digits[lane] = is_set;
-    k->mul(&g->m, pair, divisor, divisor, scratch);
+    k->mul(&g->m, pair, r, r, scratch);
     k->mul(&g->m, pair + g->number, pair, base, scratch);
-    k->select(divisor, pair, g->number, 2, digits);
+    k->select(r, pair, g->number, 2, digits);
   }
-  k->reduce_once(&g->m, divisor, scratch);
-  memset(base, 0, 8 * g->number);
-  k->sub(&g->m, divisor, base, divisor);
+  k->reduce_once(&g->m, r, scratch);
   wipe(exponent, sizeof exponent);
   work->used = used;
+}
+
+/* -q^-1 mod p in Montgomery form. */
+static void find_divisor(const ring *g, uint64_t *divisor, const uint8_t *p, const uint8_t *q,
+                         arena *work) {
+  const size_t used = work->used;
+  uint64_t *const number = arena_take(work, g->number);
+  uint64_t *const scratch = arena_take(work, ring_scratch_words(g));
+  const uint8_t *rows[LANES_MAX];
+  for (int lane = 0; lane < LANES_MAX; lane++) rows[lane] = q;
+  g->k->load(number, g->m.limbs, rows, g->bits / 8, 1, scratch);
+  g->k->mul(&g->m, number, number, g->r[2], scratch);
+  fermat_inverse(g, divisor, number, p, work);
+  memset(number, 0, 8 * g->number);
+  g->k->sub(&g->m, divisor, number, divisor);
+  work->used = used;
+}
+
+void reduce_parts(const ring *g, uint64_t *x, const uint64_t *c, int parts, uint64_t *part,
+                  uint64_t *scratch) {
+  const int limbs = g->m.limbs;
+  memset(x, 0, 16 * g->number);
+  for (int i = 0; i < parts; i++) { /* c_i R^(i+2) / R */
+    g->k->dual_step(&g->m, part, g->r[i + 2], c + (size_t)i * g->number, scratch);
+    g->k->accumulate(limbs, x, part);
+    g->k->accumulate(limbs, x + g->number, part + g->number);
+  }
+  g->k->carry(limbs, x);
+  g->k->carry(limbs, x + g->number);
 }
 
 static int half_open(secret_half *half, const uint8_t *p, const uint8_t *q, int bits,
@@ -69,7 +92,7 @@ static int half_open(secret_half *half, const uint8_t *p, const uint8_t *q, int 
   const size_t digits = (size_t)half->windows * LANES_MAX;
   arena work;
   if (!arena_open(&half->memory, wide->number + narrow->number + 2 * digits)) return 0;
-  if (!arena_open(&work, 4 * narrow->number + ring_scratch_words(narrow) +
+  if (!arena_open(&work, 6 * narrow->number + 3 * ring_scratch_words(narrow) +
                              ring_scratch_words(wide) + bytes / 8)) {
     return 0;
   }
@@ -104,6 +127,7 @@ static int half_open(secret_half *half, const uint8_t *p, const uint8_t *q, int 
 }
 
 static void half_close(secret_half *half) {
+  table_free(half->table);
   ring_close(&half->wide);
   ring_close(&half->narrow);
   arena_close(&half->memory);
@@ -135,6 +159,7 @@ void secret_release(secret_key *key) {
   if (!is_last) return;
   half_close(&key->p);
   half_close(&key->q);
+  arena_close(&key->memory);
   wipe(key, sizeof *key);
   free(key);
 }
@@ -154,14 +179,7 @@ static int decrypt_half(const secret_half *half, int is_wide, uint64_t *message,
   uint64_t *const part = arena_take(work, 2 * g->number);
   uint64_t *const powers = arena_take(work, ring_power_words(g, SECRET_WINDOW_BITS));
   uint64_t *const scratch = arena_take(work, ring_scratch_words(g));
-  memset(x, 0, 16 * g->number);
-  for (int i = 0; i < 4; i++) { /* Montgomery form: c_i R^(i+2) / R */
-    k->dual_step(m, part, g->r[i + 2], c + (size_t)i * g->number, scratch);
-    k->accumulate(m->limbs, x, part);
-    k->accumulate(m->limbs, x + g->number, part + g->number);
-  }
-  k->carry(m->limbs, x);
-  k->carry(m->limbs, x + g->number);
+  reduce_parts(g, x, c, 4, part, scratch);
   const uint64_t *const digits = is_wide ? half->digits_wide : half->digits_narrow;
   ring_power(g, x, SECRET_WINDOW_BITS, half->windows, (const uint32_t *)digits, powers, scratch);
   k->dual_step(m, x, x, g->r[0], scratch);

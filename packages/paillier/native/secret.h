@@ -20,6 +20,10 @@ typedef struct {
   uint64_t *digits_narrow;
   int windows;
   arena memory;
+  /* For encryption: powers of hs mod p^2, and q R, q R^2 mod p. */
+  table *table;
+  uint64_t *cofactor;
+  uint64_t *cofactor_r;
 } secret_half;
 
 typedef struct {
@@ -27,6 +31,12 @@ typedef struct {
   int bits;
   secret_half p;
   secret_half q;
+  /* For encryption: p^2, and p^-2 and -p^-2 mod q^2 in Montgomery form. */
+  arena memory;
+  uint64_t *p_squared;
+  uint64_t *crt;
+  uint64_t *crt_minus;
+  _Atomic int can_encrypt;
 } secret_key;
 
 /* From primes of bits/16 bytes each, big-endian. NULL when there is no memory. */
@@ -36,6 +46,24 @@ void secret_release(secret_key *key);
 
 /* Plaintexts of bits/8 bytes for ciphertexts of bits/4. NOT_A_UNIT when some c is none. */
 int decrypt(const secret_key *key, const uint8_t *ciphertexts, size_t count, uint8_t *out);
+
+/* Tables of hs (big-endian, bits/4 bytes) mod p^2 and q^2, once. Zero when there is no memory. */
+int secret_prepare(secret_key *key, const uint8_t *p, const uint8_t *q, const uint8_t *hs,
+                   int window_bits);
+
+/*
+ * The same bytes as `encrypt` with the public key, by the Chinese remainder theorem at half its cost.
+ * The key is prepared. Its table look-ups depend on the blinding exponents, as those of `encrypt` do.
+ */
+int secret_encrypt(const secret_key *key, const uint8_t *messages, const uint8_t *blindings,
+                   size_t count, uint8_t *out);
+
+/* x^-1 mod p in Montgomery form, for x in that form and p big-endian. Constant time. */
+void fermat_inverse(const ring *g, uint64_t *r, const uint64_t *x, const uint8_t *p, arena *work);
+
+/* sum c_i R^i mod p^2 in Montgomery form, for parts c_i < R, 4 at most. `part` is a dual number. */
+void reduce_parts(const ring *g, uint64_t *x, const uint64_t *c, int parts, uint64_t *part,
+                  uint64_t *scratch);
 
 /*
  * c^e mod n^2 for one secret exponent of `width` bytes, big-endian (a trustee's partial decryption:

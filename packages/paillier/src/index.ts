@@ -18,6 +18,8 @@ export {
   type EngineKey,
   type EngineSecretKey,
 } from "./engine/engine.ts";
+export { openEngine, type OpenedEngine, type OpenEngineOptions } from "./engine/open-engine.ts";
+export type { Kernel } from "./engine/native/addon.ts";
 export { createPortableEngine, type PortableEngineOptions } from "./engine/portable/portable.ts";
 export { PaillierError, type PaillierErrorCode } from "./errors.ts";
 export {

@@ -12,6 +12,7 @@ for (const [seed, bits] of [
   ["fixed test key 2048", 2048],
   ["another test key 2048", 2048],
   ["fixed test key 3072", 3072],
+  ["fixed test key 4096", 4096],
 ] as const) {
   const { secretKey } = await generateKeyPair({ bits }, seededRandom(seed));
   keys.push(serializeSecretKey(secretKey));

@@ -30,6 +30,17 @@ function household(index: number): WorldHousehold {
   return found;
 }
 
+/** What a new password comes with: a registration without what stays as it is. */
+async function passwordPart(of: string) {
+  const {
+    login: _,
+    publicKey: __,
+    recoveryAuthenticationKey: ___,
+    ...part
+  } = await registration(of);
+  return part;
+}
+
 describe("accounts and sessions", () => {
   test("sign-up, log-in and log-out", async () => {
     const anna = await customer(portal, "anna");
@@ -68,12 +79,7 @@ describe("accounts and sessions", () => {
     ];
     await customer(portal, "forgetful");
     const recovery = String((await recover(portal, "forgetful")).body["token"]);
-    const {
-      login: _,
-      publicKey: __,
-      recoveryAuthenticationKey: ___,
-      ...password
-    } = await registration("x");
+    const password = await passwordPart("x");
     const tried: string[] = [];
     for (const [path, methods] of Object.entries(paths)) {
       for (const method of Object.keys(methods)) {
@@ -144,12 +150,7 @@ describe("accounts and sessions", () => {
   test("a new password replaces the password's part, and nothing else", async () => {
     const { call, token } = await customer(portal, "changing");
     const elsewhere = String((await logIn(portal, "changing")).body["token"]);
-    const {
-      login: _,
-      publicKey: __,
-      recoveryAuthenticationKey: ___,
-      ...old
-    } = await registration("changing");
+    const old = await passwordPart("changing");
     const rewrapped = { ...items["master-by-password"], version: 2 };
     const change = (parts: Record<string, unknown>) =>
       call("PUT", "/v1/vault", { ...old, items: { ...items, ...parts } });
@@ -176,12 +177,7 @@ describe("accounts and sessions", () => {
     assert.deepEqual(Object.keys(recovered.body).toSorted(), ["account", "items", "token"]);
     assert.deepEqual(recovered.body["items"], items);
     const session = withToken(portal, String(recovered.body["token"]));
-    const {
-      login: _,
-      publicKey: __,
-      recoveryAuthenticationKey: ___,
-      ...old
-    } = await registration("recovering");
+    const old = await passwordPart("recovering");
     const change = (version: number) => {
       const rewrapped = { ...items["master-by-password"], version };
       const changed = { ...items, "master-by-password": rewrapped };

@@ -4,7 +4,7 @@
  * Paillier secret in any profile (docs/protocol.md §6).
  */
 import type { Loaded } from "../engine/native/load.ts";
-import type { Pool } from "../engine/portable/pool.ts";
+import type { Runner } from "../engine/job.ts";
 import { findBlumPrime, isProbablePrime, power, systemRandom } from "../modular.ts";
 
 export async function randomBlumPrime(bits: number): Promise<bigint> {
@@ -19,7 +19,7 @@ export function secretPower(exponent: bigint, modulus: bigint): (base: bigint) =
   return (base) => power(base, exponent, modulus);
 }
 
-export function createPool(): Pool {
+export function createPool(): Runner {
   throw new TypeError("paillier: threads need Node; use createPortableEngine({ threads: 0 })");
 }
 

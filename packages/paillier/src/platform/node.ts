@@ -36,7 +36,7 @@ export function secretPower(exponent: bigint, modulus: bigint): (base: bigint) =
   const widthBytes = Math.ceil(bitLength(modulus) / 8);
   const toBytes = (value: bigint) => bytesFromBigint(value, widthBytes);
   const group = createDiffieHellman(toBytes(modulus), Uint8Array.of(2)); // generator: not used
-  group.setPrivateKey(toBytes(exponent));
+  group.setPrivateKey(bytesFromBigint(exponent, Math.ceil(bitLength(exponent) / 8)));
   return (base) => {
     const reduced = base % modulus;
     try {

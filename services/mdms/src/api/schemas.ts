@@ -103,8 +103,8 @@ const contract = {
 export const servicePoint = z
   .object({
     ...contract,
-    lastStatement: z
-      .object({ from: isoText, to: isoText, amount: z.string(), currency: z.string() })
+    lastStatement: statement
+      .pick({ from: true, to: true, amount: true, currency: true })
       .nullable(),
   })
   .openapi("ServicePoint");
@@ -134,23 +134,20 @@ export const cohortList = z.object({
   ),
 });
 
+/** A signed document, also in words. */
+const described = {
+  description: z.array(z.string()),
+  document: z.unknown().openapi({ type: "object" }),
+};
 export const tariffList = z.object({
-  tariffs: z.array(
-    z.object({
-      tariff: z.string(),
-      currency: z.string(),
-      description: z.array(z.string()),
-      document: z.unknown().openapi({ type: "object" }),
-    }),
-  ),
+  tariffs: z.array(z.object({ tariff: z.string(), currency: z.string(), ...described })),
 });
 
 export const policyAnswer = z.object({
   policyId: z.string(),
   unsafe: z.boolean(),
   registryEpoch: z.number(),
-  description: z.array(z.string()),
-  document: z.unknown().openapi({ type: "object" }),
+  ...described,
 });
 
 export const overview = z.object({

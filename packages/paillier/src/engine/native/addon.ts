@@ -1,2 +1,46 @@
-/** What the compiled addon exports. */
-export type NativeAddon = unknown;
+/**
+ * What the compiled addon (native/addon.c) exports. It checks lengths and kinds again, throws a
+ * TypeError for a wrong one, and copies what it is given before `run` returns.
+ */
+export type Kernel = "ifma" | "mulx" | "generic";
+
+/** A key inside the addon, shared by all threads of the process; freed with its last holder. */
+export type AddonKey = { readonly brand: unique symbol };
+
+export type AddonOperation =
+  | "encrypt"
+  | "rerandomize"
+  | "blind"
+  | "encryptBlinded"
+  | "product"
+  | "weightedProduct"
+  | "repack"
+  | "subtract"
+  | "check"
+  | "power"
+  | "decrypt"
+  | "prepareSecret"
+  | "encryptSecret"
+  | "buildTable";
+
+export type NativeAddon = {
+  /** What this machine can run, fastest first. */
+  kernels(): Kernel[];
+  openPublicKey(n: Uint8Array, hs: Uint8Array, kernel: Kernel): AddonKey;
+  openSecretKey(p: Uint8Array, q: Uint8Array, kernel: Kernel): AddonKey;
+  /** Wipes a secret key when its last call has ended. A closed key is refused by `run`. */
+  close(key: AddonKey): void;
+  /**
+   * Columns as in job.ts; of `prepareSecret`, which `encryptSecret` needs: both primes, and hs.
+   * `parameter`: the shift of `repack`, the window of `buildTable` and `prepareSecret` in bits. Rejects with an Error of
+   * code NOT_A_UNIT or NO_MEMORY.
+   */
+  run(
+    operation: AddonOperation,
+    key: AddonKey,
+    first: Uint8Array | undefined,
+    second: Uint8Array | undefined,
+    groupSizes: Uint32Array | undefined,
+    parameter: number,
+  ): Promise<Uint8Array>;
+};

@@ -12,8 +12,12 @@ import { fileURLToPath } from "node:url";
 import { PaillierError } from "../../errors.ts";
 import type { NativeAddon } from "./addon.ts";
 
-/** The addon, or why there is none: one line for `--version --verbose` and the doctor. */
-export type Loaded = { readonly addon: NativeAddon } | { readonly reason: string };
+/**
+ * The addon, and whether doing without is an error; or why there is none: one line for `--version
+ * --verbose` and the doctor.
+ */
+export type Loaded =
+  { readonly addon: NativeAddon; readonly required: boolean } | { readonly reason: string };
 
 const require = createRequire(import.meta.url);
 /** From src/engine/native and from dist/engine/native alike. */
@@ -42,26 +46,27 @@ export function loadAddon(wanted = process.env["SMARTER_METERING_ENGINE"]): Load
       `SMARTER_METERING_ENGINE is "${wanted}": set portable or native, or unset it`,
     );
   }
-  const loaded = findAddon();
-  if (wanted === "native" && "reason" in loaded) {
-    throw unavailable(`SMARTER_METERING_ENGINE is native, but ${loaded.reason}`);
-  }
-  return loaded;
+  const required = wanted === "native";
+  const found = findAddon();
+  if (typeof found !== "string") return { addon: found, required };
+  if (required) throw unavailable(`SMARTER_METERING_ENGINE is native, but ${found}`);
+  return { reason: found };
 }
 
-function findAddon(): Loaded {
+/** The addon, or why there is none. */
+function findAddon(): NativeAddon | string {
   const failures: string[] = [];
   for (const place of [() => "build", () => join("prebuilds", prebuildName())]) {
     const path = join(folder, place(), "paillier.node");
     if (!existsSync(path)) continue;
     try {
-      return { addon: require(path) as NativeAddon }; // the build's own interface: addon.ts
+      return require(path) as NativeAddon; // the build's own interface: addon.ts
     } catch (error) {
       failures.push(error instanceof Error ? error.message : String(error));
     }
   }
   const none = "no native engine is built (node native/build.mjs says why)";
-  return { reason: failures.length === 0 ? none : `it does not load: ${failures.join("; ")}` };
+  return failures.length === 0 ? none : `the native engine does not load: ${failures.join("; ")}`;
 }
 
 function unavailable(message: string): PaillierError {

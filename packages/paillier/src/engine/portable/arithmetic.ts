@@ -3,13 +3,14 @@
  * each worker thread, or inline. Keeps tables of public keys, and where it decrypts, the secret
  * exponents of the keys it was given: the process that sends them holds the key anyway.
  */
+import { secretPower } from "#platform";
 import { bigintFromBytes, bytesFromBigint, itemAt } from "../../big-endian.ts";
 import { PaillierError } from "../../errors.ts";
-import { gcd, inverse, power, systemRandom } from "../../modular.ts";
+import { gcd, inverse, power } from "../../modular.ts";
 import { itemBytes, type EngineKey, type EngineSecretKey } from "../engine.ts";
 import { createDecryption, type Decryption } from "./decryption.ts";
 import { blind, buildFixedBaseTable, type FixedBaseTable } from "./fixed-base.ts";
-import type { Job, PublicJob, SecretJob } from "./job.ts";
+import type { Job, PublicJob, DecryptJob } from "../job.ts";
 
 /** About 0.3 s to build, 6 ms an encryption at 3072 bits: for the first ones under a key. */
 const narrowWindowBits = 5;
@@ -54,15 +55,28 @@ export function createArithmetic(): Arithmetic {
           tableFor(job.key, narrowEncryptionsMax + 1);
           return new Uint8Array(0);
         case "encrypt":
+        case "rerandomize":
+        case "blind":
           return encrypt(job, tableFor(job.key, job.count));
+        case "encryptSecret": // the primes are of no use to these tables
+          return encrypt(
+            { ...job, operation: "encrypt", key: job.publicKey },
+            tableFor(job.publicKey, job.count),
+          );
+        case "encryptBlinded":
+          return encryptBlinded(job);
         case "check":
           return check(job);
         case "product":
           return product(job);
         case "subtract":
           return subtract(job);
-        case "scale":
-          return scale(job);
+        case "weightedProduct":
+          return weightedProduct(job);
+        case "repack":
+          return repack(job);
+        case "power":
+          return powerOfEach(job);
         default: // "decrypt"
           return decrypt(job, decryptionFor(job.key));
       }
@@ -79,13 +93,28 @@ function keep<Value>(kept: Map<string, Value>, id: string, value: Value): Value 
   return value;
 }
 
+/** Blinding with a message, of a ciphertext, or alone. */
 function encrypt(job: PublicJob, table: FixedBaseTable): Uint8Array {
   const { message, ciphertext, blinding } = itemBytes(job.key.bits);
-  const messages = readColumn(job, 0, message);
-  const blindings = job.columns[1] ?? systemRandom(job.count * blinding);
-  return writeItems(ciphertext, job.count, (i) =>
-    blind(table, messages[i] ?? 0n, itemAt(blindings, blinding, i)),
-  );
+  const blindings = job.columns.at(-1) ?? new Uint8Array(0);
+  const messages = job.operation === "encrypt" ? readColumn(job, 0, message) : [];
+  const factors = job.operation === "rerandomize" ? readColumn(job, 0, ciphertext) : [];
+  return writeItems(ciphertext, job.count, (i) => {
+    const power = blind(table, messages[i] ?? 0n, itemAt(blindings, blinding, i));
+    const factor = factors[i];
+    return factor === undefined ? power : (factor * power) % table.n2;
+  });
+}
+
+function encryptBlinded(job: PublicJob): Uint8Array {
+  const { message, ciphertext } = itemBytes(job.key.bits);
+  const n = bigintFromBytes(job.key.n);
+  const powers = readColumn(job, 0, ciphertext);
+  const messages = readColumn(job, 1, message);
+  return writeItems(ciphertext, job.count, (i) => {
+    const power = powers[i] ?? 0n;
+    return (power + n * (((power % n) * (messages[i] ?? 0n)) % n)) % (n * n);
+  });
 }
 
 /** One gcd for the whole batch; only when it fails, one each. */
@@ -103,16 +132,40 @@ function check(job: PublicJob): Uint8Array {
 }
 
 function product(job: PublicJob): Uint8Array {
+  return foldGroups(job, (product, factor, n2) => (product * factor) % n2);
+}
+
+function weightedProduct(job: PublicJob): Uint8Array {
+  const items = job.groupSizes?.reduce((sum, size) => sum + size, 0) ?? 0;
+  const flat = job.columns[1] ?? new Uint8Array(0);
+  const widthBytes = flat.length / items;
+  const scalar = (index: number) => bigintFromBytes(itemAt(flat, widthBytes, index));
+  return foldGroups(
+    job,
+    (product, factor, n2, index) => (product * power(factor, scalar(index), n2)) % n2,
+  );
+}
+
+function repack(job: PublicJob): Uint8Array {
+  const shift = 1n << BigInt(job.shiftBits ?? 0);
+  return foldGroups(job, (packed, next, n2) => (power(packed, shift, n2) * next) % n2);
+}
+
+/** One value for each group: `step` over its ciphertexts, from 1. */
+function foldGroups(
+  job: PublicJob,
+  step: (value: bigint, ciphertext: bigint, n2: bigint, index: number) => bigint,
+): Uint8Array {
   const { ciphertext } = itemBytes(job.key.bits);
   const n2 = bigintFromBytes(job.key.n) ** 2n;
   const column = job.columns[0] ?? new Uint8Array(0);
   let next = 0;
   return writeItems(ciphertext, job.count, (group) => {
-    let result = bigintFromBytes(itemAt(column, ciphertext, next++));
-    for (let i = 1; i < (job.groupSizes?.[group] ?? 1); i++) {
-      result = (result * bigintFromBytes(itemAt(column, ciphertext, next++))) % n2;
+    let value = 1n;
+    for (let i = 0; i < (job.groupSizes?.[group] ?? 1); i++, next++) {
+      value = step(value, bigintFromBytes(itemAt(column, ciphertext, next)), n2, next);
     }
-    return result;
+    return value;
   });
 }
 
@@ -141,17 +194,16 @@ function subtract(job: PublicJob): Uint8Array {
   return writeItems(ciphertext, job.count, (i) => differences[i] ?? 0n);
 }
 
-function scale(job: PublicJob): Uint8Array {
+/** The platform's power: the exponent is secret. */
+function powerOfEach(job: PublicJob): Uint8Array {
   const { ciphertext } = itemBytes(job.key.bits);
-  const n2 = bigintFromBytes(job.key.n) ** 2n;
+  const exponent = bigintFromBytes(job.exponent ?? new Uint8Array(0));
+  const raise = secretPower(exponent, bigintFromBytes(job.key.n) ** 2n);
   const ciphertexts = readColumn(job, 0, ciphertext);
-  const scalars = readColumn(job, 1, (job.columns[1]?.length ?? 0) / job.count);
-  return writeItems(ciphertext, job.count, (i) =>
-    power(ciphertexts[i] ?? 0n, scalars[i] ?? 0n, n2),
-  );
+  return writeItems(ciphertext, job.count, (i) => raise(ciphertexts[i] ?? 0n));
 }
 
-function decrypt(job: SecretJob, decryption: Decryption): Uint8Array {
+function decrypt(job: DecryptJob, decryption: Decryption): Uint8Array {
   const { message, ciphertext } = itemBytes(job.key.bits);
   const ciphertexts = readColumn(job, 0, ciphertext);
   return writeItems(message, job.count, (i) => decryption(ciphertexts[i] ?? 0n));

@@ -7,7 +7,7 @@ import { Worker } from "node:worker_threads";
 
 import { concatBytes } from "../../big-endian.ts";
 import { PaillierError } from "../../errors.ts";
-import { splitJob, type Job, type PublicJob } from "./job.ts";
+import { splitJob, type ChunkSizes, type Job, type Runner } from "../job.ts";
 import type { Reply } from "./worker.ts";
 
 export type PoolOptions = {
@@ -16,12 +16,21 @@ export type PoolOptions = {
   readonly jobsMax: number;
 };
 
-/** What runs jobs: this pool, or the calling thread. */
-export type Pool = {
-  run(job: Job): Promise<Uint8Array>;
-  /** Has every thread run the job. */
-  broadcast(job: PublicJob): Promise<void>;
-  close(): Promise<void>;
+/** About 25 ms of work at 3072 bits, so that a small call never waits long behind a large one. */
+const chunkSizes: ChunkSizes = {
+  warm: 1,
+  encrypt: 8,
+  encryptSecret: 8,
+  rerandomize: 8,
+  blind: 8,
+  encryptBlinded: 256,
+  check: 256,
+  product: 8,
+  weightedProduct: 8,
+  repack: 1,
+  subtract: 256, // shares one inversion
+  power: 1,
+  decrypt: 4,
 };
 
 /** A job under way; `thread` when only that one may take it. */
@@ -36,7 +45,7 @@ type Task = {
 
 type Thread = { readonly worker: Worker; task: Task | undefined; chunk: number };
 
-export function createPool({ threads, jobsMax }: PoolOptions): Pool {
+export function createPool({ threads, jobsMax }: PoolOptions): Runner {
   const slots = Array.from({ length: threads }, (): Thread | undefined => undefined);
   const tasks: Task[] = [];
   let closed = false;
@@ -116,8 +125,9 @@ export function createPool({ threads, jobsMax }: PoolOptions): Pool {
   }
 
   return {
-    run: async (job) => concatBytes(await submit(splitJob(job, threads))),
-    broadcast: async (job) => {
+    run: async (job) => concatBytes(await submit(splitJob(job, threads, chunkSizes))),
+    warm: async (key) => {
+      const job: Job = { operation: "warm", key, count: 1, columns: [] };
       await Promise.all(slots.map((_, slot) => submit([job], slot)));
     },
     close: async () => {

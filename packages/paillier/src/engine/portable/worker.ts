@@ -7,7 +7,7 @@ import { parentPort } from "node:worker_threads";
 
 import { assert, PaillierError, type PaillierErrorCode } from "../../errors.ts";
 import { createArithmetic } from "./arithmetic.ts";
-import type { Job } from "./job.ts";
+import type { Job } from "../job.ts";
 
 /** The answer to a job; a failure keeps its code, but no cause that could carry values. */
 export type Reply =
@@ -21,7 +21,8 @@ const arithmetic = createArithmetic();
 port.on("message", (job: Job) => {
   const reply = replyTo(job);
   for (const column of job.columns) column.fill(0);
-  if (job.operation === "decrypt") {
+  job.exponent?.fill(0);
+  if (job.operation === "decrypt" || job.operation === "encryptSecret") {
     job.key.p.fill(0);
     job.key.q.fill(0);
   }
