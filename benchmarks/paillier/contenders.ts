@@ -80,6 +80,7 @@ export async function ourContender(
     name,
     trials: {
       encrypt: trialOf(count, () => engine.encrypt(key, messages)),
+      encryptSecret: trialOf(count, () => engine.encryptSecret(secret, key, messages)),
       addPair: trialOf(count / 2, () => engine.product(key, encrypted, pairs)),
       addInProduct: trialOf(factors * threads, () => engine.product(key, group, products)),
       scale: trialOf(count, () => engine.scale(key, encrypted, scalars)),
@@ -95,7 +96,10 @@ export function keyGeneration(bits: number): Trial {
   return trialOf(1, () => generateKeyPair({ bits }));
 }
 
-export function paillierBigint({ publicKey: { n, bits }, secretKey: { p, q } }: KeyPair): Contender {
+export function paillierBigint({
+  publicKey: { n, bits },
+  secretKey: { p, q },
+}: KeyPair): Contender {
   const theirs = new PublicKey(n, n + 1n);
   const lambda = (p - 1n) * (q - 1n);
   const secret = new PrivateKey(lambda, inverse(lambda, n) ?? 0n, theirs, p, q);

@@ -32,6 +32,15 @@ export function encryptionProducts(bits: number, windowBits: number): number {
   return steps * products.dualStep(h) + 2 * products.mul(h) + products.mulPlain(h);
 }
 
+/** Word products of an encryption with the primes (native/secret-encryption.c). */
+export function secretEncryptionProducts(bits: number, windowBits: number): number {
+  const h = limbs(bits / 2);
+  const steps = Math.ceil(bits / 2 / windowBits);
+  const half = steps * products.dualStep(h) + 4 * products.mul(h);
+  const joining = 2 * products.dualMul(h) + 3 * products.dualStep(h) + 2 * products.mulPlain(h);
+  return 2 * half + joining + products.mulPlain(2 * h);
+}
+
 /** Word products of a decryption, modulo p and modulo q (native/secret.c, ring_power). */
 export function decryptionProducts(bits: number): number {
   const windowBits = 5;

@@ -1,17 +1,15 @@
 /** `--version`, and with `--verbose` what this installation computes with. */
 import { readFile } from "node:fs/promises";
-import { createPortableEngine } from "@smarter-metering/paillier";
+import { engineInUse } from "./serve/party-engine.ts";
 
 export async function versionLines(verbose: boolean): Promise<string[]> {
   const file = new URL("../package.json", import.meta.url);
   const { version } = JSON.parse(await readFile(file, "utf8")) as { version: string };
   if (!verbose) return [version];
-  const engine = createPortableEngine({ threads: 0 });
-  const lines = [
+  const { name, whyPortable } = await engineInUse();
+  return [
     `smarter-metering ${version}`,
-    `engine ${engine.name}`,
+    `engine ${name}${whyPortable === undefined ? "" : `: ${whyPortable}`}`,
     `node ${process.version} ${process.platform} ${process.arch}`,
   ];
-  await engine.close();
-  return lines;
 }

@@ -185,7 +185,7 @@ test("a build that does not load: the prebuilt one serves, then the portable eng
   rmSync(prebuilt);
   const { answers, engines } = consume(target);
   assert.deepEqual(answers, everywhere("42"));
-  assert.match(engines.join(), /^it does not load: /);
+  assert.match(engines.join(), /^the native engine does not load: /);
 });
 
 test("installed without scripts or without a compiler: computes, with the portable engine", () => {

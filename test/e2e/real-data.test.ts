@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { run, runAll, start, temporaryFolder } from "./command-line.ts";
@@ -53,36 +53,6 @@ function rowsByHousehold(path: string, count: number, valuesMax: number): Map<st
 const enrolled = (dir: string): string[] =>
   Object.entries(households(dir)).flatMap(([label, { login }]) => (login === null ? [] : [label]));
 
-test("Swiss households: loads, bills and exports equal the file", async () => {
-  const path = await dataFile(SWISS);
-  const truth: Truth = {
-    startSeconds: Date.parse("2018-10-28T23:00:00Z") / 1000,
-    seconds: 900,
-    firstWeekday: 0,
-    kilowatts: rowsByHousehold(path, swiss.households, 96 * swiss.days),
-  };
-  const dir = join(temporaryFolder(), "deployment");
-  const source = ["--data", path, "--unit", "kW", "--zone", "Europe/Zurich"];
-  const size = ["--households", String(swiss.households), "--days", String(swiss.days)];
-  const terms = ["--min-contributors", String(swiss.contributorsMin)];
-  // Without --exit: the commands below then ask the running demonstration, whose time stands still where the file ends.
-  const demo = start("demo", ...source, ...size, ...terms, "--json", "--dir", dir);
-  await demo.printed("no more readings", "stderr");
-  assert.equal(enrolled(dir).length, 12);
-  await assertTrue(dir, truth, 33, enrolled(dir)); // The window ends with November.
-  const { code, stdout } = await demo.end("SIGTERM");
-  assert.equal(code, 0);
-  const summary = JSON.parse(stdout) as Summary;
-  process.stderr.write(
-    `${swiss.households} households, ${swiss.days} days: ${summary.seconds} s\n`,
-  );
-  assertExact(summary);
-  assert.equal(summary.meters, swiss.households);
-  assert.equal(summary.intervals, 96 * swiss.days * swiss.households);
-  assert.equal(summary.blocksReleased, swiss.days);
-  assert.equal(summary.unsafe, false);
-});
-
 /** The week of minutes; its Friday 1 January 2016 began at 05:00 UTC. */
 const minutesTruth = async (): Promise<Truth> => ({
   startSeconds: Date.parse("2016-01-01T05:00:00Z") / 1000,
@@ -91,31 +61,6 @@ const minutesTruth = async (): Promise<Truth> => ({
   kilowatts: rowsByHousehold(await dataFile(MINUTES), 5, 1440 * 7),
 });
 const NEW_YORK = ["--unit", "kW", "--zone", "America/New_York", "--unsafe-policy"];
-
-test("minutes of five apartments: quarter-hour loads, a week's bill, exports by the minute", async () => {
-  const truth = await minutesTruth();
-  const dir = join(temporaryFolder(), "deployment");
-  const words = ["--data", await dataFile(MINUTES), ...NEW_YORK];
-  const demo = start("demo", ...words, "--min-contributors", "5", "--dir", dir);
-  await demo.printed("Ctrl-C ends it", "stdout");
-  assert.deepEqual(enrolled(dir), ["1", "2", "3", "4", "5"]);
-  await assertTrue(dir, truth, 7, enrolled(dir));
-  const { code, stdout } = await demo.end("SIGTERM");
-  assert.equal(code, 0);
-  assert.match(stdout, /UNSAFE policy/);
-  assert.match(stdout, /difference to the meters 0 mWh/);
-});
-
-test("a workbook is read as the CSV of the same apartment is", async () => {
-  const terms = ["--unit", "kW", "--zone", "America/New_York", "--quiet"];
-  const paths = [await dataFile(WORKBOOK), await dataFile(MINUTES)];
-  const outcomes = await runAll(paths.map((path) => ["readings", "convert", path, ...terms]));
-  const [workbook, first] = outcomes.map(({ stdout }) =>
-    [...stdout.matchAll(/^(?:1|umass_apart1_2016w1),(.*)$/gm)].map(([, row]) => row),
-  );
-  assert.equal(workbook?.length, 7 * 1440);
-  assert.deepEqual(workbook, first);
-});
 
 async function workbookThroughEverything(): Promise<void> {
   const path = await dataFile(WORKBOOK);
@@ -131,16 +76,75 @@ async function workbookThroughEverything(): Promise<void> {
   assert.equal(code, 0);
   assert.match(stdout, /UNSAFE policy/);
 }
-// One more deployment to set up: it takes what the whole test command has no time for.
-if (isFull) test("a workbook of one apartment through everything", workbookThroughEverything);
 
-test("the same file without --unsafe-policy is refused", async () => {
-  const words = ["--data", await dataFile(MINUTES), "--unit", "kW", "--zone", "America/New_York"];
-  const dir = join(temporaryFolder(), "deployment");
-  const terms = ["--min-contributors", "5", "--quiet", "--dir", dir];
-  const { code, stdout, stderr } = await run("demo", ...words, ...terms);
-  assert.equal(code, 1);
-  assert.equal(stdout, "");
-  assert.match(stderr, /^smarter-metering: POLICY_BELOW_FLOOR: .*--unsafe-policy[^\n]*\n$/);
-  assert.equal(existsSync(dir), false);
+// Two at a time: the large demonstration takes longer than all others together.
+describe("real readings", { concurrency: 2 }, () => {
+  test("Swiss households: loads, bills and exports equal the file", async () => {
+    const path = await dataFile(SWISS);
+    const truth: Truth = {
+      startSeconds: Date.parse("2018-10-28T23:00:00Z") / 1000,
+      seconds: 900,
+      firstWeekday: 0,
+      kilowatts: rowsByHousehold(path, swiss.households, 96 * swiss.days),
+    };
+    const dir = join(temporaryFolder(), "deployment");
+    const source = ["--data", path, "--unit", "kW", "--zone", "Europe/Zurich"];
+    const size = ["--households", String(swiss.households), "--days", String(swiss.days)];
+    const terms = ["--min-contributors", String(swiss.contributorsMin)];
+    // Without --exit: the commands below then ask the running demonstration, whose time stands still where the file ends.
+    const demo = start("demo", ...source, ...size, ...terms, "--json", "--dir", dir);
+    await demo.printed("no more readings", "stderr");
+    assert.equal(enrolled(dir).length, 12);
+    await assertTrue(dir, truth, 33, enrolled(dir)); // The window ends with November.
+    const { code, stdout } = await demo.end("SIGTERM");
+    assert.equal(code, 0);
+    const summary = JSON.parse(stdout) as Summary;
+    process.stderr.write(
+      `${swiss.households} households, ${swiss.days} days: ${summary.seconds} s\n`,
+    );
+    assertExact(summary);
+    assert.equal(summary.meters, swiss.households);
+    assert.equal(summary.intervals, 96 * swiss.days * swiss.households);
+    assert.equal(summary.blocksReleased, swiss.days);
+    assert.equal(summary.unsafe, false);
+  });
+
+  test("minutes of five apartments: quarter-hour loads, a week's bill, exports by the minute", async () => {
+    const truth = await minutesTruth();
+    const dir = join(temporaryFolder(), "deployment");
+    const words = ["--data", await dataFile(MINUTES), ...NEW_YORK];
+    const demo = start("demo", ...words, "--min-contributors", "5", "--dir", dir);
+    await demo.printed("Ctrl-C ends it", "stdout");
+    assert.deepEqual(enrolled(dir), ["1", "2", "3", "4", "5"]);
+    await assertTrue(dir, truth, 7, enrolled(dir));
+    const { code, stdout } = await demo.end("SIGTERM");
+    assert.equal(code, 0);
+    assert.match(stdout, /UNSAFE policy/);
+    assert.match(stdout, /difference to the meters 0 mWh/);
+  });
+
+  test("a workbook is read as the CSV of the same apartment is", async () => {
+    const terms = ["--unit", "kW", "--zone", "America/New_York", "--quiet"];
+    const paths = [await dataFile(WORKBOOK), await dataFile(MINUTES)];
+    const outcomes = await runAll(paths.map((path) => ["readings", "convert", path, ...terms]));
+    const [workbook, first] = outcomes.map(({ stdout }) =>
+      [...stdout.matchAll(/^(?:1|umass_apart1_2016w1),(.*)$/gm)].map(([, row]) => row),
+    );
+    assert.equal(workbook?.length, 7 * 1440);
+    assert.deepEqual(workbook, first);
+  });
+
+  // One more deployment to set up: it takes what the whole test command has no time for.
+  if (isFull) test("a workbook of one apartment through everything", workbookThroughEverything);
+
+  test("the same file without --unsafe-policy is refused", async () => {
+    const words = ["--data", await dataFile(MINUTES), "--unit", "kW", "--zone", "America/New_York"];
+    const dir = join(temporaryFolder(), "deployment");
+    const terms = ["--min-contributors", "5", "--quiet", "--dir", dir];
+    const { code, stdout, stderr } = await run("demo", ...words, ...terms);
+    assert.equal(code, 1);
+    assert.equal(stdout, "");
+    assert.match(stderr, /^smarter-metering: POLICY_BELOW_FLOOR: .*--unsafe-policy[^\n]*\n$/);
+    assert.equal(existsSync(dir), false);
+  });
 });

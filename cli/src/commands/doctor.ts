@@ -2,7 +2,7 @@
 import { existsSync, statSync } from "node:fs";
 import { isUnsafe, parsePolicy } from "@smarter-metering/policy";
 import { parseNetworkView, toHex, verifyEpochChain } from "@smarter-metering/protocol";
-import { createPortableEngine, parsePublicKey } from "@smarter-metering/paillier";
+import { parsePublicKey } from "@smarter-metering/paillier";
 import { processLimits, readSecretFile } from "@smarter-metering/runtime";
 import { describeError, EXIT } from "../cli-error.ts";
 import type { Command } from "../command.ts";
@@ -10,6 +10,7 @@ import { loadDeployment } from "../deployment/deployment-file.ts";
 import { loadKeysFile } from "../deployment/keys-file.ts";
 import { layoutOf, type Layout } from "../deployment/layout.ts";
 import { loadRoleConfig, ROLE_NAMES } from "../deployment/role-config.ts";
+import { engineInUse } from "../serve/party-engine.ts";
 import { newestView, pinFile, readEpochs } from "../serve/registry-access.ts";
 import { readRunFile } from "../serve/run-file.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
@@ -90,10 +91,8 @@ const checks: readonly Check[] = [
 ];
 
 async function engineOf(): Promise<string> {
-  const engine = createPortableEngine({ threads: 0 });
-  const { name } = engine;
-  await engine.close();
-  return name;
+  const { name, whyPortable } = await engineInUse();
+  return whyPortable === undefined ? name : `${name}: ${whyPortable}`;
 }
 
 /** What holds for a deployment whose folders lie on one machine (SECURITY.md). */

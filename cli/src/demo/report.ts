@@ -1,8 +1,8 @@
 /** What a demonstration has shown: released numbers held against the truth, and what each party received. */
-import { createPortableEngine } from "@smarter-metering/paillier";
 import { parseNetworkView } from "@smarter-metering/protocol";
 import type { DeadLetter } from "@smarter-metering/runtime";
 import { openMdms } from "../serve/mdms-session.ts";
+import { engineInUse } from "../serve/party-engine.ts";
 import {
   readLoads,
   readStatements,
@@ -70,9 +70,7 @@ export async function reportOf(running: RunningDemo): Promise<DemoReport> {
   const total = totals(running, contractStart, end);
   const opener = everything.opener.service.status();
   const aggregator = await everything.aggregator.service.status();
-  const engine = createPortableEngine({ threads: 0 });
-  const engineName = engine.name.replace(/\/\d+$/, "");
-  await engine.close();
+  const { name: engine } = await engineInUse();
   const policy = policyOf(options);
   return {
     meters: households.length,
@@ -86,7 +84,7 @@ export async function reportOf(running: RunningDemo): Promise<DemoReport> {
     doubled: loadCheck.doubled,
     ...(await checkCustomers(running, mdms, statements, end)),
     deadLetters: await everything.bus.service.deadLetters(),
-    engine: engineName,
+    engine,
     keyBits: options.keyBits,
     openerPlaintextReadingsMax: opener.openerPlaintextReadingsSeenMax,
     openerPlaintextMsP99: opener.openerPlaintextMsP99,

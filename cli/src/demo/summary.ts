@@ -18,7 +18,7 @@ export function summaryJson(report: DemoReport, seconds: number): object {
     billsRecomputed: report.billsRecomputed,
     billsExact: report.billsExact,
     customerDifference_mWh: report.customerDifferenceMilliwattHours.toString(),
-    engine: report.engine,
+    engine: report.engine.replace(/ .*/, ""),
     keyBits: report.keyBits,
     openerPlaintextReadingsMax: report.openerPlaintextReadingsMax,
     openerPlaintextMsP99: Math.round(report.openerPlaintextMsP99),

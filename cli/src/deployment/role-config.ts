@@ -52,7 +52,7 @@ export const schemas = {
       role: z.literal("opener"),
       ...peers(paths),
       openerPlaintextReadingsMax: z.number().int().min(1).max(10_000).default(768),
-      engineThreads: z.number().int().min(0).max(64).default(2),
+      engineThreads: z.number().int().min(1).max(64).default(2),
     }),
   aggregator: (paths: ConfigPaths) =>
     z.strictObject({

@@ -13,7 +13,7 @@ import {
   type MdmsService,
 } from "@smarter-metering/mdms";
 import { openerLogFields, startOpener, type OpenerService } from "@smarter-metering/opener";
-import { createPortableEngine, parseSecretKey } from "@smarter-metering/paillier";
+import { parseSecretKey } from "@smarter-metering/paillier";
 import { parseMdmsView, parseNetworkView, parseUcsView } from "@smarter-metering/protocol";
 import {
   createApp,
@@ -37,6 +37,7 @@ import { z } from "zod";
 import { loadKeysFile } from "../deployment/keys-file.ts";
 import { loadRoleConfig, type RoleConfig } from "../deployment/role-config.ts";
 import { opening, type Closable } from "./opening.ts";
+import { startEngine } from "./party-engine.ts";
 import { connectPeers, partyLogger, type Party, type Peers, type Shared } from "./party.ts";
 import { busTokens, streams } from "./streams.ts";
 import { portalWebFolder } from "./web-folder.ts";
@@ -167,7 +168,7 @@ export function startOpenerRole(path: string, shared: Shared): Promise<Started<O
     const peers = await keep(
       connectPeers("opener", config, shared, { ...networkPeers, logFields }),
     );
-    const engine = await keep(createPortableEngine({ threads: config.engineThreads }));
+    const engine = await keep(startEngine(config.engineThreads, peers));
     const { openerPlaintextReadingsMax } = config;
     const service = await keep(
       startOpener(
@@ -203,7 +204,7 @@ export function startAggregatorRole(
         migrations: aggregatorMigrations,
       }),
     );
-    const engine = await keep(createPortableEngine({ threads: 1 }));
+    const engine = await keep(startEngine(1, peers));
     const service = await keep(
       startAggregator(
         { tickMs: 1000 * config.tickSeconds },
@@ -226,7 +227,7 @@ export function startTrusteeRole(path: string, shared: Shared): Promise<Started<
       connectPeers("trustee", config, shared, { ...networkPeers, logFields }),
     );
     const key = new TextDecoder().decode(await readSecretFile(config.paillierKeyFile));
-    const engine = await keep(createPortableEngine({ threads: 1 }));
+    const engine = await keep(startEngine(1, peers));
     const service = await keep(
       startTrustee(
         { policyId: config.policyId },

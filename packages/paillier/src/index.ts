@@ -3,6 +3,7 @@
  * decryption. Runs in Node and, apart from threads, in the browser.
  */
 export { bigintFromBytes, bytesFromBigint } from "./big-endian.ts";
+export { BlindingPool } from "./blinding-pool.ts";
 export {
   decodeCiphertexts,
   encodeCiphertext,
@@ -54,7 +55,11 @@ export {
   encryptBatch,
   product,
   productOfEach,
+  repack,
+  rerandomize,
   scale,
   subtract,
+  weightedSums,
   type EncryptOptions,
+  type Weighted,
 } from "./paillier.ts";

@@ -4,6 +4,7 @@
  * Batches come back in order. A ciphertext under another key is PAILLIER_WRONG_KEY.
  */
 import { bigintFromBytes, bytesFromBigint, concatBytes, itemAt } from "./big-endian.ts";
+import type { BlindingPool } from "./blinding-pool.ts";
 import { trustedCiphertext, weightMaxDefault, type Ciphertext } from "./ciphertext.ts";
 import { itemBytes, type Engine } from "./engine/engine.ts";
 import { assert, PaillierError } from "./errors.ts";
@@ -15,6 +16,8 @@ export type EncryptOptions = {
    * the message must be part of what it is derived from. Default: fresh randomness.
    */
   readonly blindings?: readonly Uint8Array[];
+  /** Takes the blinding from here instead; of the same key. */
+  readonly pool?: BlindingPool;
   /** Additions the plaintext leaves room for (Packing.additionsMax); default 1024. */
   readonly weightMax?: number;
 };
@@ -27,7 +30,7 @@ export async function encryptBatch(
   engine: Engine,
   key: PublicKey,
   messages: readonly bigint[],
-  { blindings, weightMax = weightMaxDefault }: EncryptOptions = {},
+  { blindings, pool, weightMax = weightMaxDefault }: EncryptOptions = {},
 ): Promise<Ciphertext[]> {
   const widths = itemBytes(key.bits);
   if (messages.some((message) => message < 0n || message >= key.n)) {
@@ -39,12 +42,14 @@ export async function encryptBatch(
         blindings.every((a) => a.length === widths.blinding && a.some((byte) => byte !== 0))),
     `one blinding of ${widths.blinding} bytes, not all zero, for each message`,
   );
+  assert(pool === undefined || blindings === undefined, "blindings or a pool of them");
+  assert(pool === undefined || pool.key.id === key.id, "a pool of the same key");
   const flat = concatBytes(messages.map((message) => bytesFromBigint(message, widths.message)));
-  const encrypted = await engine.encrypt(
-    engineKeyOf(key),
-    flat,
-    blindings && concatBytes(blindings),
-  );
+  const engineKey = engineKeyOf(key);
+  const encrypted =
+    pool === undefined
+      ? await engine.encrypt(engineKey, flat, blindings && concatBytes(blindings))
+      : await engine.encryptBlinded(engineKey, flat, await pool.take(messages.length));
   flat.fill(0); // they are readings
   return messages.map((_, i) =>
     trustedCiphertext(key.id, 1, weightMax, encrypted.slice(...range(widths.ciphertext, i))),
@@ -121,15 +126,84 @@ export async function scale(
   scalars: readonly number[],
 ): Promise<Ciphertext[]> {
   assert(ciphertexts.length === scalars.length, "one scalar for each ciphertext");
-  if (scalars.some((scalar) => !Number.isInteger(scalar) || scalar < 1 || scalar >= 2 ** 32)) {
-    throw new PaillierError("PAILLIER_SCALAR_RANGE", "a scalar is not an integer in [1, 2^32)");
-  }
+  checkScalars(scalars);
   const heads = ciphertexts.map(({ weight, weightMax }, i) =>
     trustedCiphertext(key.id, weight * (scalars[i] ?? 0), weightMax, new Uint8Array(0)),
   );
   const flat = concatBytes(scalars.map((scalar) => bytesFromBigint(BigInt(scalar), 4)));
   const results = await engine.scale(engineKeyOf(key), flatten(key, ciphertexts), flat);
   return heads.map((head, i) => ({ ...head, bytes: results.slice(...rangeOf(key, i)) }));
+}
+
+/** A ciphertext and the factor that its plaintext counts with, 1 ≤ factor < 2^32. */
+export type Weighted = { readonly ciphertext: Ciphertext; readonly factor: number };
+
+/**
+ * Σ factor · plaintext of each group; groups are not empty. Faster than scaling and adding.
+ * PAILLIER_SCALAR_RANGE, PACKING_OVERFLOW.
+ */
+export async function weightedSums(
+  engine: Engine,
+  key: PublicKey,
+  groups: readonly (readonly Weighted[])[],
+): Promise<Ciphertext[]> {
+  const factors = groups.flatMap((group) => group.map(({ factor }) => factor));
+  checkScalars(factors);
+  const heads = groups.map((group) => {
+    const weight = group.reduce(
+      (sum, { ciphertext, factor }) => sum + ciphertext.weight * factor,
+      0,
+    );
+    const weightMax = Math.min(...group.map(({ ciphertext }) => ciphertext.weightMax));
+    return trustedCiphertext(key.id, weight, weightMax, new Uint8Array(0));
+  });
+  const results = await engine.weightedProduct(
+    engineKeyOf(key),
+    flatten(
+      key,
+      groups.flatMap((group) => group.map(({ ciphertext }) => ciphertext)),
+    ),
+    concatBytes(factors.map((factor) => bytesFromBigint(BigInt(factor), 4))),
+    groups.map((group) => group.length),
+  );
+  return heads.map((head, i) => ({ ...head, bytes: results.slice(...rangeOf(key, i)) }));
+}
+
+/** The same plaintexts under fresh blinding: who knew the ciphertexts does not recognise them. */
+export async function rerandomize(
+  engine: Engine,
+  key: PublicKey,
+  ciphertexts: readonly Ciphertext[],
+): Promise<Ciphertext[]> {
+  const results = await engine.rerandomize(engineKeyOf(key), flatten(key, ciphertexts));
+  return ciphertexts.map(({ weight, weightMax }, i) =>
+    trustedCiphertext(key.id, weight, weightMax, results.slice(...rangeOf(key, i))),
+  );
+}
+
+/**
+ * One ciphertext of each group's plaintexts side by side, `shiftBits` apart, the last one lowest, so
+ * that they are decrypted at once. Every plaintext must be below 2^shiftBits, or it spills into its
+ * neighbour: check the fields after decryption, and take nothing from a group with one out of range.
+ * Nothing can be added to the result.
+ */
+export async function repack(
+  engine: Engine,
+  key: PublicKey,
+  groups: readonly (readonly Ciphertext[])[],
+  shiftBits: number,
+): Promise<Ciphertext[]> {
+  assert(
+    groups.every((group) => group.length * shiftBits < key.bits),
+    "the plaintexts of a group fit below n",
+  );
+  const results = await engine.repack(
+    engineKeyOf(key),
+    flatten(key, groups.flat()),
+    shiftBits,
+    groups.map((group) => group.length),
+  );
+  return groups.map((_, i) => trustedCiphertext(key.id, 1, 1, results.slice(...rangeOf(key, i))));
 }
 
 /** The plaintexts in [0, n). What the engine keeps of the secret key: see `EngineSecretKey`. */
@@ -147,6 +221,12 @@ export async function decryptBatch(
   } finally {
     secret.p.fill(0);
     secret.q.fill(0);
+  }
+}
+
+function checkScalars(scalars: readonly number[]): void {
+  if (scalars.some((scalar) => !Number.isInteger(scalar) || scalar < 1 || scalar >= 2 ** 32)) {
+    throw new PaillierError("PAILLIER_SCALAR_RANGE", "a scalar is not an integer in [1, 2^32)");
   }
 }
 

@@ -1,58 +1,72 @@
 /**
- * Writes `vectors.json` from the textbook reference, not from the fast code:
+ * Writes `vectors.json` from the slow reference, not from the fast code:
  * `node --import tsx packages/paillier/test/make-vectors.ts`. Numbers are hex, keys are named by
- * their place in `fixed-keys.json`.
+ * their size in `fixed-keys.json`.
  */
 import { writeFileSync } from "node:fs";
 
-import type { PublicKey } from "../src/index.ts";
-import { loadTestKey2048, loadTestKey3072 } from "./fixed-keys.ts";
+import type { KeyPair } from "../src/index.ts";
+import { operationNames, publicOperations, type Operands } from "./engine-operations.ts";
+import type { Vectors } from "./engine-vectors.ts";
+import { loadTestKey2048, loadTestKey3072, loadTestKey4096 } from "./fixed-keys.ts";
 import { seededRandom } from "./seeded-random.ts";
-import { raise, textbookBlind } from "./textbook.ts";
+import { textbookBlind } from "./textbook.ts";
 
 const random = seededRandom("vectors");
 const hex = (value: bigint) => value.toString(16);
 const drawn = (bytes: number) => BigInt(`0x${Buffer.from(random(bytes)).toString("hex")}`);
 
-function vectorsFor(name: string, key: PublicKey) {
-  const { bits, n, n2 } = key;
-  const blindingMax = 2n ** BigInt(bits / 2) - 1n;
-  const pairs: [string, bigint, bigint][] = [
-    ["zero message, smallest blinding", 0n, 1n],
-    ["largest message, largest blinding", n - 1n, blindingMax],
-    ["top bit of the blinding alone", 1n, 2n ** BigInt(bits / 2 - 1)],
-    ["random", drawn(bits / 8) % n, drawn(bits / 16)],
+function vectorsFor({ publicKey, secretKey: { p, q } }: KeyPair): Vectors {
+  const { bits, n, n2, hs } = publicKey;
+  const largest = 2n ** BigInt(bits / 2) - 1n;
+  const rows: [bigint, bigint][] = [
+    [0n, 1n], // smallest blinding
+    [n - 1n, largest],
+    [1n, 2n ** BigInt(bits / 2 - 1)], // top bit of the blinding alone
+    [drawn(bits / 8) % n, drawn(bits / 16)],
   ];
-  const encrypt = pairs.map(([what, message, blinding]) => ({
-    what,
-    message: hex(message),
-    blinding: hex(blinding),
-    ciphertext: hex(textbookBlind(key, message, blinding)),
-  }));
-  const [a, b] = [textbookBlind(key, 40n, 7n), textbookBlind(key, 2n, 11n)];
+  const messages = rows.map(([message]) => message);
+  const blindings = rows.map(([, blinding]) => blinding);
+  const ciphertexts = rows.map(([m, a]) => textbookBlind(publicKey, m, a));
+  const operands: Operands = {
+    bits,
+    n,
+    hs,
+    messages,
+    blindings,
+    ciphertexts,
+    divisors: ciphertexts.toReversed(),
+    scalars: [0n, 1n, 4_294_967_295n, drawn(4)],
+    scalarBytes: 4,
+    groupSizes: [1, 3],
+    shiftBits: 61,
+    exponent: drawn(9),
+    exponentBytes: 9,
+  };
+  // As long as a share of a trustee's key: beyond n².
+  const long = { ...operands, exponent: drawn(bits / 4 + 20), exponentBytes: bits / 4 + 20 };
+  const { reference } = publicOperations.power;
   return {
-    key: name,
-    encrypt,
-    operands: { a: hex(a), b: hex(b) },
-    product: hex((a * b) % n2),
-    difference: hex(quotient(a, b, n2)),
-    scaled: { scalar: 4294967295, result: hex(raise(a, 4294967295n, n2)) },
+    bits,
+    operands: {
+      messages: messages.map(hex),
+      blindings: blindings.map(hex),
+      ciphertexts: ciphertexts.map(hex),
+      divisors: operands.divisors.map(hex),
+      scalars: operands.scalars.map(hex),
+      groupSizes: operands.groupSizes,
+      shiftBits: operands.shiftBits,
+      exponent: hex(operands.exponent),
+      longExponent: hex(long.exponent),
+    },
+    results: Object.fromEntries(
+      operationNames.map((name) => [name, publicOperations[name].reference(operands).map(hex)]),
+    ) as Vectors["results"],
+    longPower: reference(long).map(hex),
+    refused: [0n, p, q, n, p * p, 7n * q, n2 - n, n2 - p, 5n * n].map(hex),
   };
 }
 
-/** a / b mod m by search-free extended Euclid, kept apart from the package's own. */
-function quotient(a: bigint, b: bigint, m: bigint): bigint {
-  const euclid = (x: bigint, y: bigint): [bigint, bigint] => {
-    if (y === 0n) return [1n, 0n];
-    const [s, t] = euclid(y, x % y);
-    return [t, s - (x / y) * t];
-  };
-  const [inverse] = euclid(b, m);
-  return (((a * inverse) % m) + m) % m;
-}
-
-const vectors = [
-  vectorsFor("2048", (await loadTestKey2048()).publicKey),
-  vectorsFor("3072", (await loadTestKey3072()).publicKey),
-];
-writeFileSync(new URL("vectors.json", import.meta.url), `${JSON.stringify(vectors, null, 2)}\n`);
+const pairs = [await loadTestKey2048(), await loadTestKey3072(), await loadTestKey4096()];
+const vectors = pairs.map(vectorsFor);
+writeFileSync(new URL("vectors.json", import.meta.url), `${JSON.stringify(vectors, null, 1)}\n`);

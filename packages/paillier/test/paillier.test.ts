@@ -22,8 +22,8 @@ import {
   type Ciphertext,
   type KeyPair,
 } from "../src/index.ts";
-import { flat, numbersOf } from "./engine-conformance.ts";
 import { loadOtherTestKey2048, loadTestKey2048 } from "./fixed-keys.ts";
+import { flat, numbersOf } from "./flat-numbers.ts";
 import { textbookDecrypt, textbookEncrypt } from "./textbook.ts";
 
 const engine = createPortableEngine();

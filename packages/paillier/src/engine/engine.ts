@@ -50,7 +50,7 @@ export const shiftBitsMax = 8_192;
  * `blindings` are exponents a < 2^(bits/2), one for each item; without them they are fresh randomness.
  */
 export interface Engine {
-  /** Shown in `--version --verbose`, metrics and benchmark output: "native-ifma/2", "portable/2". */
+  /** Shown in `--version --verbose`, metrics and benchmark output: "native/2 (ifma)", "portable/2". */
   readonly name: string;
 
   /** Builds what makes encryption under `key` fast, ahead of the first batch. */

@@ -27,7 +27,7 @@ export async function createNativeEngine(
   assert(Number.isInteger(threads) && threads >= 1 && threads <= 1024, "1 to 1024 threads");
   await testOnce(addon, kernel);
   const runner = createNativeRunner(addon, { kernel, threads, jobsMax });
-  return createJobEngine(`native-${kernel}/${threads}`, runner);
+  return createJobEngine(`native/${threads} (${kernel})`, runner);
 }
 
 const tested = new Map<Kernel, Promise<void>>();
