@@ -3,7 +3,7 @@
  * core, then on all: `npm run bench:paillier -- [--quick] [--json] [--readme] [--gates]`. Ratios are
  * the claim; absolute figures belong to the machine. Keys are the fixed TEST keys.
  *
- *   --quick   less than a minute: one short round, no key generation, no tables; all cores at 3072
+ *   --quick   less than a minute: two short rounds, no key generation, no tables; all cores at 3072
  *             bits alone
  *   --json    a Report (paillier/results.ts) in place of markdown
  *   --readme  the tables into packages/paillier/README.md as well
@@ -38,7 +38,7 @@ const { values: options } = parseArgs({
     gates: { type: "boolean", default: false },
   },
 });
-const effort = options.quick ? { rounds: 1, sliceMs: 50 } : { rounds: 3, sliceMs: 250 };
+const effort = options.quick ? { rounds: 2, sliceMs: 30 } : { rounds: 3, sliceMs: 250 };
 
 function measure(cores: "one" | "all", pin: readonly string[]): Phase {
   const script = fileURLToPath(new URL("paillier/measure.ts", import.meta.url));

@@ -39,7 +39,7 @@ export function gatesOf(oneCore: Phase, allCores: Phase): Check[] {
         `decrypt (one): ${over} over portable`,
         bits,
         ratio(oneCore, bits, "decryptOne", [over, "portable"]),
-        1,
+        0.95, // not slower; two equals differ by that much from run to run
       );
     return [
       encryption("portable", "paillier-bigint", 20),

@@ -67,7 +67,7 @@ export function measurePeak(): Peak {
     const source = fileURLToPath(new URL("ifma-peak.c", import.meta.url));
     const program = join(folder, "ifma-peak");
     const compiler = (process.env["CC"] ?? "cc").split(" ").filter(Boolean);
-    const [command = "cc", ...words] = [...compiler, "-O2", "-o", program, source];
+    const [command, ...words] = [...compiler, "-O2", "-o", program, source];
     if (spawnSync(command, words, { stdio: "ignore" }).status === 0) {
       const rate = Number(spawnSync(program, { encoding: "utf8" }).stdout);
       if (rate > 0) return { instructionsPerSecond: rate, how: "measured (ifma-peak.c)" };
@@ -89,5 +89,5 @@ function measureClock(): number {
     for (let i = 0; i < rounds; i++) x = (Math.imul(x, x) + 1) | 0;
     best = Math.max(best, (4 * rounds * 1000) / (performance.now() - startMs));
   }
-  return x === 0 ? 0 : best; // never 0: odd and even in turns, and x is used
+  return x === 0 ? 0 : best; // x is used, and never 0: −1 is no square modulo 4
 }

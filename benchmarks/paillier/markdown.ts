@@ -83,7 +83,7 @@ function tablesPart({ oneCore }: Report): string {
     short(row.encryptionsPerSecond),
   ]);
   const head = ["engine", "bits", "window", "build, ms", "MB", "encryptions/s"];
-  return `## Fixed-base tables, one core\n\n${table(head, rows)}`;
+  return `## Fixed-base tables, by processor time of one thread\n\n${table(head, rows)}`;
 }
 
 function limitPart({ peak, limits }: Report): string {

@@ -1,4 +1,4 @@
-/** python phe as a contender: a process of its own that works on request (phe.py). */
+/** python phe as a contender: a process of its own that works on request (python_phe.py). */
 import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -16,12 +16,12 @@ export type PythonPhe = {
 export async function startPythonPhe(pairs: readonly KeyPair[]): Promise<PythonPhe | undefined> {
   const { status } = spawnSync("python3", ["-c", "import phe, gmpy2"], { stdio: "ignore" });
   if (status !== 0) return undefined;
-  const script = fileURLToPath(new URL("phe.py", import.meta.url));
+  const script = fileURLToPath(new URL("python_phe.py", import.meta.url));
   const child = spawn("python3", [script], { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const answer = async (): Promise<string> => {
     const { done, value } = await lines.next();
-    if (done === true) throw new Error("python3 phe.py ended early");
+    if (done === true) throw new Error("python3 python_phe.py ended early");
     return value;
   };
   const keys = pairs.map(({ publicKey, secretKey: { p, q } }) => [

@@ -143,11 +143,13 @@ function consume(
 
 const everywhere = (answer: string): string[] => nodes.map(() => answer);
 
-test("the tarball: JavaScript, declarations and C; no sources, tests, builds or loader", () => {
+test("the tarball: JavaScript, declarations, C, vectors; no sources, tests, builds or loader", () => {
   const strange = packed.filter(
     (path) =>
       !/^(dist\/.*\.js|dist\/.*\.d\.ts|native\/[\w-]+\.(c|h|inc)|native\/build\.mjs)$/.test(path) &&
-      !path.startsWith("native/prebuilds/") &&
+      !/^(native\/prebuilds\/|examples\/[\w-]+\.mjs$|test\/(vectors|fixed-keys)\.json$)/.test(
+        path,
+      ) &&
       !["LICENSE", "README.md", "package.json"].includes(path),
   );
   assert.deepEqual(strange, []);

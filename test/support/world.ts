@@ -6,8 +6,8 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import {
-  createPortableEngine,
   serializePublicKey,
+  openEngine,
   type Engine,
   type KeyPair,
 } from "@smarter-metering/paillier";
@@ -419,7 +419,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
       meters: [meterOf(household)],
     })),
   };
-  const engine = createPortableEngine({ threads: 0 });
+  const { engine } = await openEngine();
   return {
     zone,
     startSeconds,

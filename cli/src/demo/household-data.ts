@@ -71,6 +71,8 @@ export function syntheticData(options: SyntheticData): HouseholdData {
         parts.push(part);
         start = end;
       }
+      const [only] = parts;
+      if (only !== undefined && parts.length === 1) return only;
       const join = (pick: (part: Readings) => ArrayLike<number>): number[] =>
         parts.flatMap((part) => Array.from(pick(part)));
       return {

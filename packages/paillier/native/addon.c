@@ -248,18 +248,15 @@ static bool take_columns(napi_env env, job *j, const napi_value *arguments, int 
   }
   *reason = "run: the second column has one item for each of the first";
   if (second != NONE) {
-    if (!bytes_of(env, arguments[3], &bytes, &j->second_bytes)) return false;
-    j->second = copy_of(bytes, j->second_bytes);
-    const size_t width = second != EXPONENTS           ? width_of(second, bits)
-                         : j->op == POWER       ? 0
-                         : j->count == 0               ? 0
-                                                       : j->second_bytes / j->count;
-    if (j->op == POWER) {
-      if (j->second_bytes < 1 || j->second_bytes > EXPONENT_BYTES_MAX) return false;
-    } else if (j->second_bytes != j->count * width || width > EXPONENT_BYTES_MAX ||
-               (j->count > 0 && width == 0)) {
-      return false;
-    }
+    size_t length = 0;
+    if (!bytes_of(env, arguments[3], &bytes, &length)) return false;
+    const size_t items = j->op == POWER ? 1 : j->count;
+    const size_t width = second == EXPONENTS && items > 0 ? length / items : width_of(second, bits);
+    const bool is_width_served = second != EXPONENTS || items == 0 ||
+                                 (width >= 1 && width <= EXPONENT_BYTES_MAX);
+    if (length != items * width || !is_width_served) return false;
+    j->second = copy_of(bytes, length);
+    j->second_bytes = length;
   }
   if (j->op == PREPARE_SECRET && j->count != 1) {
     *reason = "run: prepareSecret takes the primes and hs of one key";
@@ -300,7 +297,7 @@ static bool take_columns(napi_env env, job *j, const napi_value *arguments, int 
 static napi_value run(napi_env env, napi_callback_info info) {
   napi_value arguments[6], promise, name;
   size_t given = 6;
-  char wanted[16];
+  char wanted[24]; /* longer than any name: what is cut off is none */
   size_t length;
   if (napi_get_cb_info(env, info, &given, arguments, NULL, NULL) != napi_ok || given < 6) {
     return refuse(env, "run takes six arguments");
@@ -308,7 +305,8 @@ static napi_value run(napi_env env, napi_callback_info info) {
   operation op = OPERATIONS;
   if (napi_get_value_string_utf8(env, arguments[0], wanted, sizeof wanted, &length) == napi_ok) {
     for (int i = 0; i < OPERATIONS; i++) {
-      if (strcmp(operations[i].name, wanted) == 0) op = (operation)i;
+      const char *const known = operations[i].name;
+      if (strlen(known) == length && strcmp(known, wanted) == 0) op = (operation)i;
     }
   }
   if (op == OPERATIONS) return refuse(env, "run: no such operation");
@@ -321,11 +319,14 @@ static napi_value run(napi_env env, napi_callback_info info) {
     return refuse(env, "run: prepareSecret comes before encryptSecret");
   }
   double parameter = 0;
+  /* Of narrower windows there are too many for lanes that add before they carry. */
+  const int parameter_min = op == REPACK ? 1 : FIRST_WINDOW_BITS;
   const int parameter_max = op == REPACK ? SHIFT_MAX : WINDOW_BITS_MAX;
   if ((op == REPACK || op == BUILD_TABLE || op == PREPARE_SECRET) &&
       (napi_get_value_double(env, arguments[5], &parameter) != napi_ok ||
-       !(parameter >= 1 && parameter <= parameter_max) || parameter != (int)parameter)) {
-    return refuse(env, "run: the parameter is an integer, 1 to the operation's limit");
+       !(parameter >= parameter_min && parameter <= parameter_max) ||
+       parameter != (int)parameter)) {
+    return refuse(env, "run: the parameter is an integer within the operation's limits");
   }
   job *const j = calloc(1, sizeof *j);
   if (j == NULL) return refuse(env, "run: out of memory");
@@ -385,7 +386,8 @@ static napi_value open_key(napi_env env, napi_callback_info info, bool is_secret
   if (napi_get_cb_info(env, info, &given, arguments, NULL, NULL) != napi_ok || given < 3 ||
       !bytes_of(env, arguments[0], &first, &first_bytes) ||
       !bytes_of(env, arguments[1], &second, &second_bytes) ||
-      napi_get_value_string_utf8(env, arguments[2], name, sizeof name, &length) != napi_ok) {
+      napi_get_value_string_utf8(env, arguments[2], name, sizeof name, &length) != napi_ok ||
+      strlen(name) != length) {
     return refuse(env, "a key is opened with two Uint8Arrays and the name of a kernel");
   }
   const size_t bits = (is_secret ? 16 : 8) * first_bytes;

@@ -28,6 +28,8 @@ import { raise, textbookBlind, textbookDecrypt, textbookEncrypt } from "./textbo
 export type ConformanceOptions = {
   /** Moduli of the vectors; by default all that vectors.json has. */
   readonly bits?: readonly number[];
+  /** Items in a batch; by default what leaves lanes of a kernel full, empty and in between. */
+  readonly counts?: readonly number[];
 };
 
 const pairsByBits = new Map([
@@ -39,7 +41,7 @@ const pairsByBits = new Map([
 export function engineConformance(
   name: string,
   createEngine: () => Engine | Promise<Engine>,
-  { bits = [...pairsByBits.keys()] }: ConformanceOptions = {},
+  { bits = [...pairsByBits.keys()], counts = [1, 2, 3, 7, 8, 9, 17] }: ConformanceOptions = {},
 ): void {
   void describe(`engine conformance: ${name}`, () => {
     let opened: Engine | undefined;
@@ -52,7 +54,7 @@ export function engineConformance(
     });
     after(() => opened?.close());
     replayVectors(engine, bits);
-    fillLanes(engine);
+    fillLanes(engine, counts);
     findEdges(engine);
     refuseMisuse(engine, createEngine);
   });
@@ -83,9 +85,12 @@ function replayVectors(engine: () => Engine, sizes: readonly number[]): void {
       const sealed = flat(ciphertexts, width.ciphertext);
       const plain = flat(messages, width.message);
       assert.deepEqual(await engine().decrypt(secret, sealed), plain);
-      const key = engineKeyOf(publicKey);
-      const byHolder = engine().encryptSecret(secret, key, plain, flat(blindings, width.blinding));
-      assert.deepEqual(await byHolder, sealed);
+      if (bits === Math.min(...sizes)) {
+        // its tables take a second or two at 4096 bits
+        const key = engineKeyOf(publicKey);
+        const given = flat(blindings, width.blinding);
+        assert.deepEqual(await engine().encryptSecret(secret, key, plain, given), sealed);
+      }
       // a ciphertext with one bit turned is another message, or none
       const turned = sealed.slice();
       turned[turned.length - 1] = (turned[turned.length - 1] ?? 0) ^ 1;
@@ -110,15 +115,16 @@ function replayVectors(engine: () => Engine, sizes: readonly number[]): void {
   }
 }
 
-/** Small exponents keep this fast; batches leave lanes of a kernel full, empty and in between. */
-function fillLanes(engine: () => Engine): void {
-  const counts = [1, 2, 3, 7, 8, 9, 17];
+/** Of `fillLanes`, for all engines. */
+const expectedOf = new Map<string, bigint[]>();
 
+/** With small exponents, to be fast. */
+function fillLanes(engine: () => Engine, counts: readonly number[]): void {
   void test("an item's result does not depend on how many others there are", async () => {
     const { publicKey, secretKey } = await loadTestKey2048();
     const { bits, n, n2, hs } = publicKey;
     const width = itemBytes(bits);
-    const some = Array.from({ length: Math.max(...counts) }, (_, i) => BigInt(i) + 1n);
+    const some = Array.from({ length: 17 }, (_, i) => BigInt(i) + 1n);
     const all: Operands = {
       bits,
       n,
@@ -136,7 +142,8 @@ function fillLanes(engine: () => Engine): void {
     };
     const secret = engineSecretKeyOf(secretKey);
     for (const name of operationNames) {
-      const expected = publicOperations[name].reference(all);
+      const expected = expectedOf.get(name) ?? publicOperations[name].reference(all);
+      expectedOf.set(name, expected);
       for (const count of counts) {
         const first = {
           ...all,
@@ -153,7 +160,7 @@ function fillLanes(engine: () => Engine): void {
     }
     for (const count of counts) {
       const messages = all.messages.slice(0, count);
-      const sealed = messages.map((m, i) => textbookBlind(publicKey, m, BigInt(i)));
+      const sealed = publicOperations.encrypt.reference({ ...all, messages });
       const plain = await engine().decrypt(secret, flat(sealed, width.ciphertext));
       assert.deepEqual(numbersOf(plain, width.message), messages, `decrypt of ${count}`);
     }

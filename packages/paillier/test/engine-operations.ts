@@ -36,7 +36,16 @@ const messages = (o: Operands) => flat(o.messages, itemBytes(o.bits).message);
 const blindings = (o: Operands) => flat(o.blindings, itemBytes(o.bits).blinding);
 const scalars = (o: Operands) => flat(o.scalars, o.scalarBytes);
 const exponent = (o: Operands) => flat([o.exponent], o.exponentBytes);
-const power = ({ n, hs }: Operands, a: bigint) => raise(hs, a, n * n);
+
+/** hs^a mod n², kept: operands repeat blindings, and several operations use the same. */
+const powers = new Map<string, bigint>();
+function power({ n, hs }: Operands, a: bigint): bigint {
+  const name = `${n}/${hs}/${a}`;
+  const value = powers.get(name) ?? raise(hs, a, n * n);
+  powers.set(name, value);
+  return value;
+}
+
 const sealed = ({ n }: Operands, message: bigint, z: bigint) => ((1n + message * n) * z) % (n * n);
 
 /** `step` over the ciphertexts of each group, from 1. */

@@ -31,9 +31,10 @@ import { loadOtherTestKey2048, loadTestKey2048, loadTestKey3072 } from "./fixed-
 import { flat, numbersOf } from "./flat-numbers.ts";
 import { raise } from "./textbook.ts";
 
-engineConformance("portable, inline", () => createPortableEngine());
+engineConformance("portable, inline", () => createPortableEngine(), { counts: [1, 9] });
 engineConformance("portable, two threads", () => createPortableEngine({ threads: 2 }), {
   bits: [2048],
+  counts: [1, 9],
 });
 
 describe("fixed-base table", () => {

@@ -115,7 +115,20 @@ function offsetReader(zone: string): (epochSeconds: number) => number {
   };
 }
 
+/** Formats by zone: making one costs as much as hundreds of uses. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+const FORMATS_MAX = 16;
+
 function openFormat(zone: string): Intl.DateTimeFormat {
+  const known = formats.get(zone);
+  if (known !== undefined) return known;
+  if (formats.size >= FORMATS_MAX) formats.clear();
+  const format = createFormat(zone);
+  formats.set(zone, format);
+  return format;
+}
+
+function createFormat(zone: string): Intl.DateTimeFormat {
   try {
     return new Intl.DateTimeFormat("en-US", {
       timeZone: zone,
