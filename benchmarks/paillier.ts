@@ -3,8 +3,8 @@
  * core, then on all: `npm run bench:paillier -- [--quick] [--json] [--readme] [--gates]`. Ratios are
  * the claim; absolute figures belong to the machine. Keys are the fixed TEST keys.
  *
- *   --quick   less than a minute: two short rounds, no key generation, no tables; all cores at 3072
- *             bits alone
+ *   --quick   less than a minute: two short rounds, no key generation, no tables; of all cores the
+ *             ratio of two to one alone, at 3072 bits
  *   --json    a Report (paillier/results.ts) in place of markdown
  *   --readme  the tables into packages/paillier/README.md as well
  *   --gates   exit 1 when a ratio is not what it must be

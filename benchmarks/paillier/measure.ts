@@ -136,6 +136,7 @@ async function measureAllCores(pairs: readonly KeyPair[], setting: Setting): Pro
     const { bits } = pair.publicKey;
     process.stderr.write(`${bits} bits: two threads against one\n`);
     if (threads >= 2) scaling.push(...(await compareThreads(pair, setting)));
+    if (setting.isQuick) continue;
     const fighters = [await portable(pair, threads)];
     for (const kernel of kernels) fighters.push(await native(kernel, pair, threads));
     const contenders = fighters.map(({ contender }) => contender);

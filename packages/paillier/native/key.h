@@ -79,8 +79,8 @@ void key_release(public_key *key);
 /* Builds the table unless there is one at least as wide. Zero when there is no memory, or hs is no unit. */
 int key_build_table(public_key *key, int window_bits);
 
-/* From so many items on eight lanes are faster than one after the other, though some stay empty. */
-enum { WIDE_ITEMS_MIN = 3 };
+/* From so many items on eight lanes are faster than one after the other, though most stay empty. */
+enum { WIDE_ITEMS_MIN = 2 };
 
 /* The ring for `count` items. */
 const product_ring *key_ring(const public_key *key, size_t count);

@@ -72,16 +72,31 @@ int divide(const public_key *key, const uint8_t *ciphertexts, const uint8_t *div
   return result;
 }
 
-/* Whether the number in a lane of x has an inverse mod n; x < 4n, and reduced by this. */
-static int is_unit(batch *b, const public_key *key, uint64_t *x, int lane) {
-  const int bytes = b->g->bits / 8;
-  uint8_t value[LANES_MAX][MODULUS_BITS_MAX / 8];
-  uint8_t inverse[MODULUS_BITS_MAX / 8];
-  uint8_t *rows[LANES_MAX];
-  for (int i = 0; i < LANES_MAX; i++) rows[i] = value[i];
+/* The numbers x < 4n, reduced, as one row of bytes a lane. */
+static void store_lanes(batch *b, uint8_t *rows[], uint64_t *x) {
   for (int i = 0; i < 3; i++) b->k->reduce_once(&b->g->m, x, b->scratch);
-  b->k->store(rows, bytes, 0, x, b->g->m.limbs, b->scratch);
-  return inverse_modulo(inverse, value[lane], key->n, bytes);
+  b->k->store(rows, b->g->bits / 8, 0, x, b->g->m.limbs, b->scratch);
+}
+
+/* Whether the product of the rows, up to powers of R, has an inverse mod n; `b` is narrow. */
+static int are_units(batch *b, const public_key *key, uint8_t *const rows[], int count) {
+  const ring *const g = b->g;
+  const int bytes = key->bits / 8;
+  const size_t used = b->work.used;
+  uint8_t product[MODULUS_BITS_MAX / 8];
+  uint8_t inverse[MODULUS_BITS_MAX / 8];
+  uint8_t *to[1] = {product};
+  uint64_t *const all = take_number(b);
+  uint64_t *const x = take_number(b);
+  memcpy(all, g->r[1], 8 * g->number);
+  for (int i = 0; i < count; i++) {
+    const uint8_t *const from[1] = {rows[i]};
+    g->k->load(x, g->m.limbs, from, bytes, 0, b->scratch);
+    g->k->mul(&g->m, all, all, x, b->scratch);
+  }
+  store_lanes(b, to, all);
+  b->work.used = used;
+  return inverse_modulo(inverse, product, key->n, bytes);
 }
 
 /* c / R of the items at..., with one for lanes that have none or one that is out of range. */
@@ -103,10 +118,17 @@ static void load_candidates(batch *b, uint64_t *x, const uint8_t *ciphertexts, s
 int check(const public_key *key, const uint8_t *ciphertexts, size_t count, uint8_t *out) {
   const ring *const g = &key_ring(key, count)->g;
   const size_t lanes = (size_t)g->k->lanes;
-  batch b;
+  uint8_t values[LANES_MAX][MODULUS_BITS_MAX / 8];
+  uint8_t *rows[LANES_MAX];
+  batch b, narrow;
   if (!batch_open(&b, g, 6 * g->number)) return NO_MEMORY;
+  if (!batch_open(&narrow, &key->narrow.g, 4 * key->narrow.g.number)) {
+    batch_close(&b);
+    return NO_MEMORY;
+  }
   uint64_t *const all = take_number(&b);
   uint64_t *const x = take_dual(&b);
+  for (int lane = 0; lane < LANES_MAX; lane++) rows[lane] = values[lane];
   memcpy(all, g->r[1], 8 * g->number); /* R mod n */
   for (size_t i = 0; i < count; i++) {
     out[i] = memcmp(ciphertexts + i * b.width, key->n2, b.width) < 0;
@@ -115,16 +137,16 @@ int check(const public_key *key, const uint8_t *ciphertexts, size_t count, uint8
     load_candidates(&b, x, ciphertexts, at, count, out);
     g->k->mul(&g->m, all, all, x, b.scratch);
   }
-  int are_units = 1;
-  for (size_t lane = 0; lane < lanes && are_units; lane++) {
-    are_units = is_unit(&b, key, all, (int)lane);
-  }
-  for (size_t at = 0; at < count && !are_units; at += lanes) {
+  store_lanes(&b, rows, all);
+  const int is_done = are_units(&narrow, key, rows, (int)lanes);
+  for (size_t at = 0; at < count && !is_done; at += lanes) {
     load_candidates(&b, x, ciphertexts, at, count, out);
+    store_lanes(&b, rows, x);
     for (size_t lane = 0; lane < lanes && at + lane < count; lane++) {
-      if (out[at + lane]) out[at + lane] = (uint8_t)is_unit(&b, key, x, (int)lane);
+      if (out[at + lane]) out[at + lane] = (uint8_t)are_units(&narrow, key, rows + lane, 1);
     }
   }
+  batch_close(&narrow);
   batch_close(&b);
   return DONE;
 }

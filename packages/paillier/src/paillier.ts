@@ -46,10 +46,12 @@ export async function encryptBatch(
   assert(pool === undefined || pool.key.id === key.id, "a pool of the same key");
   const flat = concatBytes(messages.map((message) => bytesFromBigint(message, widths.message)));
   const engineKey = engineKeyOf(key);
+  const powers = await pool?.take(messages.length);
   const encrypted =
-    pool === undefined
+    powers === undefined
       ? await engine.encrypt(engineKey, flat, blindings && concatBytes(blindings))
-      : await engine.encryptBlinded(engineKey, flat, await pool.take(messages.length));
+      : await engine.encryptBlinded(engineKey, flat, powers);
+  powers?.fill(0); // as secret as the readings
   flat.fill(0); // they are readings
   return messages.map((_, i) =>
     trustedCiphertext(key.id, 1, weightMax, encrypted.slice(...range(widths.ciphertext, i))),

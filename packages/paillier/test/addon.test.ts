@@ -9,7 +9,7 @@ import { before, describe, test } from "node:test";
 
 import * as fc from "fast-check";
 
-import type { AddonKey, AddonOperation } from "../src/engine/native/addon.ts";
+import type { AddonKey, AddonOperation, NativeAddon } from "../src/engine/native/addon.ts";
 import {
   engineKeyOf,
   engineSecretKeyOf,
@@ -19,6 +19,9 @@ import {
 } from "../src/index.ts";
 import { loadTestKey2048 } from "./fixed-keys.ts";
 import { findAddonUnderTest, type AddonUnderTest } from "./native-addon.ts";
+
+/** Of whatever kind they are in truth. */
+type KeyArguments = Parameters<NativeAddon["openPublicKey"]>;
 
 const width = itemBytes(2048);
 type Column = "message" | "ciphertext" | "blinding" | "exponent" | "scalars" | undefined;
@@ -85,7 +88,7 @@ function testAddon({ addon, path }: AddonUnderTest): void {
     return [operation, isSecret ? openSecret : open, ...columns, sizes, parameter];
   };
   const run = (args: readonly unknown[]): Promise<Uint8Array> =>
-    Reflect.apply(addon.run, addon, args) as Promise<Uint8Array>;
+    addon.run(...(args as Parameters<NativeAddon["run"]>));
   const resultBytes = (operation: AddonOperation, count: number, groups: number): number => {
     if (operation === "buildTable" || operation === "prepareSecret") return 0;
     if (operation === "check") return count;
@@ -98,19 +101,47 @@ function testAddon({ addon, path }: AddonUnderTest): void {
 
   describe("addon: what it is given", () => {
     const notBytes = (): unknown[] => [
-      ...[undefined, null, true, 0, 1n, "", "x", Symbol("x"), {}, [], () => 0],
-      ...[new Int8Array(512), new Uint8ClampedArray(512), new Uint16Array(256)],
-      ...[new Uint32Array(128), new Float64Array(64), new BigUint64Array(64)],
-      ...[new DataView(new ArrayBuffer(512)), new ArrayBuffer(512), new SharedArrayBuffer(512)],
-      ...[new Proxy(new Uint8Array(512), {}), Object.create(Uint8Array.prototype)],
+      undefined,
+      null,
+      true,
+      0,
+      1n,
+      "",
+      "x",
+      Symbol("x"),
+      {},
+      [],
+      () => 0,
+      new Int8Array(512),
+      new Uint8ClampedArray(512),
+      new Uint16Array(256),
+      new Uint32Array(128),
+      new Float64Array(64),
+      new BigUint64Array(64),
+      new DataView(new ArrayBuffer(512)),
+      new ArrayBuffer(512),
+      new SharedArrayBuffer(512),
+      new Proxy(new Uint8Array(512), {}),
+      Object.create(Uint8Array.prototype),
       { length: 512, byteLength: 512, 0: 1 },
     ];
     const notKeys = (): unknown[] => {
       const closed = addon.openPublicKey(key.n, key.hs, kernel);
       addon.close(closed);
       return [
-        ...[undefined, null, 1, "key", Symbol("key"), {}, [], () => 0, new Uint8Array(8)],
-        ...[closed, Object.create(open as object), { ...open }, new Proxy(open as object, {})],
+        undefined,
+        null,
+        1,
+        "key",
+        Symbol("key"),
+        {},
+        [],
+        () => 0,
+        new Uint8Array(8),
+        closed,
+        Object.create(open),
+        { ...open },
+        new Proxy(open, {}),
         Object.setPrototypeOf({}, Object.getPrototypeOf(open) as object),
         structuredClone(open),
       ];
@@ -140,7 +171,7 @@ function testAddon({ addon, path }: AddonUnderTest): void {
         if (operation === "prepareSecret") refused("three keys", good.with(2, new Uint8Array(768)));
         for (let given = 0; given < 6; given++) refused(`${given}`, good.slice(0, given));
         for (const name of [undefined, null, 1, {}, "", "Encrypt", `${operation}x`]) {
-          refused(String(name), good.with(0, name));
+          refused(`${operation} under another name`, good.with(0, name));
         }
         refused("a name with NUL", good.with(0, `${operation}\0`));
         refused("a long name", good.with(0, operation + "x".repeat(1e6)));
@@ -167,14 +198,15 @@ function testAddon({ addon, path }: AddonUnderTest): void {
           1e308,
         ];
         for (const value of [...wrong, highest + 1, parameter - 1, "4", null, undefined, 4n, {}]) {
-          refused(`${operation}, parameter ${String(value)}`, good.with(5, value));
+          refused(`${operation}, parameter`, good.with(5, value));
         }
       }
     });
 
     test("lengths that do not fit are refused", () => {
-      const detached = new Uint8Array(new ArrayBuffer(width.ciphertext));
-      new MessageChannel().port1.postMessage(detached, [detached.buffer]);
+      const buffer = new ArrayBuffer(width.ciphertext);
+      const detached: Uint8Array = new Uint8Array(buffer);
+      structuredClone(buffer, { transfer: [buffer] });
       for (const operation of operations) {
         const { first, second, groups } = shapes[operation];
         const good = goodCall(operation, 3);
@@ -199,13 +231,19 @@ function testAddon({ addon, path }: AddonUnderTest): void {
         }
         if (!groups) continue;
         for (const sizes of [
-          ...[[], [1], [2], [4], [1, 1], [0, 3], [3, 0], [1, 1, 1, 0], [1, 1, 1, 1]],
-          ...[
-            [0xffffffff, 4],
-            [0xfffffffe, 5],
-            [2, 0xffffffff, 2],
-            [0x80000000, 0x80000003],
-          ],
+          [],
+          [1],
+          [2],
+          [4],
+          [1, 1],
+          [0, 3],
+          [3, 0],
+          [1, 1, 1, 0],
+          [1, 1, 1, 1],
+          [0xffffffff, 4],
+          [0xfffffffe, 5],
+          [2, 0xffffffff, 2],
+          [0x80000000, 0x80000003],
         ]) {
           refused(`${operation}, groups ${String(sizes)}`, good.with(4, Uint32Array.from(sizes)));
         }
@@ -237,24 +275,28 @@ function testAddon({ addon, path }: AddonUnderTest): void {
     });
 
     test("keys: lengths, values and kernels that do not fit are refused", () => {
-      const even = key.n.with(-1, 4);
+      const ending = (bytes: Uint8Array, last: number) =>
+        Uint8Array.from([...bytes.subarray(0, -1), last]);
+      const even = ending(key.n, 4);
       const short = key.n.with(0, 1);
       const tooLong = new Uint8Array(1_040).fill(255);
-      const openPublic = (...args: unknown[]) => Reflect.apply(addon.openPublicKey, addon, args);
-      const openSecretKey = (...args: unknown[]) => Reflect.apply(addon.openSecretKey, addon, args);
+      const openPublic = (...args: unknown[]) => addon.openPublicKey(...(args as KeyArguments));
+      const openSecretKey = (...args: unknown[]) => addon.openSecretKey(...(args as KeyArguments));
       for (const args of [
-        ...[[], [key.n], [key.n, key.hs], [key.n, key.n, kernel], [key.hs, key.hs, kernel]],
-        ...[
-          [even, key.hs, kernel],
-          [short, key.hs, kernel],
-          [new Uint8Array(0), key.hs, kernel],
-        ],
-        ...[
-          [tooLong, new Uint8Array(2_080), kernel],
-          [key.n.subarray(1), key.hs, kernel],
-        ],
+        [],
+        [key.n],
+        [key.n, key.hs],
+        [key.n, key.n, kernel],
+        [key.hs, key.hs, kernel],
+        [even, key.hs, kernel],
+        [short, key.hs, kernel],
+        [new Uint8Array(0), key.hs, kernel],
+        [tooLong, new Uint8Array(2_080), kernel],
+        [key.n.subarray(1), key.hs, kernel],
         ...["", "IFMA", `${kernel}\0`, `${kernel} `, "x".repeat(99), null, 0, {}].map((name) => [
-          ...[key.n, key.hs, name],
+          key.n,
+          key.hs,
+          name,
         ]),
         ...notBytes().flatMap((bytes) => [
           [bytes, key.hs, kernel],
@@ -263,17 +305,16 @@ function testAddon({ addon, path }: AddonUnderTest): void {
       ]) {
         assert.throws(() => openPublic(...args), TypeError);
       }
-      const oneModFour = secret.p.with(-1, 1);
+      const oneModFour = ending(secret.p, 1);
       for (const args of [
-        ...[[], [secret.p, secret.q], [secret.p, key.n, kernel], [key.hs, key.hs, kernel]],
-        ...[
-          [oneModFour, secret.q, kernel],
-          [secret.p, oneModFour, kernel],
-        ],
-        ...[
-          [secret.p.with(0, 127), secret.q, kernel],
-          [secret.p, secret.q.with(0, 1), kernel],
-        ],
+        [],
+        [secret.p, secret.q],
+        [secret.p, key.n, kernel],
+        [key.hs, key.hs, kernel],
+        [oneModFour, secret.q, kernel],
+        [secret.p, oneModFour, kernel],
+        [secret.p.with(0, 127), secret.q, kernel],
+        [secret.p, secret.q.with(0, 1), kernel],
         ...notBytes().flatMap((bytes) => [
           [bytes, secret.q, kernel],
           [secret.p, bytes, kernel],
@@ -352,20 +393,31 @@ function testAddon({ addon, path }: AddonUnderTest): void {
 /** Whatever a process does with the addon, it ends with the code that it chose. */
 function testProcesses(path: string, kernel: string): void {
   describe("addon: processes and threads", () => {
-    const preamble = (n: Uint8Array, hs: Uint8Array, p: Uint8Array, q: Uint8Array): string => `
+    const preamble = (...numbers: readonly Uint8Array[]): string => `
       const { Worker, isMainThread, parentPort } = require("node:worker_threads");
       const addon = require(${JSON.stringify(path)});
       const bytes = (hex) => new Uint8Array(Buffer.from(hex, "hex"));
-      const [n, hs, p, q] = ${JSON.stringify([n, hs, p, q].map((x) => Buffer.from(x).toString("hex")))}
+      const [n, hs, p, q] = ${JSON.stringify(numbers.map((x) => Buffer.from(x).toString("hex")))}
         .map(bytes);
       const publicKey = () => addon.openPublicKey(n, hs, ${JSON.stringify(kernel)});
       const secretKey = () => addon.openSecretKey(p, q, ${JSON.stringify(kernel)});
-      const sealed = (count) => Uint8Array.from({ length: 512 * count }, (_, i) => i % 512 === 511 ? 1 : 0);
+      const sealed = (count) => Uint8Array.from({ length: 512 * count }, 
+        (_, i) => i % 512 === 511 ? 1 : 0);
       const encrypt = (key, count) => addon.run("encrypt", key, new Uint8Array(256 * count),
         new Uint8Array(128 * count).fill(7), undefined, 0);
-      const decrypt = (key, count) => addon.run("decrypt", key, sealed(count), undefined, undefined, 0);
+      const decrypt = (key, count) => 
+        addon.run("decrypt", key, sealed(count), undefined, undefined, 0);
       const assert = require("node:assert");
     `;
+    /** What threads run. */
+    const endless = `
+      const [key, secret] = [publicKey(), secretKey()];
+      const again = () => Promise.all([encrypt(key, 9), decrypt(secret, 4)]).then(() => {
+        parentPort.postMessage("turn");
+        again();
+      });
+      again();`;
+    const brief = "encrypt(publicKey(), 64); decrypt(secretKey(), 16); process.exit(0);";
     const scripts: Readonly<Record<string, { body: string; code: number }>> = {
       "many calls at once on one key and on others, closed in flight": {
         code: 0,
@@ -375,7 +427,10 @@ function testProcesses(path: string, kernel: string): void {
           const calls = [];
           for (let i = 0; i < 60; i++) {
             calls.push(encrypt(keys[i % 3], 1 + i % 9), decrypt(secrets[i % 2], 1 + i % 5));
-            if (i % 20 === 0) calls.push(addon.run("buildTable", keys[0], undefined, undefined, undefined, 4 + i / 20));
+            if (i % 20 !== 0) continue;
+            const windowBits = 4 + i / 20;
+            const none = undefined;
+            calls.push(addon.run("buildTable", keys[0], none, none, none, windowBits));
           }
           for (const key of [...keys, ...secrets]) addon.close(key);
           Promise.allSettled(calls).then((all) => {
@@ -424,13 +479,7 @@ function testProcesses(path: string, kernel: string): void {
       "threads share the addon and are ended in the middle of work": {
         code: 0,
         body: `
-          const source = ${"`${preamble}"}
-            const [key, secret] = [publicKey(), secretKey()];
-            const again = () => Promise.all([encrypt(key, 9), decrypt(secret, 4)]).then(() => {
-              parentPort.postMessage("turn");
-              again();
-            });
-            again();${"`"};
+          const source = preamble + ${JSON.stringify(endless)};
           const own = publicKey();
           const workers = [1, 2, 3, 4].map(() => new Worker(source, { eval: true }));
           const ended = workers.map((worker, i) => new Promise((resolve) => {
@@ -439,15 +488,17 @@ function testProcesses(path: string, kernel: string): void {
             worker.on("error", (error) => { throw error; });
           }));
           const calls = Array.from({ length: 20 }, () => encrypt(own, 3));
-          Promise.all([...ended, ...calls]).then(() => encrypt(own, 3)).then((c) => assert.equal(c.length, 1536));`,
+          Promise.all([...ended, ...calls])
+            .then(() => encrypt(own, 3))
+            .then((c) => assert.equal(c.length, 1536));`,
       },
       "threads that end by themselves with work under way": {
         code: 0,
         body: `
-          const source = ${"`${preamble}"}
-            encrypt(publicKey(), 64); decrypt(secretKey(), 16);
-            process.exit(0);${"`"};
-          for (let i = 0; i < 3; i++) new Worker(source, { eval: true }).on("error", (e) => { throw e; });`,
+          const source = preamble + ${JSON.stringify(brief)};
+          for (let i = 0; i < 3; i++) {
+            new Worker(source, { eval: true }).on("error", (e) => { throw e; });
+          }`,
       },
     };
 

@@ -80,6 +80,12 @@ function replayVectors(engine: () => Engine, sizes: readonly number[]): void {
         await publicOperations.power.run(engine(), long),
         flat(vector.longPower.map(numberOf), width.ciphertext),
       );
+      const toZero = { ...operands, exponent: 0n, exponentBytes: 2 };
+      const ones = operands.ciphertexts.map(() => 1n);
+      assert.deepEqual(
+        await publicOperations.power.run(engine(), toZero),
+        flat(ones, width.ciphertext),
+      );
       const { messages, blindings, ciphertexts } = operands;
       const secret = engineSecretKeyOf(secretKey);
       const sealed = flat(ciphertexts, width.ciphertext);
@@ -105,7 +111,8 @@ function replayVectors(engine: () => Engine, sizes: readonly number[]): void {
       const refused = vector.refused.map(numberOf);
       const verdicts = await engine().check(key, flat([...good, ...refused], width.ciphertext));
       assert.deepEqual([...verdicts], [...good.map(() => 1), ...refused.map(() => 0)]);
-      for (const [i, bad] of refused.entries()) {
+      const some = bits === 2048 ? refused : refused.slice(0, 2);
+      for (const [i, bad] of some.entries()) {
         const batch = flat(good.with(i % good.length, bad), width.ciphertext);
         const invalid = { code: "PAILLIER_CIPHERTEXT_INVALID" };
         await assert.rejects(engine().decrypt(secret, batch), invalid);

@@ -180,7 +180,8 @@ describe("bundles", () => {
     const inBrowser = (await import(url)) as typeof import("../src/index.ts");
     const { publicKey, secretKey } = await loadTestKey2048();
     assert.throws(() => inBrowser.createPortableEngine({ threads: 1 }), TypeError);
-    const theirs = inBrowser.createPortableEngine();
+    const { engine: theirs, whyPortable } = await inBrowser.openEngine();
+    assert.match(whyPortable ?? "", /browser/);
     const ours = createPortableEngine();
     const encrypted = await inBrowser.encryptBatch(theirs, publicKey, [1n, 41n]);
     assert.deepEqual(await decryptBatch(ours, secretKey, encrypted), [1n, 41n]);

@@ -1,5 +1,5 @@
 /**
- * Writes `vectors.json` from the slow reference, not from the fast code:
+ * Writes `vectors.json` from the slow reference, not from the fast code; prettier then formats it:
  * `node --import tsx packages/paillier/test/make-vectors.ts`. Numbers are hex, keys are named by
  * their size in `fixed-keys.json`.
  */

@@ -1,4 +1,4 @@
-/* What the drivers in this folder read from standard input: the primes of a test key, as raw bytes. */
+/* What the drivers in this folder share. They read the primes of a test key, as raw bytes. */
 #ifndef PAILLIER_TEST_INPUT_H
 #define PAILLIER_TEST_INPUT_H
 

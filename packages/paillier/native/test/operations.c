@@ -1,6 +1,6 @@
 /*
- * Runs every operation of the library without Node, for valgrind's memcheck: operations KERNEL BITS,
- * p and q on standard input. Prints a digest of all results, which does not depend on the kernel.
+ * Runs every operation of the library without Node, for valgrind's memcheck: operations KERNEL
+ * BITS, p and q on standard input. Prints a digest of all results, whatever the kernel the same.
  */
 #include "input.h"
 

@@ -3,10 +3,13 @@
  *
  * Under valgrind's memcheck the secrets are marked as undefined, and memcheck reports every branch
  * and every address that depends on one (Langley, "Checking that functions are constant time with
- * valgrind", 2010). Under callgrind the number of instructions must not depend on them.
- * What secret.h lets an observer learn is declared: which ciphertexts are invalid. Two cases must be
- * caught: "leaky", a branch, and "table", the look-ups that encryption makes by blinding exponents.
+ * valgrind", 2010). Under callgrind the number of instructions must not depend on them, and under
+ * trace.c not one instruction of the path.
+ * What secret.h lets an observer learn is declared: which ciphertexts are invalid. Two cases must
+ * be caught: "leaky", a branch, and "table", the look-ups that encryption makes by its blinding.
  */
+#include <signal.h>
+
 #include <valgrind/memcheck.h>
 
 #include "input.h"
@@ -27,27 +30,19 @@ static int leaky(const uint8_t *exponent, size_t width) {
 typedef struct {
   const test_key *key;
   public_key *public; /* of a modulus that has nothing to do with the secret */
-  kernel_pair kernels;
+  secret_key *secret;
   const uint8_t *c;
   size_t items;
   uint8_t *out;
 } call;
 
-static int decryption(const call *a) {
-  secret_key *const secret = secret_open(a->key->p, a->key->q, a->key->bits, a->kernels);
-  const int outcome = decrypt(secret, a->c, a->items, a->out);
-  secret_release(secret);
-  return outcome;
-}
+static int decryption(const call *a) { return decrypt(a->secret, a->c, a->items, a->out); }
 
-/* The primes are secret; blinding exponents may be learnt, as far as they steer look-ups. */
+/* The primes and the message are secret; blinding exponents may be learnt: they steer look-ups. */
 static int secret_encryption(const call *a) {
   const test_key *const t = a->key;
-  secret_key *const secret = secret_open(t->p, t->q, t->bits, a->kernels);
-  const int is_ready = secret_prepare(secret, t->p, t->q, t->hs, 4);
-  const int outcome = secret_encrypt(secret, t->p, a->c, a->items, a->out);
-  secret_release(secret);
-  return is_ready ? outcome : NO_MEMORY;
+  const int is_ready = secret_prepare(a->secret, t->p, t->q, t->hs, 4);
+  return is_ready ? secret_encrypt(a->secret, t->p, a->c, a->items, a->out) : NO_MEMORY;
 }
 
 static int power(const call *a) {
@@ -73,27 +68,35 @@ static const struct {
 int main(int count, char **arguments) {
   static test_key key;
   static uint8_t out[ITEMS_MAX * 4 * PRIME_BYTES];
-  if (count != 4) return 2;
+  const int is_traced = count == 5 && strcmp(arguments[4], "traced") == 0;
+  if (count != 4 && !is_traced) return 2;
   read_key(&key, atoi(arguments[2]));
   uint8_t modulus[2 * PRIME_BYTES];
   memset(modulus, 0xa5, sizeof modulus);
-  call a = {.key = &key, .kernels = kernels_named(arguments[1]), .out = out};
-  a.public = key_open(modulus, key.hs, key.bits, a.kernels);
+  const kernel_pair kernels = kernels_named(arguments[1]);
+  call a = {.key = &key, .out = out};
+  a.public = key_open(modulus, key.hs, key.bits, kernels);
   if (a.public == NULL || !key_build_table(a.public, 4)) return 2;
   /* p, and the q behind it, also serve as a secret exponent, as messages and as blindings. */
   hide(key.p, sizeof key.p);
   hide(key.q, sizeof key.q);
-  int outcome = NO_MEMORY;
-  for (a.items = 1; a.items <= ITEMS_MAX; a.items += 2) {
+  a.secret = secret_open(key.p, key.q, key.bits, kernels);
+  int (*run)(const call *a) = NULL;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    if (strcmp(cases[i].name, arguments[3]) == 0) run = cases[i].run;
+  }
+  if (run == NULL || a.secret == NULL) return 2;
+  for (a.items = is_traced ? ITEMS_MAX : 1; a.items <= ITEMS_MAX; a.items += 2) {
     uint8_t *const c = ciphertexts_of(&key, a.items, 9);
     a.c = c;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-      if (strcmp(cases[i].name, arguments[3]) == 0) outcome = cases[i].run(&a);
-    }
+    if (is_traced) raise(SIGTRAP);
+    int outcome = run(&a);
+    if (is_traced) raise(SIGTRAP);
     show(&outcome, sizeof outcome);
     if (outcome != DONE) return 1;
     free(c);
   }
+  secret_release(a.secret);
   key_release(a.public);
   show(out, sizeof out);
   return fwrite(out, 1, sizeof out, stdout) == sizeof out ? 0 : 2;

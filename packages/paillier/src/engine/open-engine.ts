@@ -1,5 +1,5 @@
 /** The choice of an engine: native where it can be had, else portable. */
-import { loadAddon } from "#platform";
+import { hasThreads, loadAddon } from "#platform";
 import { PaillierError } from "../errors.ts";
 import type { Engine } from "./engine.ts";
 import { createNativeEngine, type NativeEngineOptions } from "./native/native.ts";
@@ -16,7 +16,7 @@ export type OpenEngineOptions = NativeEngineOptions;
 
 /**
  * The native engine if its addon loads and passes the self-test, else the portable one with as many
- * worker threads. SMARTER_METERING_ENGINE=portable forces the portable engine; with `native`, doing
+ * worker threads (in a browser without). SMARTER_METERING_ENGINE=portable forces the portable engine; with `native`, doing
  * without is an error. PAILLIER_ENGINE_UNAVAILABLE.
  */
 export async function openEngine(options: OpenEngineOptions = {}): Promise<OpenedEngine> {
@@ -32,5 +32,6 @@ export async function openEngine(options: OpenEngineOptions = {}): Promise<Opene
 }
 
 function portable({ threads = 2, jobsMax = 256 }: OpenEngineOptions, why: string): OpenedEngine {
-  return { engine: createPortableEngine({ threads, jobsMax }), whyPortable: why };
+  const engine = createPortableEngine({ threads: hasThreads ? threads : 0, jobsMax });
+  return { engine, whyPortable: why };
 }

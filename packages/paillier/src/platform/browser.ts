@@ -19,6 +19,8 @@ export function secretPower(exponent: bigint, modulus: bigint): (base: bigint) =
   return (base) => power(base, exponent, modulus);
 }
 
+export const hasThreads = false;
+
 export function createPool(): Runner {
   throw new TypeError("paillier: threads need Node; use createPortableEngine({ threads: 0 })");
 }

@@ -10,6 +10,8 @@ import { power } from "../modular.ts";
 export { loadAddon } from "../engine/native/load.ts";
 export { createPool } from "../engine/portable/pool.ts";
 
+export const hasThreads = true;
+
 /** A prime ≡ 3 mod 4 of exactly `bits` bits from OpenSSL's generator, off the event loop. */
 export async function randomBlumPrime(bits: number): Promise<bigint> {
   return await new Promise((resolve, reject) => {
@@ -36,7 +38,8 @@ export function secretPower(exponent: bigint, modulus: bigint): (base: bigint) =
   const widthBytes = Math.ceil(bitLength(modulus) / 8);
   const toBytes = (value: bigint) => bytesFromBigint(value, widthBytes);
   const group = createDiffieHellman(toBytes(modulus), Uint8Array.of(2)); // generator: not used
-  group.setPrivateKey(bytesFromBigint(exponent, Math.ceil(bitLength(exponent) / 8)));
+  const exponentBytes = Math.max(1, Math.ceil(bitLength(exponent) / 8)); // 0 has a byte, too
+  group.setPrivateKey(bytesFromBigint(exponent, exponentBytes));
   return (base) => {
     const reduced = base % modulus;
     try {
