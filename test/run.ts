@@ -17,7 +17,12 @@ import { spec as SpecReporter } from "node:test/reporters";
 const TESTS_MIN = 680;
 /** The folders with the longest files first, so that none of them is left alone at the end. */
 const FOLDERS = ["test", "services", "packages", "cli"];
-const ELSEWHERE = ["test/browser/", "test/e2e/real-data.test.ts", "test/e2e/secrets.test.ts"];
+const ELSEWHERE = [
+  "test/browser/",
+  "test/e2e/package.test.ts",
+  "test/e2e/real-data.test.ts",
+  "test/e2e/secrets.test.ts",
+];
 /** One more than the smallest machine has cores: files wait for disks and timers now and then. */
 const FILES_AT_ONCE = 3;
 const FILE_TIMEOUT_MS = 600_000;

@@ -18,8 +18,10 @@ const tracked = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], {
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 const sources = tracked.filter((path) => /\.(ts|tsx|js|mjs)$/.test(path));
 const isTest = (path: string): boolean => /(^|\/)test\//.test(path);
+/** Examples are a user's code: they import the package by its name and print. */
+const isExample = (path: string): boolean => path.startsWith("packages/paillier/examples/");
 const production = sources.filter(
-  (path) => /^(packages|services|cli)\//.test(path) && !isTest(path),
+  (path) => /^(packages|services|cli)\//.test(path) && !isTest(path) && !isExample(path),
 );
 
 /** Import specifiers of a file: static, dynamic and re-exports. */

@@ -31,7 +31,12 @@ import { loadOtherTestKey2048, loadTestKey2048, loadTestKey3072 } from "./fixed-
 import { flat, numbersOf } from "./flat-numbers.ts";
 import { raise } from "./textbook.ts";
 
-engineConformance("portable, inline", () => createPortableEngine(), { counts: [1, 9] });
+/** All sizes with `npm run test:e2e`, where there is more time. */
+const isFull = process.env["SMARTER_METERING_E2E"] === "full";
+engineConformance("portable, inline", () => createPortableEngine(), {
+  bits: isFull ? [2048, 3072, 4096] : [2048, 3072],
+  counts: [1, 9],
+});
 engineConformance("portable, two threads", () => createPortableEngine({ threads: 2 }), {
   bits: [2048],
   counts: [1, 9],

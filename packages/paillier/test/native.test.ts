@@ -89,11 +89,19 @@ function edgeOperands(bits: number, n: bigint, items: number): Operands {
   };
 }
 
+/** Moduli, with how many edges each. All of them take half a minute: `npm run test:e2e`. */
+const isFull = process.env["SMARTER_METERING_E2E"] === "full";
+const someSizes = [
+  [2048, 24],
+  [2176, 7],
+] as const;
+const allSizes = [...someSizes, [2560, 7], [3072, 10], [4096, 7], [8192, 7]] as const;
+
 /** One lane each: fewer batches will do, and the two share all but a loop: fewer sizes. */
 const conformanceOf: Readonly<Record<Kernel, ConformanceOptions>> = {
-  ifma: {},
-  mulx: { bits: [2048, 3072], counts: [1, 2, 9] },
-  generic: { bits: [2048, 4096], counts: [1, 2, 9] },
+  ifma: isFull ? {} : { bits: [2048, 3072] },
+  mulx: { bits: isFull ? [2048, 3072] : [2048], counts: [1, 2, 9] },
+  generic: { bits: isFull ? [2048, 4096] : [2048], counts: [1, 2, 9] },
 };
 
 const found = findAddonUnderTest();
@@ -155,19 +163,12 @@ async function compare(
 function compareOnEdges(engines: ReadonlyMap<string, Engine>): void {
   const native = () => new Map([...engines].filter(([name]) => name !== "portable"));
 
-  test("edge operands: moduli of ones and of zeros, from 2048 to 8192 bits", async () => {
+  test("edge operands: moduli of ones and of zeros", async () => {
     const [fastest] = native();
     assert(fastest !== undefined);
     const withTable: readonly OperationName[] = ["encrypt", "rerandomize", "blind"];
     const others = operationNames.filter((name) => !withTable.includes(name));
-    for (const [bits, items] of [
-      [2048, 24],
-      [2176, 7],
-      [2560, 7],
-      [3072, 10],
-      [4096, 7],
-      [8192, 7],
-    ] as const) {
+    for (const [bits, items] of isFull ? allSizes : someSizes) {
       const ones = edgeOperands(bits, stressKey(bits).n, items);
       const zeros = edgeOperands(bits, (1n << BigInt(bits - 1)) + 1n, 7);
       await compare(bits === 2048 ? engines : native(), ones, others);
@@ -178,7 +179,7 @@ function compareOnEdges(engines: ReadonlyMap<string, Engine>): void {
   });
 
   test("edge ciphertexts decrypt alike; those that share a factor with n, nowhere", async () => {
-    for (const bits of [2048, 2176, 8192]) {
+    for (const bits of isFull ? [2048, 2176, 8192] : [2048, 2176]) {
       const { p, q, n } = stressKey(bits);
       const width = itemBytes(bits);
       const primes = { p: flat([p], width.blinding), q: flat([q], width.blinding) };
