@@ -13,8 +13,11 @@ import {
   type Laboratory,
 } from "./simulation.ts";
 
-/** Between them: short and long days, minute meters, lost journals, impossible readings, planted input, crashes of everyone. */
-const SEEDS = [1, 2, 3, 5, 6, 19] as const;
+/**
+ * Between them: lost journals, impossible readings, planted input, crashes of everyone; with `npm run test:e2e`, where there is more time,
+ * also short and long days and minute meters in every order.
+ */
+const SEEDS = process.env["SMARTER_METERING_E2E"] === "full" ? [1, 2, 3, 5, 6, 19] : [3, 5, 6];
 
 let laboratory: Laboratory;
 before(async () => {
