@@ -1,6 +1,6 @@
 /**
  * The start-up test of the native engine: a fixed set of jobs whose results must be those of the
- * portable engine. It takes some 20 ms; `test/engine.test.ts` holds the digest against the portable
+ * portable engine. It takes about 0.1 s; `test/engine.test.ts` holds the digest against the portable
  * engine, and compares both on far more.
  */
 import { bigintFromBytes, bytesFromBigint, concatBytes } from "../../big-endian.ts";
