@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch.h"
+
 static pthread_mutex_t references_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* The window digits of a number, most significant first, the same for every lane. */
@@ -240,36 +242,25 @@ int decrypt(const secret_key *key, const uint8_t *ciphertexts, size_t count, uin
 int secret_power(const public_key *key, const uint8_t *ciphertexts, size_t count,
                  const uint8_t *exponent, size_t width, uint8_t *out) {
   const ring *const g = &key_ring(key, count)->g;
-  const kernel *const k = g->k;
-  const size_t bytes = (size_t)key->bits / 4;
   const int windows = windows_of(width);
+  const size_t digit_words = (size_t)windows * LANES_MAX;
   const uint8_t *rows[LANES_MAX];
   uint8_t *results[LANES_MAX];
-  arena work;
-  if (!arena_open(&work, 2 * g->number + ring_power_words(g, SECRET_WINDOW_BITS) +
-                             ring_scratch_words(g) + bytes / 8 +
-                             (size_t)windows * LANES_MAX)) {
+  batch b;
+  if (!batch_open(&b, g, 2 * g->number + ring_power_words(g, SECRET_WINDOW_BITS) + digit_words)) {
     return NO_MEMORY;
   }
-  uint64_t *const x = arena_take(&work, 2 * g->number);
-  uint64_t *const powers = arena_take(&work, ring_power_words(g, SECRET_WINDOW_BITS));
-  uint64_t *const scratch = arena_take(&work, ring_scratch_words(g));
-  uint8_t *const nowhere = (uint8_t *)arena_take(&work, bytes / 8);
-  uint32_t *const digits = (uint32_t *)arena_take(&work, (size_t)windows * LANES_MAX);
-  spread_digits(digits, exponent, width, windows, k->lanes);
-  for (size_t at = 0; at < count; at += (size_t)k->lanes) {
-    for (int lane = 0; lane < k->lanes; lane++) {
-      const size_t i = at + (size_t)lane;
-      rows[lane] = ciphertexts + (i < count ? i : count - 1) * bytes;
-      results[lane] = i < count ? out + i * bytes : nowhere;
-    }
-    k->load(x, 2 * g->m.limbs, rows, (int)bytes, 1, scratch);
-    k->dual_from(&g->m, x, x, scratch);
-    k->dual_mul(&g->m, x, x, g->r[3], scratch);
-    ring_power(g, x, SECRET_WINDOW_BITS, windows, digits, powers, scratch);
-    k->dual_step(&g->m, x, x, g->r[0], scratch);
-    ring_store(g, results, x, scratch);
+  uint64_t *const x = take_dual(&b);
+  uint64_t *const powers = arena_take(&b.work, ring_power_words(g, SECRET_WINDOW_BITS));
+  uint32_t *const digits = (uint32_t *)arena_take(&b.work, digit_words);
+  spread_digits(digits, exponent, width, windows, g->k->lanes);
+  for (size_t at = 0; at < count; at += (size_t)g->k->lanes) {
+    rows_in(rows, &b, ciphertexts, b.width, at, count);
+    rows_out(results, &b, out, at, count);
+    load_montgomery(&b, x, rows);
+    ring_power(g, x, SECRET_WINDOW_BITS, windows, digits, powers, b.scratch);
+    store_montgomery(&b, results, x);
   }
-  arena_close(&work);
+  batch_close(&b);
   return DONE;
 }

@@ -47,13 +47,13 @@ export async function compileDriver(
   flags: readonly string[] = [],
   alone = false,
 ): Promise<string> {
-  const library = readdirSync(nativeFolder)
+  const sources = readdirSync(nativeFolder)
     .filter((file) => file.endsWith(".c") && file !== "addon.c")
     .map((file) => join(nativeFolder, file));
   const program = join(folder, `${name}${flags.includes("-static") ? "-static" : ""}`);
   const source = join(nativeFolder, "test", `${name}.c`);
   const command = [compiler, "-std=gnu11", "-O3", "-g", "-Wall", "-Wextra", ...flags, source];
-  if (!alone) command.push(...library, "-pthread", "-lm");
+  if (!alone) command.push(...sources, "-pthread", "-lm");
   const { code, stderr } = await runProgram([...command, "-o", program]);
   if (code !== 0) throw new Error(`${name}.c does not compile:\n${stderr}`);
   return program;
