@@ -237,7 +237,7 @@ test("nothing in the service's sources could open a frame, an envelope or a vaul
     assert.doesNotMatch(text, words, path);
     const imports = [...text.matchAll(/from "([^"]+)"/g)].map(([, specifier]) => specifier);
     for (const specifier of imports) {
-      const known = /^(\.|node:(crypto|fs\/promises|path)$|hono$|hono\/|hash-wasm$)/;
+      const known = /^(\.|node:(crypto|fs\/promises|path)$|hono$|hono\/|@node-rs\/argon2$)/;
       const ours = /^@smarter-metering\/(protocol|runtime)$/;
       assert(known.test(specifier ?? "") || ours.test(specifier ?? ""), `${path}: ${specifier}`);
     }
