@@ -30,7 +30,7 @@ export const demo: Command = {
         customersOf(running.access).map((customer) => joinPortal(origin, customer, signal)),
       );
       await playDays(running, terminal, signal, joining);
-      const report = await reportOf(running);
+      const report = await reportOf(running, await joining);
       const seconds = (performance.now() - startedMs) / 1000;
       if (terminal.json) terminal.printJson(summaryJson(report, seconds));
       else printSummary(report, seconds, terminal);

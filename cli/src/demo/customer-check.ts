@@ -8,7 +8,7 @@ import { z } from "zod";
 import { CliError } from "../cli-error.ts";
 import type { MdmsReader } from "../serve/mdms-session.ts";
 import type { StatementEntry } from "../serve/released.ts";
-import { customersOf, readOwn, type Customer } from "./customers.ts";
+import { readWithKeys, type JoinedCustomer } from "./customers.ts";
 import { demoTariff } from "./demo-tariff.ts";
 import type { HouseholdData } from "./household-data.ts";
 import type { RunningDemo } from "./run-demo.ts";
@@ -21,17 +21,18 @@ export interface CustomerCheck {
   readonly billsExact: number;
 }
 
-/** Customers who look at once: key derivation is the machine's work, and there are two cores. */
+/** Customers who look at once: opening is the machine's work, and there are two cores. */
 const AT_ONCE = 4;
 
 export async function checkCustomers(
   running: RunningDemo,
+  customers: readonly JoinedCustomer[],
   mdms: MdmsReader,
   statements: readonly StatementEntry[],
   end: number,
 ): Promise<CustomerCheck> {
   const mdmsKey = await mdmsKeyOf(running);
-  const waiting = customersOf(running.access);
+  const waiting = [...customers];
   const checks: CustomerCheck[] = [];
   const work = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
@@ -62,7 +63,7 @@ async function checkCustomer(
   { demo, everything }: RunningDemo,
   mdms: MdmsReader,
   mdmsKey: Uint8Array,
-  { label, login, password, servicePoint }: Customer,
+  { label, login, keys, servicePoint }: JoinedCustomer,
   statements: readonly StatementEntry[],
   end: number,
 ): Promise<CustomerCheck> {
@@ -71,7 +72,7 @@ async function checkCustomer(
   if (household === undefined) {
     throw new CliError("DEMO_HOUSEHOLD_UNKNOWN", `no readings for household ${label}`);
   }
-  const { readings } = await readOwn(everything.urls["ucs"] ?? "", login, password);
+  const { readings } = await readWithKeys(everything.urls["ucs"] ?? "", login, keys);
   let billsExact = 0;
   for (const { from } of statements) {
     const jws = z.string().parse(await mdms.get(`/v1/statements/${servicePoint}/${from}/signed`));

@@ -6,9 +6,11 @@ import {
   CustomerError,
   createPortalClient,
   createVault,
+  derivePasswordKeys,
   openReadings,
   type Findings,
   type Login,
+  type PasswordKeys,
   type PortalClient,
   type Reading,
 } from "@smarter-metering/customer";
@@ -40,6 +42,9 @@ const random = (length: number): Uint8Array => primitives.randomBytes(length);
 const portalAt = (origin: string): PortalClient =>
   createPortalClient({ fetch: globalThis.fetch, origin, session: "bearer", random });
 
+/** A customer with the keys that his password gave when he joined; they stay in his device's memory. */
+export type JoinedCustomer = Customer & { readonly keys: PasswordKeys };
+
 /**
  * Creates the account unless it is there, and enrols unless its vault has the meter; waits for the meter's answer. What is done lies with
  * the portal: stopped at any point, it goes on from there when called again.
@@ -48,7 +53,7 @@ export async function joinPortal(
   origin: string,
   customer: Customer,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<JoinedCustomer> {
   const portal = portalAt(origin);
   const { login, password, networkPseudonym } = customer;
   const session = await signUpOrLogIn(portal, login, password);
@@ -70,6 +75,7 @@ export async function joinPortal(
     );
   }
   await portal.logout();
+  return { ...customer, keys: session.keys };
 }
 
 /** A meter's newest offer may still be on its way to the portal: then the portal knows none, or one that is used up. */
@@ -109,14 +115,24 @@ export interface OwnReadings {
   readonly findings: Findings;
 }
 
-/** Logs in, fetches what is sealed, opens it here with the vault's pins. Throws CUSTOMER_UNLOCK_FAILED, PINS_MISSING. */
+/** Logs in with the keys of `password`, then as `readWithKeys`. */
 export async function readOwn(
   origin: string,
   login: string,
   password: string,
 ): Promise<OwnReadings> {
+  const parameters = await portalAt(origin).parameters(login);
+  return readWithKeys(origin, login, await derivePasswordKeys(password, parameters));
+}
+
+/** Logs in, fetches what is sealed, opens it here with the vault's pins. Throws CUSTOMER_UNLOCK_FAILED, PINS_MISSING. */
+export async function readWithKeys(
+  origin: string,
+  login: string,
+  keys: PasswordKeys,
+): Promise<OwnReadings> {
   const portal = portalAt(origin);
-  const { vault, pinnedMeters } = await portal.login(login, password);
+  const { vault, pinnedMeters } = await portal.loginWithKeys(login, keys);
   if (pinnedMeters.length === 0) {
     const message = `${login} has no pinned meter in his vault: enrol with the code of the letter`;
     throw new CliError("PINS_MISSING", message);

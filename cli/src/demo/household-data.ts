@@ -3,7 +3,7 @@
  * own; in a demonstration it is also the truth that statements and releases are checked against.
  */
 import { seriesSource, type Readings } from "@smarter-metering/meter";
-import { syntheticHousehold, type Series } from "@smarter-metering/readings";
+import { seriesEndSeconds, syntheticHousehold, type Series } from "@smarter-metering/readings";
 import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
 
 const MISSING = 1;
@@ -44,42 +44,48 @@ export interface SyntheticData {
   readonly index: number;
   readonly zone: string;
   readonly intervalSeconds: number;
+  /** A local midnight, epoch seconds: there are readings from here on. */
+  readonly contractStart: number;
 }
 
-/** A synthetic household whose days are generated when they are asked for, and kept. */
+/** Days that are made at once: a day alone needs the plan of the day before as well. */
+const WEEK_DAYS = 7;
+
+/** A synthetic household whose weeks are generated when they are asked for, and kept. */
 export function syntheticData(options: SyntheticData): HouseholdData {
-  const { seed, index, zone, intervalSeconds } = options;
-  const days = new Map<number, Series>();
-  const seriesOf = (dayStart: number): Series => {
-    const known = days.get(dayStart);
-    if (known !== undefined) return known;
-    const range = { startSeconds: dayStart, days: 1, intervalSeconds, zone };
-    const { series } = syntheticHousehold({ seed, index, ...range });
-    days.set(dayStart, series);
-    return series;
+  const { seed, index, zone, intervalSeconds, contractStart } = options;
+  const weeks: Series[] = [];
+  const weekStart = (week: number): number => addLocalDays(contractStart, WEEK_DAYS * week, zone);
+  const makeUntil = (toSeconds: number): void => {
+    for (let start = weekStart(weeks.length); start < toSeconds; start = weekStart(weeks.length)) {
+      const range = { startSeconds: start, days: WEEK_DAYS, intervalSeconds, zone };
+      weeks.push(syntheticHousehold({ seed, index, ...range }).series);
+    }
   };
   return {
     label: `s${String(index + 1).padStart(3, "0")}`,
     intervalSeconds,
     window(from, to) {
-      const parts: Readings[] = [];
-      for (let start = from; start < to;) {
-        const dayStart = localDayStart(start, zone);
-        const end = Math.min(to, addLocalDays(dayStart, 1, zone));
-        const part = seriesSource(seriesOf(dayStart)).day(start, end);
-        if (part === undefined) return undefined;
-        parts.push(part);
-        start = end;
-      }
-      const [only] = parts;
-      if (only !== undefined && parts.length === 1) return only;
-      const join = (pick: (part: Readings) => ArrayLike<number>): number[] =>
-        parts.flatMap((part) => Array.from(pick(part)));
-      return {
-        importMilliwattHours: join((part) => part.importMilliwattHours),
-        exportMilliwattHours: join((part) => part.exportMilliwattHours),
-        quality: join((part) => part.quality),
+      makeUntil(to);
+      const count = (to - from) / intervalSeconds;
+      if (from < contractStart || !Number.isInteger(count)) return undefined;
+      const readings = {
+        importMilliwattHours: new Float64Array(count),
+        exportMilliwattHours: new Float64Array(count),
+        quality: new Uint8Array(count),
       };
+      for (const week of weeks) {
+        const start = Math.max(from, week.startSeconds);
+        const end = Math.min(to, seriesEndSeconds(week));
+        if (start >= end) continue;
+        const part = seriesSource(week).day(start, end);
+        if (part === undefined) return undefined; // Off the grid of the meter.
+        const at = (start - from) / intervalSeconds;
+        readings.importMilliwattHours.set(part.importMilliwattHours, at);
+        readings.exportMilliwattHours.set(part.exportMilliwattHours, at);
+        readings.quality.set(part.quality, at);
+      }
+      return readings;
     },
   };
 }

@@ -197,10 +197,10 @@ async function readFileSource(
 
 /** The households' readings of a demonstration that was prepared before. */
 async function householdsOf(options: DemoOptions, terminal: Terminal): Promise<HouseholdData[]> {
-  const { source, zone, intervalSeconds } = options;
+  const { source, zone, intervalSeconds, contractStart } = options;
   if (source.kind === "synthetic") {
     return Array.from({ length: options.households }, (_, index) =>
-      syntheticData({ seed: source.seed, index, zone, intervalSeconds }),
+      syntheticData({ seed: source.seed, index, zone, intervalSeconds, contractStart }),
     );
   }
   const unit = UNITS.find((candidate) => candidate === source.unit);

@@ -11,6 +11,7 @@ import {
   type StatementEntry,
 } from "../serve/released.ts";
 import { checkCustomers } from "./customer-check.ts";
+import type { JoinedCustomer } from "./customers.ts";
 import { demoTariff } from "./demo-tariff.ts";
 import { isUnsafeDemo, policyOf } from "./prepare.ts";
 import type { RunningDemo } from "./run-demo.ts";
@@ -46,7 +47,10 @@ export interface DemoReport {
   readonly unsafe: boolean;
 }
 
-export async function reportOf(running: RunningDemo): Promise<DemoReport> {
+export async function reportOf(
+  running: RunningDemo,
+  customers: readonly JoinedCustomer[],
+): Promise<DemoReport> {
   const { demo, everything } = running;
   const { options, layout, households } = demo;
   const { contractStart, zone } = options;
@@ -82,7 +86,7 @@ export async function reportOf(running: RunningDemo): Promise<DemoReport> {
     statementDifferenceMilliwattHours: difference,
     lost: loadCheck.lost,
     doubled: loadCheck.doubled,
-    ...(await checkCustomers(running, mdms, statements, end)),
+    ...(await checkCustomers(running, customers, mdms, statements, end)),
     deadLetters: await everything.bus.service.deadLetters(),
     engine,
     keyBits: options.keyBits,
@@ -132,9 +136,11 @@ function totals(
   let intervals = 0;
   let energy = 0n;
   for (const household of demo.households) {
-    const values = Array.from(household.window(from, to)?.importMilliwattHours ?? []);
+    const values = household.window(from, to)?.importMilliwattHours ?? [];
+    let total = 0;
+    for (let index = 0; index < values.length; index++) total += values[index] ?? 0;
     intervals += values.length;
-    energy += BigInt(values.reduce((total, value) => total + value, 0));
+    energy += BigInt(total);
   }
   return { intervals, energyMilliwattHours: energy };
 }

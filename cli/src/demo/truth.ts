@@ -2,6 +2,7 @@
  * What the released numbers must be, computed from the households' own readings without any of the protocol: the demonstration checks
  * every released interval and every statement against it.
  */
+import type { Readings } from "@smarter-metering/meter";
 import { bandsOf, type Calendar } from "@smarter-metering/tariff";
 import type { HouseholdData } from "./household-data.ts";
 
@@ -54,22 +55,27 @@ class Register {
    * (docs/protocol.md §6.3). Asked in order of time.
    */
   wattHours(start: number, intervalSeconds: number, count: number): number[] {
-    this.#advance(start);
+    const { data } = this.#household;
+    if (start > this.#at) this.#count(data.window(this.#at, start));
+    const end = start + count * intervalSeconds;
+    const readings = data.window(start, end);
+    this.#at = end;
+    const perSlot = intervalSeconds / data.intervalSeconds;
     return Array.from({ length: count }, (_, slot) => {
       const before = Math.floor(this.#total / 1000);
-      const complete = this.#advance(start + (slot + 1) * intervalSeconds);
+      const complete = this.#count(readings, slot * perSlot, (slot + 1) * perSlot);
       return complete ? Math.floor(this.#total / 1000) - before : 0;
     });
   }
 
-  /** Counts up to `to`; false when a reading on the way is missing. */
-  #advance(to: number): boolean {
-    if (to <= this.#at) return true;
-    const readings = this.#household.data.window(this.#at, to);
-    this.#at = to;
-    if (readings === undefined) return false;
-    for (const value of Array.from(readings.importMilliwattHours)) this.#total += value;
-    return !Array.from(readings.quality).includes(MISSING);
+  /** Counts readings `from` to `to`; false when one is missing. */
+  #count(readings: Readings | undefined, from = 0, to = readings?.quality.length ?? 0): boolean {
+    let complete = readings !== undefined;
+    for (let index = from; index < to; index++) {
+      this.#total += readings?.importMilliwattHours[index] ?? 0;
+      if (readings?.quality[index] === MISSING) complete = false;
+    }
+    return complete;
   }
 }
 

@@ -65,6 +65,8 @@ export interface PortalClient {
   parameters(login: string): Promise<PasswordParameters>;
   /** Throws CUSTOMER_UNLOCK_FAILED for a wrong password, whoever noticed it. */
   login(login: string, password: string): Promise<Login>;
+  /** As `login`, on a device that still has the keys of an earlier login in its memory. */
+  loginWithKeys(login: string, keys: PasswordKeys): Promise<Login>;
   /** Sets a new password for a forgotten one, which then logs in. Throws CUSTOMER_UNLOCK_FAILED for a wrong recovery key. */
   recover(login: string, recoveryKey: RecoveryKey, newPassword: string): Promise<void>;
   changeVault(changed: PasswordRegistration): Promise<void>;
@@ -90,7 +92,7 @@ export function createPortalClient(options: PortalOptions): PortalClient {
     return { salt: bytesOf(answer, "salt"), iterations: integerOf(answer, "iterations") };
   }
 
-  async function logInWith(login: string, keys: PasswordKeys): Promise<Login> {
+  async function loginWithKeys(login: string, keys: PasswordKeys): Promise<Login> {
     const authenticationKey = toBase64Url(keys.authenticationKey);
     const answer = await connection.prove("/v1/sessions", { login, authenticationKey });
     const items = itemsOf(answer);
@@ -102,14 +104,15 @@ export function createPortalClient(options: PortalOptions): PortalClient {
 
   return {
     parameters,
+    loginWithKeys,
 
     async signUp({ registration, keys }) {
       await connection.call("POST", "/v1/accounts", { registration });
-      return logInWith(registration.login, keys);
+      return loginWithKeys(registration.login, keys);
     },
 
     async login(login, password) {
-      return logInWith(login, await derivePasswordKeys(password, await parameters(login)));
+      return loginWithKeys(login, await derivePasswordKeys(password, await parameters(login)));
     },
 
     async recover(login, recoveryKey, newPassword) {

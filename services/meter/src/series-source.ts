@@ -13,12 +13,15 @@ export function seriesSource(series: Series): MeterSource {
     const first = (fromSeconds - startSeconds) / intervalSeconds;
     const count = (toSeconds - fromSeconds) / intervalSeconds;
     if (!Number.isInteger(first) || !Number.isInteger(count)) return undefined;
-    const take = (values: ArrayLike<number>, absent: number): number[] =>
-      Array.from({ length: count }, (_, index) => values[first + index] ?? absent);
+    const absent = Math.min(count, Math.max(0, -first));
+    const take = <T extends Float64Array | Uint8Array>(values: T, into: T): T => {
+      into.set(values.subarray(first + absent, first + count), absent);
+      return into;
+    };
     return {
-      importMilliwattHours: take(series.importMilliwattHours, 0),
-      exportMilliwattHours: take(series.exportMilliwattHours, 0),
-      quality: take(series.quality, MISSING),
+      importMilliwattHours: take(series.importMilliwattHours, new Float64Array(count)),
+      exportMilliwattHours: take(series.exportMilliwattHours, new Float64Array(count)),
+      quality: take(series.quality, new Uint8Array(count).fill(MISSING, 0, absent)),
     };
   };
   return { day: between, live: between };
