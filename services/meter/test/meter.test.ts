@@ -152,9 +152,9 @@ test("a source without data holds its meter back, not the others; bad readings a
   });
   const start = world.dayStart(0);
   assert.deepEqual(source.day(start, start + 2700), {
-    importMilliwattHours: [0, 5, 6],
-    exportMilliwattHours: [0, 0, 1],
-    quality: [1, 0, 2],
+    importMilliwattHours: Float64Array.of(0, 5, 6),
+    exportMilliwattHours: Float64Array.of(0, 0, 1),
+    quality: Uint8Array.of(1, 0, 2),
   });
   assert.equal(source.day(start, start + 3600), undefined);
 });
