@@ -5,8 +5,8 @@
  * IFMA instructions", 2018).
  *
  * A 64-bit word gathers up to 2^11 half products of 52 bits before anyone carries, so products are
- * added without carries, and a reduction carries once. Words are signed: a sum may start at minus
- * the digits of another reduction.
+ * added without carries, and a reduction carries once. Words are signed: the
+ * digits of another reduction may have been taken off.
  *
  * Ten rows at a time: their factors and a window of eleven words stay in registers, so that a load,
  * a load-and-store and a broadcast serve twenty multiplications. The multiplier is the limit.
@@ -14,22 +14,11 @@
 #if defined(__x86_64__)
 
 #include <cpuid.h>
-#include <immintrin.h>
 #include <string.h>
 
-#include "kernel.h"
+#include "ifma.h"
 
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512ifma")))
-#define INLINE TARGET static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 32")
-
-enum { ROWS = 10, LANES = 8, LIMB_BITS = 52, HEADROOM_BITS = 16 };
-
-typedef __m512i vec;
-
-INLINE vec low_mask(void) { return _mm512_set1_epi64((1LL << LIMB_BITS) - 1); }
-INLINE vec read(const uint64_t *x, int i) { return _mm512_load_si512(x + (ptrdiff_t)LANES * i); }
-INLINE void write(uint64_t *x, int i, vec v) { _mm512_store_si512(x + (ptrdiff_t)LANES * i, v); }
+enum { ROWS = 10, HEADROOM_BITS = 16 };
 
 static int ifma_limbs(int bits) {
   const int limbs = (bits + HEADROOM_BITS + LIMB_BITS - 1) / LIMB_BITS;
@@ -179,17 +168,30 @@ TARGET static void reduce(const modulus *m, uint64_t *r, uint64_t *acc, uint64_t
   carry_words(r, acc + (ptrdiff_t)LANES * limbs, limbs);
 }
 
-/* acc[0..h) = -digits. */
-TARGET static void start_below(uint64_t *acc, const uint64_t *digits, int limbs) {
-  const vec zero = _mm512_setzero_si512();
-  for (int i = 0; i < limbs; i++) write(acc, i, _mm512_sub_epi64(zero, read(digits, i)));
-}
-
 TARGET static void ifma_mul(const modulus *m, uint64_t *r, const uint64_t *a, const uint64_t *b,
                             uint64_t *scratch) {
   clear(scratch, m->limbs);
   multiply(scratch, a, b, m->limbs);
   reduce(m, r, scratch, scratch + 2 * LANES * (ptrdiff_t)m->limbs);
+}
+
+/*
+ * The dual number (low, high) / R, with what the first reduction adds taken off the second, or
+ * (low, 2 high) / R when `doubled`. r may be what low and high were made of.
+ */
+INLINE void reduce_dual(const modulus *m, uint64_t *r, uint64_t *low, uint64_t *high,
+                        uint64_t *digits, int doubled) {
+  const int h = m->limbs;
+  reduce(m, r, low, digits);
+  for (int i = 0; i < h; i++) {
+    const vec word = read(high, i);
+    const vec taken = doubled ? _mm512_add_epi64(word, word) : word;
+    write(high, i, _mm512_sub_epi64(taken, read(digits, i)));
+  }
+  for (int i = h; i < 2 * h && doubled; i++) {
+    write(high, i, _mm512_add_epi64(read(high, i), read(high, i)));
+  }
+  reduce(m, r + (ptrdiff_t)LANES * h, high, digits);
 }
 
 TARGET static void ifma_dual_mul(const modulus *m, uint64_t *r, const uint64_t *x,
@@ -198,16 +200,12 @@ TARGET static void ifma_dual_mul(const modulus *m, uint64_t *r, const uint64_t *
   const ptrdiff_t half = (ptrdiff_t)LANES * h;
   uint64_t *const low = scratch;
   uint64_t *const high = scratch + 2 * half;
-  uint64_t *const digits = scratch + 4 * half;
-  uint64_t *const sum = scratch + 5 * half;
-  clear(low, h);
-  multiply(low, x, y, h);
-  reduce(m, sum, low, digits);
-  start_below(high, digits, h);
+  clear(high, h);
   multiply(high, x, y + half, h);
   multiply_more(high, x + half, y, h);
-  memcpy(r, sum, 8 * (size_t)half);
-  reduce(m, r + half, high, digits);
+  clear(low, h);
+  multiply(low, x, y, h);
+  reduce_dual(m, r, low, high, scratch + 4 * half, 0);
 }
 
 TARGET static void ifma_dual_sqr(const modulus *m, uint64_t *r, const uint64_t *x,
@@ -216,31 +214,23 @@ TARGET static void ifma_dual_sqr(const modulus *m, uint64_t *r, const uint64_t *
   const ptrdiff_t half = (ptrdiff_t)LANES * h;
   uint64_t *const low = scratch;
   uint64_t *const high = scratch + 2 * half;
-  uint64_t *const digits = scratch + 4 * half;
   clear(high, h);
   multiply(high, x, x + half, h);
   square(low, x, h);
-  reduce(m, r, low, digits);
-  for (int i = 0; i < 2 * h; i++) {
-    const vec word = read(high, i);
-    const vec twice = _mm512_add_epi64(word, word);
-    write(high, i, i < h ? _mm512_sub_epi64(twice, read(digits, i)) : twice);
-  }
-  reduce(m, r + half, high, digits);
+  reduce_dual(m, r, low, high, scratch + 4 * half, 1);
 }
 
 TARGET static void ifma_dual_step(const modulus *m, uint64_t *r, const uint64_t *x,
                                   const uint64_t *t, uint64_t *scratch) {
   const int h = m->limbs;
   const ptrdiff_t half = (ptrdiff_t)LANES * h;
-  uint64_t *const acc = scratch;
-  uint64_t *const digits = scratch + 2 * half;
-  clear(acc, h);
-  multiply(acc, x, t, h);
-  reduce(m, r, acc, digits);
-  start_below(acc, digits, h);
-  multiply(acc, x + half, t, h);
-  reduce(m, r + half, acc, digits);
+  uint64_t *const low = scratch;
+  uint64_t *const high = scratch + 2 * half;
+  clear(high, h);
+  multiply(high, x + half, t, h);
+  clear(low, h);
+  multiply(low, x, t, h);
+  reduce_dual(m, r, low, high, scratch + 4 * half, 0);
 }
 
 /* c = c0 + R c1, and c0 + digits n = R t: c / R = (t + c1) - n digits / R (mod n^2). */
@@ -248,13 +238,11 @@ TARGET static void ifma_dual_from(const modulus *m, uint64_t *r, const uint64_t 
                                   uint64_t *scratch) {
   const int h = m->limbs;
   const ptrdiff_t half = (ptrdiff_t)LANES * h;
-  uint64_t *const acc = scratch;
-  uint64_t *const digits = scratch + 2 * half;
-  memcpy(acc, c, 16 * (size_t)half);
-  reduce(m, r, acc, digits);
-  start_below(acc, digits, h);
-  clear(acc + half, h);
-  reduce(m, r + half, acc, digits);
+  uint64_t *const low = scratch;
+  uint64_t *const high = scratch + 2 * half;
+  memcpy(low, c, 16 * (size_t)half);
+  clear(high, 2 * h);
+  reduce_dual(m, r, low, high, scratch + 4 * half, 0);
 }
 
 /* x -= n in the lanes where that is not negative; returns 1 in those, else 0. */
@@ -329,96 +317,6 @@ TARGET static void ifma_select(uint64_t *r, const uint64_t *table, size_t words,
       }
     }
     UNROLL for (int s = 0; s < ROWS; s++) write(r, at + s, sum[s]);
-  }
-}
-
-/* Eight vectors of eight words become eight vectors of one word of each. */
-INLINE void transpose(vec v[LANES]) {
-  vec pairs[LANES];
-  vec fours[LANES];
-  UNROLL for (int i = 0; i < LANES; i += 2) {
-    pairs[i] = _mm512_unpacklo_epi64(v[i], v[i + 1]);
-    pairs[i + 1] = _mm512_unpackhi_epi64(v[i], v[i + 1]);
-  }
-  UNROLL for (int i = 0; i < LANES; i += 4) {
-    UNROLL for (int j = 0; j < 2; j++) {
-      fours[i + j] = _mm512_shuffle_i64x2(pairs[i + j], pairs[i + j + 2], 0x88);
-      fours[i + j + 2] = _mm512_shuffle_i64x2(pairs[i + j], pairs[i + j + 2], 0xDD);
-    }
-  }
-  UNROLL for (int j = 0; j < 4; j++) {
-    v[j] = _mm512_shuffle_i64x2(fours[j], fours[j + 4], 0x88);
-    v[j + 4] = _mm512_shuffle_i64x2(fours[j], fours[j + 4], 0xDD);
-  }
-}
-
-INLINE vec swap_bytes(vec v) {
-  const vec order = _mm512_broadcast_i32x4(
-      _mm_set_epi8(8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-  return _mm512_shuffle_epi8(v, order);
-}
-
-/* Rows to words, eight at a time, then words of 64 bits to limbs of 52. */
-TARGET static void ifma_load(uint64_t *r, int limbs, const uint8_t *const rows[], int bytes,
-                             int big_endian, uint64_t *scratch) {
-  const int words = bytes / 8;
-  for (int at = 0; at < words; at += LANES) {
-    const int some = words - at < LANES ? words - at : LANES;
-    const __mmask8 present = (__mmask8)((1 << some) - 1);
-    const ptrdiff_t from = 8 * (ptrdiff_t)(big_endian ? words - at - some : at);
-    vec v[LANES];
-    UNROLL for (int lane = 0; lane < LANES; lane++) {
-      v[lane] = _mm512_maskz_loadu_epi64(present, rows[lane] + from);
-    }
-    transpose(v);
-    for (int i = 0; i < some; i++) {
-      write(scratch, at + i, big_endian ? swap_bytes(v[some - 1 - i]) : v[i]);
-    }
-  }
-  write(scratch, words, _mm512_setzero_si512());
-  for (int i = 0; i < limbs; i++) {
-    const int word = i * LIMB_BITS / 64;
-    const int shift = i * LIMB_BITS % 64;
-    vec limb = _mm512_setzero_si512();
-    if (word < words) {
-      limb = _mm512_or_si512(
-          _mm512_srl_epi64(read(scratch, word), _mm_cvtsi32_si128(shift)),
-          _mm512_sll_epi64(read(scratch, word + 1), _mm_cvtsi32_si128(64 - shift)));
-    }
-    write(r, i, _mm512_and_si512(limb, low_mask()));
-  }
-}
-
-TARGET static void ifma_store(uint8_t *const rows[], int bytes, int big_endian, const uint64_t *x,
-                              int limbs, uint64_t *scratch) {
-  const int words = bytes / 8;
-  const vec zero = _mm512_setzero_si512();
-  for (int i = 0; i < words; i++) {
-    const int limb = 64 * i / LIMB_BITS;
-    const int shift = 64 * i % LIMB_BITS;
-    vec word = zero;
-    for (int j = 0; j < 3 && limb + j < limbs; j++) {
-      const vec part = read(x, limb + j);
-      const int left = j * LIMB_BITS - shift;
-      word = _mm512_or_si512(word, left < 0 ? _mm512_srl_epi64(part, _mm_cvtsi32_si128(-left))
-                                            : _mm512_sll_epi64(part, _mm_cvtsi32_si128(left)));
-    }
-    write(scratch, i, word);
-  }
-  for (int at = 0; at < words; at += LANES) {
-    const int some = words - at < LANES ? words - at : LANES;
-    const __mmask8 present = (__mmask8)((1 << some) - 1);
-    const ptrdiff_t from = 8 * (ptrdiff_t)(big_endian ? words - at - some : at);
-    vec v[LANES];
-    for (int i = 0; i < LANES; i++) {
-      v[i] = i >= some ? zero
-             : big_endian ? swap_bytes(read(scratch, at + some - 1 - i))
-                          : read(scratch, at + i);
-    }
-    transpose(v);
-    UNROLL for (int lane = 0; lane < LANES; lane++) {
-      _mm512_mask_storeu_epi64(rows[lane] + from, present, v[lane]);
-    }
   }
 }
 

@@ -1,6 +1,6 @@
 /*
  * What a kernel offers: Montgomery arithmetic on `lanes` independent numbers at once, all for one
- * modulus. paillier.c and decryption.c are written once over this table of functions.
+ * modulus. All that is Paillier's is written once over this table of functions.
  *
  * A number is `limbs` words a lane, least significant first: word [limb * lanes + lane], each below
  * 2^limb_bits. R = 2^(limb_bits * limbs) is at least 2^12 n, so a product of two numbers below 4n,
@@ -17,7 +17,8 @@
  * with a number below n (b2 = 0) 4 h^2.
  *
  * No function branches on, or takes an address from, the value of a number. A result may overwrite
- * the first operand, in dual_mul also the second. `scratch` has kernel_scratch_words() words, is overwritten, and belongs to one thread.
+ * the first operand, in dual_mul also the second. `scratch` has kernel_scratch_words() words, is
+ * overwritten, and belongs to one thread.
  */
 #ifndef PAILLIER_KERNEL_H
 #define PAILLIER_KERNEL_H

@@ -5,9 +5,13 @@
 #ifndef PAILLIER_KEY_H
 #define PAILLIER_KEY_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "ring.h"
+
+/* How a call ends. BASE_NOT_A_UNIT: hs has no inverse mod n, so that it is no key's base. */
+enum { DONE = 1, NO_MEMORY = 0, NOT_A_UNIT = -1, BASE_NOT_A_UNIT = -2 };
 
 /*
  * Powers hs^(d 2^(w i)) = T (1 + n u) for each window i and digit d: T and u, bits/8 bytes each,
@@ -59,24 +63,32 @@ typedef struct public_key {
   int references;
   int bits;
   kernel_pair kernels;
-  uint8_t *n;        /* little-endian, bits/8 bytes */
-  uint8_t *hs;       /* big-endian, bits/4 */
-  uint8_t *n2;       /* n^2, big-endian, bits/4 */
+  uint8_t *n;  /* little-endian, bits/8 bytes */
+  uint8_t *hs; /* big-endian, bits/4 */
+  uint8_t *n2; /* n^2, big-endian, bits/4; from key_prepare on, as what follows */
   product_ring wide;
   product_ring narrow;
+  pthread_mutex_t lock; /* whoever has it prepares the key, or builds its table */
+  _Atomic int is_prepared;
   _Atomic(table *) table; /* the widest so far; grows, is never taken back while the key lives */
   table *narrower;        /* the one before it, which another thread may still read */
 } public_key;
 
 /*
- * The key with this modulus and base (big-endian), from those that are open or new. NULL when there
- * is no memory.
+ * The key with this modulus and base (big-endian), from those that are open or new: copies bytes
+ * and computes nothing. NULL when there is no memory.
  */
 public_key *key_open(const uint8_t *n, const uint8_t *hs, int bits, kernel_pair kernels);
 public_key *key_retain(public_key *key);
 void key_release(public_key *key);
 
-/* Builds the table unless there is one at least as wide. Zero when there is no memory, or hs is no unit. */
+/* What every other use of the key needs, made by the first call alone. DONE or NO_MEMORY. */
+int key_prepare(public_key *key);
+
+/* How often a key, public or secret, was prepared in this process: for tests. */
+extern atomic_uint keys_prepared;
+
+/* Builds the table unless there is one at least as wide. DONE, NO_MEMORY or BASE_NOT_A_UNIT. */
 int key_build_table(public_key *key, int window_bits);
 
 /* From so many items on eight lanes are faster than one after the other, though most stay empty. */

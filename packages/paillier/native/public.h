@@ -1,14 +1,12 @@
 /*
- * What works on public keys: whole batches, ciphertexts of bits/4 bytes and messages of bits/8,
- * big-endian, items one after the other. Each function returns 1, 0 when there is no memory, or
+ * What works on public keys, prepared ones: whole batches, ciphertexts of bits/4 bytes and messages
+ * of bits/8, big-endian, items one after the other. Each function returns DONE, NO_MEMORY or
  * NOT_A_UNIT. Callers check lengths, and that every ciphertext is below n^2 where noted.
  */
 #ifndef PAILLIER_PUBLIC_H
 #define PAILLIER_PUBLIC_H
 
 #include "key.h"
-
-enum { DONE = 1, NO_MEMORY = 0, NOT_A_UNIT = -1 };
 
 /*
  * (1 + M n) hs^a mod n^2 for messages M, or c hs^a for ciphertexts c < n^2 when `messages` is NULL;

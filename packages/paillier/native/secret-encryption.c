@@ -2,13 +2,10 @@
  * Encryption by whoever holds the primes, for tests and benchmarks: modulo p^2 and q^2 on numbers of
  * half the length, each with a table of its own, put together by the Chinese remainder theorem.
  */
-#include <pthread.h>
 #include <string.h>
 
 #include "batch.h"
 #include "secret.h"
-
-static pthread_mutex_t prepare_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* The same number (big-endian) in every lane. */
 static void load_spread(const ring *g, uint64_t *r, int limbs, const uint8_t *number, int bytes,
@@ -18,9 +15,19 @@ static void load_spread(const ring *g, uint64_t *r, int limbs, const uint8_t *nu
   g->k->load(r, limbs, rows, bytes, 1, scratch);
 }
 
-/* The table of hs mod p^2, and the cofactor q in the forms that `encrypt_half` wants. */
-static int prepare_half(secret_half *half, const uint8_t *p, const uint8_t *q, const uint8_t *hs,
-                        int exponent_bits, int window_bits, arena *work) {
+/* Whether x y = 1 mod p, for numbers in Montgomery form below 2p; without a branch. */
+static int are_inverse(const ring *g, const uint64_t *x, const uint64_t *y, uint64_t *product,
+                       uint64_t *scratch) {
+  uint64_t differs = 0;
+  g->k->mul(&g->m, product, x, y, scratch);
+  g->k->reduce_once(&g->m, product, scratch);
+  for (size_t i = 0; i < g->number; i++) differs |= product[i] ^ g->r[1][i];
+  return differs == 0;
+}
+
+/* The table of hs mod p^2; `is_unit` is left alone if hs is a unit mod p, else 0. */
+static table *build_half_table(const secret_half *half, const uint8_t *hs, int exponent_bits,
+                               int window_bits, int *is_unit, arena *work) {
   const ring *const g = &half->narrow;
   const int bytes = g->bits / 8;
   const size_t used = work->used;
@@ -28,7 +35,7 @@ static int prepare_half(secret_half *half, const uint8_t *p, const uint8_t *q, c
   uint64_t *const x = arena_take(work, 2 * g->number);
   uint64_t *const part = arena_take(work, 2 * g->number);
   uint64_t *const inverse = arena_take(work, g->number);
-  uint64_t *const scratch = arena_take(work, ring_scratch_words(&half->wide));
+  uint64_t *const scratch = arena_take(work, ring_scratch_words(g));
   uint8_t *const base = (uint8_t *)arena_take(work, (size_t)bytes / 4);
   uint8_t *const base_inverse = (uint8_t *)arena_take(work, (size_t)bytes / 8);
   uint8_t *const base_to[1] = {base};
@@ -40,18 +47,25 @@ static int prepare_half(secret_half *half, const uint8_t *p, const uint8_t *q, c
   memcpy(part, x, 16 * g->number);
   ring_store(g, base_to, part, scratch);
   g->k->mul(&g->m, x, x, g->r[2], scratch);
-  fermat_inverse(g, inverse, x, p, work);
+  fermat_inverse(g, inverse, x, half->prime, work);
+  *is_unit &= are_inverse(g, x, inverse, part, scratch);
   g->k->mul(&g->m, inverse, inverse, g->r[0], scratch);
   g->k->reduce_once(&g->m, inverse, scratch);
   g->k->store(inverse_to, bytes, 0, inverse, g->m.limbs, scratch);
-  half->table = table_build(g, &half->wide, base, base_inverse, exponent_bits, window_bits);
-
-  const ring *const wide = &half->wide;
-  load_spread(wide, half->cofactor, wide->m.limbs, q, bytes, scratch);
-  wide->k->mul(&wide->m, half->cofactor, half->cofactor, wide->r[2], scratch);
-  wide->k->mul(&wide->m, half->cofactor_r, half->cofactor, wide->r[2], scratch);
+  table *const built = table_build(g, &half->wide, base, base_inverse, exponent_bits, window_bits);
   work->used = used;
-  return half->table != NULL;
+  return built;
+}
+
+/* q R and q R^2 mod p, the forms of the cofactor that `encrypt_half` wants. */
+static void prepare_cofactor(secret_half *half, const uint8_t *q, arena *work) {
+  const ring *const g = &half->wide;
+  const size_t used = work->used;
+  uint64_t *const scratch = arena_take(work, ring_scratch_words(g));
+  load_spread(g, half->cofactor, g->m.limbs, q, g->bits / 8, scratch);
+  g->k->mul(&g->m, half->cofactor, half->cofactor, g->r[2], scratch);
+  g->k->mul(&g->m, half->cofactor_r, half->cofactor, g->r[2], scratch);
+  work->used = used;
 }
 
 /* p^-2 and -p^-2 mod q^2, from p^-1 mod q by a step of Newton's. */
@@ -93,34 +107,56 @@ static void prepare_crt(secret_key *key, const uint8_t *p, const uint8_t *q, are
   work->used = used;
 }
 
-int secret_prepare(secret_key *key, const uint8_t *p, const uint8_t *q, const uint8_t *hs,
-                   int window_bits) {
+/* Builds all before it says whether hs is a unit: nothing branches on what comes of secrets. */
+static int build_tables(secret_key *key, const uint8_t *hs, int window_bits) {
   const size_t number = key->p.wide.number;
-  int is_done = 1;
-  pthread_mutex_lock(&prepare_lock);
-  if (!atomic_load(&key->can_encrypt)) {
-    arena work = {0};
-    is_done = arena_open(&work, 24 * number + 6 * ring_scratch_words(&key->p.wide)) &&
-              (key->memory.memory != NULL || arena_open(&key->memory, 10 * number));
-    if (is_done) {
-      key->memory.used = 0;
-      key->p_squared = arena_take(&key->memory, 2 * number);
-      key->crt = arena_take(&key->memory, 2 * number);
-      key->crt_minus = arena_take(&key->memory, 2 * number);
-      for (int i = 0; i < 2; i++) {
-        secret_half *const half = i == 0 ? &key->p : &key->q;
-        half->cofactor = arena_take(&key->memory, number);
-        half->cofactor_r = arena_take(&key->memory, number);
-        is_done = is_done && prepare_half(half, i == 0 ? p : q, i == 0 ? q : p, hs, key->bits / 2,
-                                          window_bits, &work);
-      }
-      prepare_crt(key, p, q, &work);
-      atomic_store(&key->can_encrypt, is_done);
-    }
-    arena_close(&work);
+  int is_unit = 1;
+  arena work;
+  if (!arena_open(&work, 24 * number + 6 * ring_scratch_words(&key->p.wide))) return NO_MEMORY;
+  secret_half *const halves[2] = {&key->p, &key->q};
+  for (int i = 0; i < 2; i++) {
+    halves[i]->table =
+        build_half_table(halves[i], hs, key->bits / 2, window_bits, &is_unit, &work);
   }
-  pthread_mutex_unlock(&prepare_lock);
-  return is_done;
+  const int is_built = key->p.table != NULL && key->q.table != NULL &&
+                       arena_open(&key->memory, 10 * number);
+  if (is_built) {
+    for (int i = 0; i < 2; i++) {
+      halves[i]->cofactor = arena_take(&key->memory, number);
+      halves[i]->cofactor_r = arena_take(&key->memory, number);
+      prepare_cofactor(halves[i], halves[1 - i]->prime, &work);
+    }
+    key->p_squared = arena_take(&key->memory, 2 * number);
+    key->crt = arena_take(&key->memory, 2 * number);
+    key->crt_minus = arena_take(&key->memory, 2 * number);
+    prepare_crt(key, key->p.prime, key->q.prime, &work);
+  }
+  arena_close(&work);
+  if (!is_built) return NO_MEMORY;
+  return BASE_NOT_A_UNIT + (DONE - BASE_NOT_A_UNIT) * is_unit;
+}
+
+void secret_free_tables(secret_key *key) {
+  table *const tables[2] = {key->p.table, key->q.table};
+  for (int i = 0; i < 2; i++) {
+    if (tables[i] != NULL) wipe(tables[i]->entries, tables[i]->bytes);
+    table_free(tables[i]);
+  }
+  key->p.table = NULL;
+  key->q.table = NULL;
+  arena_close(&key->memory);
+}
+
+int secret_build_tables(secret_key *key, const uint8_t *hs, int window_bits) {
+  pthread_mutex_lock(&key->lock);
+  int outcome = DONE;
+  if (!atomic_load(&key->can_encrypt)) {
+    secret_free_tables(key); /* those of a base that was refused */
+    outcome = build_tables(key, hs, window_bits);
+    atomic_store(&key->can_encrypt, outcome == DONE);
+  }
+  pthread_mutex_unlock(&key->lock);
+  return outcome;
 }
 
 /* (1 + M n) hs^a mod p^2, where 1 + M n = 1 + p (M q mod p): the product of the steps, plain. */

@@ -1,6 +1,5 @@
 #include "secret.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,8 +78,8 @@ void reduce_parts(const ring *g, uint64_t *x, const uint64_t *c, int parts, uint
   g->k->carry(limbs, x + g->number);
 }
 
-static int half_open(secret_half *half, const uint8_t *p, const uint8_t *q, int bits,
-                     kernel_pair kernels) {
+static int half_prepare(secret_half *half, const uint8_t *q, int bits, kernel_pair kernels) {
+  const uint8_t *const p = half->prime;
   uint8_t little_endian[MODULUS_BITS_MAX / 16];
   const size_t bytes = (size_t)bits / 8;
   for (size_t i = 0; i < bytes; i++) little_endian[i] = p[bytes - 1 - i];
@@ -129,22 +128,42 @@ static int half_open(secret_half *half, const uint8_t *p, const uint8_t *q, int 
 }
 
 static void half_close(secret_half *half) {
-  table_free(half->table);
   ring_close(&half->wide);
   ring_close(&half->narrow);
   arena_close(&half->memory);
 }
 
 secret_key *secret_open(const uint8_t *p, const uint8_t *q, int bits, kernel_pair kernels) {
+  const size_t bytes = (size_t)bits / 16;
   secret_key *const key = calloc(1, sizeof *key);
-  if (key == NULL) return NULL;
+  if (key == NULL || pthread_mutex_init(&key->lock, NULL) != 0) {
+    free(key);
+    return NULL;
+  }
   key->references = 1;
   key->bits = bits;
-  if (half_open(&key->p, p, q, bits / 2, kernels) && half_open(&key->q, q, p, bits / 2, kernels)) {
-    return key;
+  key->kernels = kernels;
+  memcpy(key->p.prime, p, bytes);
+  memcpy(key->q.prime, q, bytes);
+  return key;
+}
+
+int secret_prepare(secret_key *key) {
+  if (atomic_load(&key->is_prepared)) return DONE;
+  pthread_mutex_lock(&key->lock);
+  int is_done = atomic_load(&key->is_prepared);
+  if (!is_done) {
+    is_done = half_prepare(&key->p, key->q.prime, key->bits / 2, key->kernels) &&
+              half_prepare(&key->q, key->p.prime, key->bits / 2, key->kernels);
+    if (!is_done) {
+      half_close(&key->p);
+      half_close(&key->q);
+    }
+    atomic_fetch_add(&keys_prepared, 1);
+    atomic_store(&key->is_prepared, is_done);
   }
-  secret_release(key);
-  return NULL;
+  pthread_mutex_unlock(&key->lock);
+  return is_done ? DONE : NO_MEMORY;
 }
 
 secret_key *secret_retain(secret_key *key) {
@@ -161,7 +180,8 @@ void secret_release(secret_key *key) {
   if (!is_last) return;
   half_close(&key->p);
   half_close(&key->q);
-  arena_close(&key->memory);
+  secret_free_tables(key);
+  pthread_mutex_destroy(&key->lock);
   wipe(key, sizeof *key);
   free(key);
 }
@@ -172,15 +192,15 @@ void secret_release(secret_key *key) {
  * and a number other than 1 says that p divides c. Returns 0 in that case.
  */
 static int decrypt_half(const secret_half *half, int is_wide, uint64_t *message, const uint64_t *c,
-                        arena *work) {
+                        batch *b) {
   const ring *const g = is_wide ? &half->wide : &half->narrow;
   const kernel *const k = g->k;
   const modulus *const m = &g->m;
-  const size_t used = work->used;
-  uint64_t *const x = arena_take(work, 2 * g->number);
-  uint64_t *const part = arena_take(work, 2 * g->number);
-  uint64_t *const powers = arena_take(work, ring_power_words(g, SECRET_WINDOW_BITS));
-  uint64_t *const scratch = arena_take(work, ring_scratch_words(g));
+  const size_t used = b->work.used;
+  uint64_t *const x = take_dual(b);
+  uint64_t *const part = take_dual(b);
+  uint64_t *const powers = arena_take(&b->work, ring_power_words(g, SECRET_WINDOW_BITS));
+  uint64_t *const scratch = b->scratch;
   reduce_parts(g, x, c, 4, part, scratch);
   const uint64_t *const digits = is_wide ? half->digits_wide : half->digits_narrow;
   ring_power(g, x, SECRET_WINDOW_BITS, half->windows, (const uint32_t *)digits, powers, scratch);
@@ -190,7 +210,7 @@ static int decrypt_half(const secret_half *half, int is_wide, uint64_t *message,
   for (size_t i = 0; i < g->number; i++) differs |= x[i] ^ g->r[0][i];
   k->mul(m, message, x + g->number, is_wide ? half->wide_divisor : half->narrow_divisor, scratch);
   k->reduce_once(m, message, scratch);
-  work->used = used;
+  b->work.used = used;
   return differs == 0;
 }
 
@@ -199,34 +219,27 @@ int decrypt(const secret_key *key, const uint8_t *ciphertexts, size_t count, uin
   const ring *const p = is_wide ? &key->p.wide : &key->p.narrow;
   const ring *const q = is_wide ? &key->q.wide : &key->q.narrow;
   const kernel *const k = p->k;
-  const size_t width = (size_t)key->bits / 4;
   const size_t bytes = (size_t)key->bits / 8;
-  const size_t number = p->number;
   const uint8_t *rows[LANES_MAX];
   uint8_t *results[LANES_MAX];
   int are_units = 1;
-  arena work;
-  if (!arena_open(&work, 14 * number + ring_power_words(p, SECRET_WINDOW_BITS) +
-                             2 * ring_scratch_words(p) + bytes / 8)) {
+  batch b; /* modulo p^2: its items, of bits/8 bytes, are our plaintexts */
+  if (!batch_open(&b, p, 12 * p->number + ring_power_words(p, SECRET_WINDOW_BITS))) {
     return NO_MEMORY;
   }
-  uint64_t *const c = arena_take(&work, 4 * number);
-  uint64_t *const by_p = arena_take(&work, number);
-  uint64_t *const by_q = arena_take(&work, number);
-  uint64_t *const both = arena_take(&work, 2 * number);
-  uint64_t *const scratch = arena_take(&work, ring_scratch_words(p));
-  uint8_t *const nowhere = (uint8_t *)arena_take(&work, bytes / 8);
+  uint64_t *const c = arena_take(&b.work, 4 * p->number);
+  uint64_t *const by_p = take_number(&b);
+  uint64_t *const by_q = take_number(&b);
+  uint64_t *const both = take_dual(&b);
+  uint64_t *const scratch = b.scratch;
   for (size_t at = 0; at < count; at += (size_t)k->lanes) {
-    for (int lane = 0; lane < k->lanes; lane++) {
-      const size_t i = at + (size_t)lane;
-      rows[lane] = ciphertexts + (i < count ? i : count - 1) * width;
-      results[lane] = i < count ? out + i * bytes : nowhere;
-    }
-    k->load(c, 4 * p->m.limbs, rows, (int)width, 1, scratch);
-    are_units &= decrypt_half(&key->p, is_wide, by_p, c, &work);
-    are_units &= decrypt_half(&key->q, is_wide, by_q, c, &work);
+    rows_in(rows, &b, ciphertexts, 2 * bytes, at, count);
+    rows_out(results, &b, out, at, count);
+    k->load(c, 4 * p->m.limbs, rows, 2 * (int)bytes, 1, scratch);
+    are_units &= decrypt_half(&key->p, is_wide, by_p, c, &b);
+    are_units &= decrypt_half(&key->q, is_wide, by_q, c, &b);
     /* Garner: m_q + q ((m_p - m_q) q^-1 mod p), where -q^-1 mod p is at hand; q < 2p. */
-    memcpy(both, by_q, 8 * number);
+    memcpy(both, by_q, 8 * p->number);
     k->reduce_once(&p->m, both, scratch);
     k->sub(&p->m, by_p, both, by_p);
     k->mul(&p->m, by_p, by_p, is_wide ? key->p.wide_divisor : key->p.narrow_divisor, scratch);
@@ -234,7 +247,7 @@ int decrypt(const secret_key *key, const uint8_t *ciphertexts, size_t count, uin
     k->mul_plain(p->m.limbs, both, q->m.n_lanes, by_p, by_q, scratch);
     k->store(results, (int)bytes, 1, both, 2 * p->m.limbs, scratch);
   }
-  arena_close(&work);
+  batch_close(&b);
   /* All that may be learnt of this (secret.h); without a branch, so that a checker finds none. */
   return NOT_A_UNIT + (DONE - NOT_A_UNIT) * are_units;
 }

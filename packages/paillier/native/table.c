@@ -9,7 +9,6 @@
 
 void table_free(table *t) {
   if (t == NULL) return;
-  if (t->entries != NULL) wipe(t->entries, t->bytes); /* of a secret key, perhaps */
   free(t->entries);
   free(t);
 }

@@ -48,7 +48,7 @@ export async function compileDriver(
   alone = false,
 ): Promise<string> {
   const sources = readdirSync(nativeFolder)
-    .filter((file) => file.endsWith(".c") && file !== "addon.c")
+    .filter((file) => file.endsWith(".c") && !file.startsWith("addon"))
     .map((file) => join(nativeFolder, file));
   const program = join(folder, `${name}${flags.includes("-static") ? "-static" : ""}`);
   const source = join(nativeFolder, "test", `${name}.c`);

@@ -44,10 +44,12 @@ const shapes: Readonly<
   check: { first: "ciphertext" },
   power: { first: "ciphertext", second: "exponent" },
   decrypt: { first: "ciphertext", secret: true },
-  prepareSecret: { first: "message", second: "ciphertext", secret: true, parameter: 4 },
   encryptSecret: { first: "message", second: "blinding", secret: true },
   buildTable: { parameter: 4 },
+  buildSecretTables: { first: "ciphertext", secret: true, parameter: 4 },
 };
+/** Takes the one hs of a key, and no other number of items. */
+const takesOne = (operation: AddonOperation) => operation === "buildSecretTables";
 const operations = Object.keys(shapes) as AddonOperation[];
 
 const found = findAddonUnderTest();
@@ -65,8 +67,7 @@ function testAddon({ addon, path }: AddonUnderTest): void {
     secret = engineSecretKeyOf(pair.secretKey);
     open = addon.openPublicKey(key.n, key.hs, kernel);
     openSecret = addon.openSecretKey(secret.p, secret.q, kernel);
-    const primes = Uint8Array.from([...secret.p, ...secret.q]);
-    await addon.run("prepareSecret", openSecret, primes, key.hs, undefined, 4);
+    await addon.run("buildSecretTables", openSecret, key.hs, undefined, undefined, 4);
   });
 
   /** Numbers that are units: small and odd. */
@@ -76,21 +77,17 @@ function testAddon({ addon, path }: AddonUnderTest): void {
     const itemWidth = column === "scalars" ? 2 : width[column];
     return Uint8Array.from({ length: count * itemWidth }, (_, i) => ((i + 1) % itemWidth ? 0 : 7));
   };
-  /** The arguments of a good call; `prepareSecret` has the primes of this key. */
+  /** The arguments of a good call. */
   const goodCall = (operation: AddonOperation, count: number): unknown[] => {
     const { first, second, groups, secret: isSecret, parameter = 0 } = shapes[operation];
     const sizes = groups && (count > 1 ? Uint32Array.of(1, count - 1) : Uint32Array.of(1));
-    const columns = [bytesFor(first, count), bytesFor(second, count)];
-    if (operation === "prepareSecret") {
-      columns[0] = Uint8Array.from([...secret.p, ...secret.q]);
-      columns[1] = key.hs;
-    }
+    const columns = [bytesFor(first, takesOne(operation) ? 1 : count), bytesFor(second, count)];
     return [operation, isSecret ? openSecret : open, ...columns, sizes, parameter];
   };
   const run = (args: readonly unknown[]): Promise<Uint8Array> =>
     addon.run(...(args as Parameters<NativeAddon["run"]>));
   const resultBytes = (operation: AddonOperation, count: number, groups: number): number => {
-    if (operation === "buildTable" || operation === "prepareSecret") return 0;
+    if (operation === "buildTable" || operation === "buildSecretTables") return 0;
     if (operation === "check") return count;
     if (operation === "decrypt") return count * width.message;
     return (shapes[operation].groups ? groups : count) * width.ciphertext;
@@ -149,14 +146,14 @@ function testAddon({ addon, path }: AddonUnderTest): void {
 
     test("each operation answers a good call, and one with nothing in it", async () => {
       for (const operation of operations) {
-        for (const count of operation === "prepareSecret" ? [1] : [1, 3, 9]) {
+        for (const count of [1, 3, 9]) {
           const result = await run(goodCall(operation, count));
           assert.ok(result instanceof Uint8Array);
           const groups = Math.min(count, 2);
           assert.equal(result.length, resultBytes(operation, count, groups), operation);
         }
         const { first, second, groups, secret: isSecret, parameter = 0 } = shapes[operation];
-        if (first === undefined || operation === "prepareSecret") continue;
+        if (first === undefined || takesOne(operation)) continue;
         const none = new Uint8Array(0);
         const empty = second === "exponent" ? Uint8Array.of(1) : none;
         const sizes = groups && new Uint32Array(0);
@@ -168,7 +165,9 @@ function testAddon({ addon, path }: AddonUnderTest): void {
     test("arguments that are missing or of another kind are refused", () => {
       for (const operation of operations) {
         const good = goodCall(operation, 3);
-        if (operation === "prepareSecret") refused("three keys", good.with(2, new Uint8Array(768)));
+        if (takesOne(operation)) {
+          for (const count of [0, 2]) refused("bases", good.with(2, bytesFor("ciphertext", count)));
+        }
         for (let given = 0; given < 6; given++) refused(`${given}`, good.slice(0, given));
         for (const name of [undefined, null, 1, {}, "", "Encrypt", `${operation}x`]) {
           refused(`${operation} under another name`, good.with(0, name));
@@ -204,25 +203,20 @@ function testAddon({ addon, path }: AddonUnderTest): void {
     });
 
     test("lengths that do not fit are refused", () => {
-      const buffer = new ArrayBuffer(width.ciphertext);
-      const detached: Uint8Array = new Uint8Array(buffer);
-      structuredClone(buffer, { transfer: [buffer] });
+      const none: Uint8Array = new Uint8Array(0);
       for (const operation of operations) {
         const { first, second, groups } = shapes[operation];
         const good = goodCall(operation, 3);
-        if (operation === "prepareSecret" || first === undefined) continue;
-        const full = bytesFor(first, 3) ?? detached;
+        if (first === undefined) continue;
+        const full = bytesFor(first, 3) ?? none;
         const tooMany = new Uint8Array(65_537 * width.blinding * (width[first as "message"] / 128));
         for (const bytes of [full.subarray(1), full.subarray(0, -1), tooMany, new Uint8Array(1)]) {
           refused(`${operation}, first of ${bytes.length}`, good.with(2, bytes));
         }
-        // Detached is empty, which fits with a secret exponent, or with nothing else.
-        const fits = second === "exponent" || (second === undefined && !groups);
-        if (!fits) refused(`${operation}, first`, good.with(2, detached));
         if (second !== undefined) {
-          const other = bytesFor(second, 3) ?? detached;
+          const other = bytesFor(second, 3) ?? none;
           const long = second === "exponent" ? 2_049 : 3 * 2_049;
-          const wrong = [new Uint8Array(long), detached, new Uint8Array(0)];
+          const wrong = [new Uint8Array(long), none];
           if (second !== "exponent")
             wrong.push(other.subarray(1), new Uint8Array(other.length + 1));
           for (const bytes of wrong) {
@@ -251,6 +245,35 @@ function testAddon({ addon, path }: AddonUnderTest): void {
         refused("signed groups", good.with(4, Int32Array.of(1, 2)));
         refused("an array of groups", good.with(4, [1, 2]));
       }
+    });
+
+    test("an array whose memory went elsewhere is refused, and is not an empty one", async () => {
+      const gone = new Uint8Array(width.ciphertext);
+      const noSizes = new Uint32Array(2);
+      for (const { buffer } of [gone, noSizes]) structuredClone(buffer, { transfer: [buffer] });
+      assert.deepEqual([gone.length, noSizes.length], [0, 0]);
+      const none = new Uint8Array(0);
+      for (const operation of operations) {
+        const { first, second, groups } = shapes[operation];
+        const good = goodCall(operation, 3);
+        if (first !== undefined) refused(`${operation}, first`, good.with(2, gone));
+        if (second !== undefined) refused(`${operation}, second`, good.with(3, gone));
+        if (groups) refused(`${operation}, groups`, good.with(4, noSizes));
+        if (first === undefined || takesOne(operation)) continue;
+        // Where an empty array is an empty batch.
+        const other = second === "exponent" ? good[3] : none;
+        const nothing = good.with(2, none).with(3, other).with(4, new Uint32Array(0));
+        assert.deepEqual(await run(nothing), none);
+        refused(`${operation}, first instead of none`, nothing.with(2, gone));
+        if (second !== undefined)
+          refused(`${operation}, second instead of none`, nothing.with(3, gone));
+        if (groups) refused(`${operation}, groups instead of none`, nothing.with(4, noSizes));
+      }
+      const { p, q } = secret;
+      assert.throws(() => addon.openPublicKey(gone, key.hs, kernel), TypeError);
+      assert.throws(() => addon.openPublicKey(key.n, gone, kernel), TypeError);
+      assert.throws(() => addon.openSecretKey(gone, q, kernel), TypeError);
+      assert.throws(() => addon.openSecretKey(p, gone, kernel), TypeError);
     });
 
     test("bytes of any origin are bytes: views at odd places, Buffers, shared memory", async () => {
@@ -330,8 +353,60 @@ function testAddon({ addon, path }: AddonUnderTest): void {
       addon.close(twice);
       refused("a closed key", goodCall("decrypt", 1).with(1, twice));
       const unprepared = addon.openSecretKey(secret.p, secret.q, kernel);
-      refused("not prepared", goodCall("encryptSecret", 1).with(1, unprepared));
+      refused("without tables", goodCall("encryptSecret", 1).with(1, unprepared));
       addon.close(unprepared);
+    });
+
+    test("opening a key computes nothing; its first jobs prepare it, once", async () => {
+      const before = addon.preparations();
+      // A modulus that nobody has open: keys that are the same share one.
+      const n = key.n.map((byte, i) => (i > 8 && i < 250 ? byte ^ 0x55 : byte));
+      const publicKeys = [1, 2].map(() => addon.openPublicKey(n, key.hs, kernel));
+      const secretKeys = [1, 2].map(() => addon.openSecretKey(secret.p, secret.q, kernel));
+      addon.close(addon.openPublicKey(n.with(9, 0), key.hs, kernel));
+      const none = new Uint8Array(0);
+      for (const each of publicKeys) await run(["check", each, none, undefined, undefined, 0]);
+      for (const each of secretKeys) await run(["decrypt", each, none, undefined, undefined, 0]);
+      assert.equal(addon.preparations(), before, "neither opening nor an empty batch prepares");
+      const first = async (keys: readonly AddonKey[], uses: readonly AddonOperation[]) => {
+        const calls = Array.from({ length: 8 }, (_, i) => uses[i % uses.length] ?? "check");
+        await Promise.all(
+          calls.flatMap((use) => keys.map((each) => run(goodCall(use, 2).with(1, each)))),
+        );
+      };
+      await first(publicKeys, ["encrypt", "product", "check", "power", "buildTable"]);
+      assert.equal(addon.preparations(), before + 1, "two handles of one public key");
+      await first(secretKeys, ["decrypt", "buildSecretTables"]);
+      assert.equal(addon.preparations(), before + 3, "two secret keys");
+      await first([...publicKeys, open], ["check", "blind"]);
+      await first([...secretKeys, openSecret], ["decrypt", "encryptSecret"]);
+      assert.equal(addon.preparations(), before + 3, "nobody prepares again");
+      for (const each of [...publicKeys, ...secretKeys]) addon.close(each);
+    });
+
+    test("a base that is no unit is refused by name, and the next one is taken", async () => {
+      const multipleOfP = new Uint8Array(width.ciphertext);
+      multipleOfP.set(secret.p, width.ciphertext - secret.p.length);
+      const multipleOfQ = new Uint8Array(width.ciphertext);
+      multipleOfQ.set(secret.q, width.ciphertext - secret.q.length);
+      const notABase = { code: "BASE_NOT_A_UNIT" };
+      for (const hs of [new Uint8Array(width.ciphertext), multipleOfP, multipleOfQ]) {
+        const wrong = addon.openPublicKey(key.n, hs, kernel);
+        for (const operation of ["encrypt", "rerandomize", "blind", "buildTable"] as const) {
+          await assert.rejects(run(goodCall(operation, 1).with(1, wrong)), notABase, operation);
+        }
+        assert.deepEqual(await run(goodCall("check", 1).with(1, wrong)), Uint8Array.of(1));
+        addon.close(wrong);
+        const fresh = addon.openSecretKey(secret.p, secret.q, kernel);
+        const build = (base: Uint8Array) =>
+          run(goodCall("buildSecretTables", 1).with(1, fresh).with(2, base));
+        await assert.rejects(build(hs), notABase);
+        refused("without tables", goodCall("encryptSecret", 1).with(1, fresh));
+        await build(key.hs);
+        const sealed = await run(goodCall("encryptSecret", 1).with(1, fresh));
+        assert.deepEqual(sealed, await run(goodCall("encrypt", 1)));
+        addon.close(fresh);
+      }
     });
 
     test("any combination is refused, or gives as many bytes as it should", async () => {
@@ -378,7 +453,7 @@ function testAddon({ addon, path }: AddonUnderTest): void {
         const groups = sizes instanceof Uint32Array ? sizes.length : 0;
         const outcome = await pending.catch((error: unknown) => error);
         if (outcome instanceof Error) {
-          assert.match(String(Reflect.get(outcome, "code")), /^(NOT_A_UNIT|NO_MEMORY)$/);
+          assert.match(String(Reflect.get(outcome, "code")), /^((BASE_)?NOT_A_UNIT|NO_MEMORY)$/);
           return;
         }
         assert.equal((outcome as Uint8Array).length, resultBytes(operation, count, groups));

@@ -368,6 +368,17 @@ function refuseMisuse(engine: () => Engine, createEngine: () => Engine | Promise
     await assert.rejects(() => engine().subtract(key, one, p), invalid);
     await assert.rejects(() => engine().decrypt(secret, p), invalid);
     await assert.rejects(() => engine().decrypt(secret, flat([0n], width.ciphertext)), invalid);
+    const noBase = { ...key, id: "no base", hs: p };
+    const message = new Uint8Array(width.message);
+    for (const refusal of [
+      () => engine().warm(noBase),
+      () => engine().encrypt(noBase, message),
+      () => engine().rerandomize(noBase, one),
+      () => engine().blind(noBase, new Uint8Array(width.blinding)),
+      () => engine().encryptSecret({ ...secret, id: "no base" }, noBase, message),
+    ]) {
+      await assert.rejects(refusal, { code: "PAILLIER_KEY_INVALID" });
+    }
     assert.equal((await engine().check(key, one))[0], 1, "a refusal does not break the engine");
   });
 

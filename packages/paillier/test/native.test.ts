@@ -7,6 +7,7 @@ import * as npm from "paillier-bigint";
 
 import type { Kernel, NativeAddon } from "../src/engine/native/addon.ts";
 import { loadAddon } from "../src/engine/native/load.ts";
+import { createJobEngine } from "../src/engine/job-engine.ts";
 import { createNativeEngine } from "../src/engine/native/native.ts";
 import { createNativeRunner } from "../src/engine/native/runner.ts";
 import { selfTest, selfTestDigest } from "../src/engine/native/self-test.ts";
@@ -140,6 +141,7 @@ function testNative(addon: NativeAddon): void {
     compareOnEdges(engines);
     compareAtRandom(engines);
   });
+  testTables(addon);
   testSelfTest(addon, kernels);
   testInterop(addon);
 }
@@ -267,6 +269,31 @@ function compareAtRandom(engines: ReadonlyMap<string, Engine>): void {
       }
     });
     await fc.assert(property, { numRuns: 2 });
+  });
+}
+
+function testTables(addon: NativeAddon): void {
+  test("tables for encryption with the primes are built once, and not for an empty batch", async () => {
+    const operations: string[] = [];
+    const counting: NativeAddon = {
+      ...addon,
+      run: (operation, ...rest) => {
+        operations.push(operation);
+        return addon.run(operation, ...rest);
+      },
+    };
+    const [kernel = "generic"] = addon.kernels();
+    const runner = createNativeRunner(counting, { kernel, threads: 2, jobsMax: 4 });
+    const engine = createJobEngine("counting", runner);
+    const { publicKey, secretKey } = await loadTestKey2048();
+    const keys = [engineSecretKeyOf(secretKey), engineKeyOf(publicKey)] as const;
+    await engine.encryptSecret(...keys, new Uint8Array(0));
+    assert.deepEqual(operations, []);
+    const message = flat([1n], itemBytes(2048).message);
+    await Promise.all([1, 2, 3].map(() => engine.encryptSecret(...keys, message)));
+    const built = operations.filter((operation) => operation === "buildSecretTables");
+    assert.deepEqual([built.length, operations.length], [1, 4]);
+    await engine.close();
   });
 }
 

@@ -20,7 +20,7 @@ async function work(kernel, isClosed) {
   for (const count of [1, 5]) {
     const [c, m, a] = [items(count, 4 * prime), items(count, 2 * prime), items(count, prime)];
     const all = Uint32Array.of(count);
-    await addon.run("prepareSecret", secret, bytes(p + q), hs, undefined, 4);
+    await addon.run("buildSecretTables", secret, hs, undefined, undefined, 4);
     for (const [operation, holder, ...rest] of [
       ["encrypt", key, m, a, undefined, 0],
       ["rerandomize", key, c, a, undefined, 0],

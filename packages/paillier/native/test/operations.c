@@ -35,9 +35,10 @@ static void work_with_public(const test_key *t, kernel_pair kernels, size_t coun
   const size_t groups = count > 1 ? 2 : 1;
 
   expect("same key", key == same, 1);
-  expect("narrow table", key_build_table(key, 4), 1);
+  expect("prepare", key_prepare(key), DONE);
+  expect("narrow table", key_build_table(key, 4), DONE);
   take("encrypt", encrypt(key, messages, NULL, blindings, count, out), out, all);
-  expect("wide table", key_build_table(key, 5), 1);
+  expect("wide table", key_build_table(key, 5), DONE);
   take("encrypt", encrypt(key, messages, NULL, blindings, count, out), out, all);
   take("rerandomize", encrypt(key, NULL, c, blindings, count, out), out, all);
   take("blind", encrypt(key, NULL, NULL, blindings, count, out), out, all);
@@ -59,6 +60,11 @@ static void work_with_public(const test_key *t, kernel_pair kernels, size_t coun
   take("check", check(key, d, count, out), out, count);
   expect("divide by p", divide(key, c, d, count, out), NOT_A_UNIT);
 
+  public_key *const baseless = key_open(t->n, d, t->bits, kernels);
+  expect("prepare", key_prepare(baseless), DONE);
+  expect("table of p", key_build_table(baseless, 4), BASE_NOT_A_UNIT);
+
+  key_release(baseless);
   key_release(same);
   key_release(key);
   free(c);
@@ -74,9 +80,13 @@ static void work_with_secret(const test_key *t, kernel_pair kernels, size_t coun
   uint8_t *const c = ciphertexts_of(t, count, 5);
   uint8_t *const messages = ciphertexts_of(t, count, 6);
   uint8_t *const out = malloc(count * t->ciphertext);
+  expect("prepare", secret_prepare(key), DONE);
   take("decrypt", decrypt(key, c, count, out), out, count * t->message);
-  expect("prepare", secret_prepare(key, t->p, t->q, t->hs, 4), 1);
-  expect("prepare again", secret_prepare(key, t->p, t->q, t->hs, 5), 1);
+  uint8_t base[4 * PRIME_BYTES] = {0};
+  memcpy(base + t->ciphertext - t->prime, t->q, t->prime);
+  expect("tables of q", secret_build_tables(key, base, 4), BASE_NOT_A_UNIT);
+  expect("tables", secret_build_tables(key, t->hs, 4), DONE);
+  expect("tables again", secret_build_tables(key, base, 5), DONE);
   take("encrypt", secret_encrypt(key, messages, c, count, out), out, count * t->ciphertext);
   uint8_t *const last = c + (count - 1) * t->ciphertext;
   memset(last, 0, t->ciphertext);

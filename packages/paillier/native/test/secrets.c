@@ -5,7 +5,7 @@
  * and every address that depends on one (Langley, "Checking that functions are constant time with
  * valgrind", 2010). Under callgrind the number of instructions must not depend on them, and under
  * trace.c not one instruction of the path.
- * What secret.h lets an observer learn is declared: which ciphertexts are invalid. Two cases must
+ * What secret.h lets an observer learn is declared: which ciphertexts and bases are invalid. Two cases must
  * be caught: "leaky", a branch, and "table", the look-ups that encryption makes by its blinding.
  */
 #include <signal.h>
@@ -41,8 +41,10 @@ static int decryption(const call *a) { return decrypt(a->secret, a->c, a->items,
 /* The primes and the message are secret; blinding exponents may be learnt: they steer look-ups. */
 static int secret_encryption(const call *a) {
   const test_key *const t = a->key;
-  const int is_ready = secret_prepare(a->secret, t->p, t->q, t->hs, 4);
-  return is_ready ? secret_encrypt(a->secret, t->p, a->c, a->items, a->out) : NO_MEMORY;
+  int outcome = secret_build_tables(a->secret, t->hs, 4);
+  show(&outcome, sizeof outcome);
+  show(&a->secret->can_encrypt, sizeof a->secret->can_encrypt);
+  return outcome == DONE ? secret_encrypt(a->secret, t->p, a->c, a->items, a->out) : outcome;
 }
 
 static int power(const call *a) {
@@ -76,7 +78,8 @@ int main(int count, char **arguments) {
   const kernel_pair kernels = kernels_named(arguments[1]);
   call a = {.key = &key, .out = out};
   a.public = key_open(modulus, key.hs, key.bits, kernels);
-  if (a.public == NULL || !key_build_table(a.public, 4)) return 2;
+  if (a.public == NULL || key_prepare(a.public) != DONE) return 2;
+  if (key_build_table(a.public, 4) != DONE) return 2;
   /* p, and the q behind it, also serve as a secret exponent, as messages and as blindings. */
   hide(key.p, sizeof key.p);
   hide(key.q, sizeof key.q);
@@ -85,7 +88,7 @@ int main(int count, char **arguments) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     if (strcmp(cases[i].name, arguments[3]) == 0) run = cases[i].run;
   }
-  if (run == NULL || a.secret == NULL) return 2;
+  if (run == NULL || a.secret == NULL || secret_prepare(a.secret) != DONE) return 2;
   for (a.items = is_traced ? ITEMS_MAX : 1; a.items <= ITEMS_MAX; a.items += 2) {
     uint8_t *const c = ciphertexts_of(&key, a.items, 9);
     a.c = c;

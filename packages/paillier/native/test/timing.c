@@ -51,6 +51,7 @@ static void with_key(const context *x, int class, size_t items) {
   memcpy(p, x->keys[class].p, sizeof p);
   memcpy(q, x->keys[class].q, sizeof q);
   secret_key *const secret = secret_open(p, q, BITS, x->kernels);
+  secret_prepare(secret);
   decrypt(secret, x->fixed, items, x->out);
   secret_release(secret);
 }
@@ -150,6 +151,7 @@ int main(int count, char **arguments) {
   for (int i = 0; i < 2; i++) read_key(&keys[i], BITS);
   x.secret = secret_open(keys[0].p, keys[0].q, BITS, kernels);
   x.public = key_open(keys[0].n, keys[0].hs, BITS, kernels);
+  if (secret_prepare(x.secret) != DONE || key_prepare(x.public) != DONE) return 2;
   x.fixed = ciphertexts_of(&keys[0], ITEMS, 1);
   x.random = ciphertexts_of(&keys[0], ITEMS, 2);
   x.input = ciphertexts_of(&keys[0], ITEMS, 3);

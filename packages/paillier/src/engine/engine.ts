@@ -44,7 +44,8 @@ export const shiftBitsMax = 8_192;
  * Lengths are checked (a wrong one is a programmer error); ranges are the caller's business, who
  * has them from the typed layer. Input buffers are neither kept nor changed. Failures: PaillierError
  * with PAILLIER_ENGINE_BUSY (too many calls waiting: slow down), _CLOSED, _FAILED (a thread died),
- * and PAILLIER_CIPHERTEXT_INVALID from `subtract` and `decrypt` (item not coprime to n).
+ * PAILLIER_CIPHERTEXT_INVALID from `subtract` and `decrypt` (item not coprime to n), and
+ * PAILLIER_KEY_INVALID from what multiplies by powers of hs (hs not coprime to n).
  *
  * `groupSizes` (each ≥ 1) add up to the number of ciphertexts; there is one result for each group.
  * `blindings` are exponents a < 2^(bits/2), one for each item; without them they are fresh randomness.

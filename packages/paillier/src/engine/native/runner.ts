@@ -85,32 +85,24 @@ export function createNativeRunner(
       : publicKey(job.key);
 
   /** Builds the wide table, once; a build that failed is tried again by the next call. */
-  async function widen(known: OpenKey, build: () => Promise<unknown>): Promise<void> {
-    known.wide ??= build();
+  async function widen(
+    known: OpenKey,
+    operation: "buildTable" | "buildSecretTables",
+    hs?: Uint8Array,
+  ): Promise<void> {
+    known.wide ??= addon.run(operation, known.key, hs, undefined, undefined, wideWindowBits);
     try {
       await known.wide;
     } catch (error) {
       known.wide = undefined;
-      throw error;
+      throw failureOf(operation, error);
     }
   }
 
-  const widenPublic = (key: EngineKey): Promise<void> => {
-    const known = publicKey(key);
-    return widen(known, () =>
-      addon.run("buildTable", known.key, undefined, undefined, undefined, wideWindowBits),
-    );
-  };
+  const widenPublic = (key: EngineKey): Promise<void> => widen(publicKey(key), "buildTable");
 
-  const widenSecret = ({ key, publicKey: { hs } }: EncryptSecretJob): Promise<void> => {
-    const known = secretKey(key);
-    return widen(known, async () => {
-      const primes = concatBytes([key.p, key.q]);
-      const building = addon.run("prepareSecret", known.key, primes, hs, undefined, wideWindowBits);
-      primes.fill(0);
-      await building;
-    });
-  };
+  const widenSecret = ({ key, publicKey: { hs } }: EncryptSecretJob): Promise<void> =>
+    widen(secretKey(key), "buildSecretTables", hs);
 
   async function runChunk(job: Job): Promise<Uint8Array> {
     const [first, second = job.exponent] = job.columns;
@@ -128,12 +120,13 @@ export function createNativeRunner(
       for (const column of job.columns) column.fill(0); // our copies; the addon has its own
       return await running;
     } catch (error) {
-      throw failureOf(job, error);
+      throw failureOf(job.operation, error);
     }
   }
 
   async function run(job: Job): Promise<Uint8Array> {
     if (closed) throw closedError();
+    if (job.count === 0) return new Uint8Array(0); // of nothing, without a table
     if (job.operation === "encryptSecret") await widenSecret(job);
     if (isBlinding(job)) {
       const known = publicKey(job.key);
@@ -212,11 +205,14 @@ function keep<Value>(
   }
 }
 
-function failureOf({ operation }: Job, error: unknown): unknown {
+function failureOf(operation: string, error: unknown): unknown {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "NOT_A_UNIT") {
     const message = `cannot ${operation} a ciphertext`;
     return new PaillierError("PAILLIER_CIPHERTEXT_INVALID", message);
+  }
+  if (code === "BASE_NOT_A_UNIT") {
+    return new PaillierError("PAILLIER_KEY_INVALID", `cannot ${operation}: hs is not coprime to n`);
   }
   if (code === "NO_MEMORY") {
     return new PaillierError("PAILLIER_ENGINE_FAILED", `${operation}: out of memory`);

@@ -15,7 +15,7 @@
  * integers. So digits run from −2^(w−1) to 2^(w−1)−1, half of the entries cost one multiplication
  * and one division, and the offset Σ 2^(w−1)·2^(w·i) is repaid once, by the start value.
  */
-import { assert } from "../../errors.ts";
+import { assert, PaillierError } from "../../errors.ts";
 import { inverse } from "../../modular.ts";
 
 /** hs^digit for each window and signed digit, as T (`residues`) and u (`lifts`). */
@@ -32,7 +32,10 @@ export type FixedBaseTable = {
 
 type Split = { readonly residue: bigint; readonly lift: bigint; readonly inverse: bigint };
 
-/** The table for exponents of `exponentBits`, 2^`windowBits` entries (≤ 2^12) for each window. */
+/**
+ * The table for exponents of `exponentBits`, 2^`windowBits` entries (≤ 2^12) for each window.
+ * PAILLIER_KEY_INVALID when `base` is not coprime to n.
+ */
 export function buildFixedBaseTable(
   n: bigint,
   base: bigint,
@@ -47,7 +50,9 @@ export function buildFixedBaseTable(
   const lifts = Array.from({ length: windows << windowBits }, () => 0n);
   let generator = base;
   let generatorInverse = inverse(base % n, n);
-  assert(generatorInverse !== undefined, "base coprime to n");
+  if (generatorInverse === undefined) {
+    throw new PaillierError("PAILLIER_KEY_INVALID", "no table of hs: it is not coprime to n");
+  }
   let start = 1n;
   for (let window = 0; window < windows; window++) {
     const residue = generator % n;
