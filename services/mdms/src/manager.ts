@@ -21,14 +21,9 @@ import type {
   Verdict,
 } from "@smarter-metering/runtime";
 import { raiseAlarm } from "./alarms.ts";
-import {
-  checkRelease,
-  type CheckedBill,
-  type CheckedLoad,
-  type ReleaseCheck,
-} from "./check-release.ts";
+import { checkRelease, type ReleaseCheck } from "./check-release.ts";
 import { registryContext } from "./registry-context.ts";
-import { storeRelease, type Stored } from "./release-store.ts";
+import { storeReleases, type Storable, type Stored } from "./release-store.ts";
 
 export interface ManagerPorts {
   readonly clock: Clock;
@@ -67,8 +62,8 @@ export class Manager {
   }
 
   /**
-   * One verdict per message, each decided alone. Rejects for what should not happen: the bus then hands the messages over one by one and
-   * sets the one aside that fails again and again.
+   * One verdict per message. Rejects for what should not happen: the bus then hands the messages over one by one and sets the one aside
+   * that fails again and again.
    */
   async take(batch: readonly Delivery[]): Promise<Verdict[]> {
     const { registry, recipientSecret } = this.#ports;
@@ -77,47 +72,55 @@ export class Manager {
     const checks = await Promise.all(
       batch.map(({ body }) => checkRelease(body, context, recipientSecret)),
     );
+    try {
+      return await this.#decide(batch, checks);
+    } catch (error) {
+      if (!PASSING.some((code) => hasCode(error, code))) throw error;
+      const fields = { sequence: batch[0]?.sequence, count: batch.length, ...errorFields(error) };
+      this.#ports.log.warn("releases wait", fields);
+      this.#releases.add(batch.length, { outcome: "retry" });
+      return batch.map(() => ({ retryAfterMs: RETRY_MS }));
+    }
+  }
+
+  async #decide(batch: readonly Delivery[], checks: readonly ReleaseCheck[]): Promise<Verdict[]> {
+    const stored = await this.#store(checks);
     const verdicts: Verdict[] = [];
     for (const [index, delivery] of batch.entries()) {
       const check = checks[index];
-      assert(check !== undefined);
-      verdicts.push(await this.#takeOne(delivery, check));
+      assert(check !== undefined, "one check for each message");
+      verdicts.push(await this.#verdict(delivery, check, stored[index]));
     }
     return verdicts;
   }
 
-  async #takeOne(delivery: Delivery, check: ReleaseCheck): Promise<Verdict> {
-    try {
-      return await this.#decide(delivery, check);
-    } catch (error) {
-      if (!PASSING.some((code) => hasCode(error, code))) throw error;
-      const { sequence, attempt } = delivery;
-      this.#ports.log.warn("a release waits", { sequence, attempt, ...errorFields(error) });
-      this.#releases.add(1, { outcome: "retry" });
-      return { retryAfterMs: RETRY_MS };
-    }
-  }
-
-  async #decide(delivery: Delivery, check: ReleaseCheck): Promise<Verdict> {
-    if (check.outcome === "too-early") {
-      this.#releases.add(1, { outcome: "too-early" });
-      return { retryAfterMs: RETRY_MS };
-    }
+  /** `stored` is of a valid release. */
+  async #verdict(
+    delivery: Delivery,
+    check: ReleaseCheck,
+    stored: Stored | undefined,
+  ): Promise<Verdict> {
     if (check.outcome === "refused") return this.#refuse(delivery, check.code);
-    const stored = await this.#store(check.release);
     if (stored === "conflict" || stored === "sequence-reused") {
       return this.#refuse(delivery, CODES[stored]);
     }
-    this.#releases.add(1, { outcome: stored });
-    return { ack: true };
+    this.#releases.add(1, { outcome: stored ?? "too-early" });
+    return stored === undefined ? { retryAfterMs: RETRY_MS } : { ack: true };
   }
 
-  async #store(release: CheckedLoad | CheckedBill): Promise<Stored> {
+  /** Stores those that are valid, in order; undefined for the others. */
+  async #store(checks: readonly ReleaseCheck[]): Promise<(Stored | undefined)[]> {
     const { store, signer } = this.#ports;
-    if (release.kind === "LOAD") return storeRelease(store, release, this.#nowSeconds());
-    // Ed25519 is deterministic: a repeat after a crash makes the same document.
-    const jws = await signStatement(release.statement, signer);
-    return storeRelease(store, { ...release, jws }, this.#nowSeconds());
+    const releases = checks.flatMap((check) => (check.outcome === "valid" ? [check.release] : []));
+    const storable = await Promise.all(
+      releases.map(async (release): Promise<Storable> => {
+        if (release.kind === "LOAD") return release;
+        // Ed25519 is deterministic: a repeat after a crash makes the same document.
+        return { ...release, jws: await signStatement(release.statement, signer) };
+      }),
+    );
+    const outcomes = (await storeReleases(store, storable, this.#nowSeconds())).values();
+    return checks.map(({ outcome }) => (outcome === "valid" ? outcomes.next().value : undefined));
   }
 
   async #refuse(delivery: Delivery, code: string): Promise<Verdict> {

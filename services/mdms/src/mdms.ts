@@ -47,7 +47,7 @@ export interface MdmsService {
 /** What this role logs: nothing beyond what every role does. */
 export const mdmsLogFields: LogFields = runtimeLogFields;
 
-/** Each costs an RSA decryption and a transaction: about a second's work. */
+/** Each costs up to two RSA decryptions: some tenths of a second's work, and one transaction. */
 const BATCH_MAX = 64;
 const FORGET_EVERY_MS = 3_600_000;
 const BODY_BYTES_MAX = 16 * 1024;

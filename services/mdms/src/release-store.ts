@@ -1,9 +1,9 @@
 /**
- * Writes a checked release and what it says in one transaction (docs/protocol.md §8.5). What was released once is never released
+ * Writes checked releases and what they say in one transaction (docs/protocol.md §8.5). What was released once is never released
  * otherwise: the trustee's ledger promises it, and here it is held against the trustee.
  */
-import { encodeRelease, equalBytes, fromHex } from "@smarter-metering/protocol";
-import { insertMany, type Sql, type Store } from "@smarter-metering/runtime";
+import { encodeRelease, equalBytes, fromHex, toHex } from "@smarter-metering/protocol";
+import { insertMany, type Sql, type SqlValue, type Store } from "@smarter-metering/runtime";
 import type { CheckedBill, CheckedLoad } from "./check-release.ts";
 
 export type Stored =
@@ -15,57 +15,161 @@ export type Stored =
   /** The trustee gave this number to another release: its ledger was rolled back (§8.4). */
   | "sequence-reused";
 
-/** `jws` is the signed statement of a BILL release. Throws as `Store.transaction`. */
-export function storeRelease(
+/** A release to be stored; `jws` is the signed statement of a BILL release. */
+export type Storable = CheckedLoad | SignedBill;
+type SignedBill = CheckedBill & { readonly jws: string };
+
+/**
+ * One outcome for each, in order, as if they were stored one after the other: of two that conflict the first wins. All in one transaction;
+ * throws as `Store.transaction`, and then nothing is stored.
+ */
+export function storeReleases(
   store: Store,
-  release: CheckedLoad | (CheckedBill & { readonly jws: string }),
+  releases: readonly Storable[],
   receivedAt: number,
-): Promise<Stored> {
-  const sealed = encodeRelease(release.sealed);
-  const { kind, requestDigest: digest, policyId, sequence } = release.sealed;
-  const { registryEpoch } = release.kind === "LOAD" ? release.load : release.bill;
+): Promise<Stored[]> {
+  if (releases.length === 0) return Promise.resolve([]);
   return store.transaction(async (sql) => {
-    const [known] = await sql.query<{ sealed: Uint8Array }>(
-      "select sealed from release where digest = $1",
-      [digest],
+    const known = await loadKnown(sql, releases);
+    const outcomes = releases.map((release, index) => judge(release, index, known));
+    const stored = releases.filter((_, index) => outcomes[index] === "stored");
+    await insertReleases(sql, stored, receivedAt);
+    for (const release of stored) if (release.kind === "LOAD") await insertLoad(sql, release);
+    await insertStatements(
+      sql,
+      stored.filter((release) => release.kind === "BILL"),
     );
-    if (known !== undefined) return equalBytes(known.sealed, sealed) ? "duplicate" : "conflict";
-    const reused = await sql.query("select 1 from release where trustee = $1 and sequence = $2", [
-      release.trusteeKey,
-      sequence,
-    ]);
-    if (reused.length > 0) return "sequence-reused";
-    if (await overlapsKnown(sql, release)) return "conflict";
-    await sql.query(
-      `insert into release
-        (digest, kind, trustee, sequence, policy_id, registry_epoch, sealed, received_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-      [digest, kind, release.trusteeKey, sequence, policyId, registryEpoch, sealed, receivedAt],
-    );
-    if (release.kind === "LOAD") await insertLoad(sql, release);
-    else await insertStatement(sql, release);
-    return "stored";
+    return outcomes;
   });
 }
 
-/** Whatever shares an instant with it counts, not only what begins alike. */
-async function overlapsKnown(sql: Sql, release: CheckedLoad | CheckedBill): Promise<boolean> {
-  if (release.kind === "LOAD") {
-    const { cohort, stream, blockStart } = release.load;
-    const rows = await sql.query(
-      `select 1 from load_block
-        where cohort = $1 and stream = $2 and block_start < $4 and block_end > $3 limit 1`,
-      [cohort, stream, blockStart, release.blockEnd],
-    );
-    return rows.length > 0;
-  }
-  const { servicePoint, from, to } = release.statement;
-  const rows = await sql.query(
-    `select 1 from statement
-      where service_point = $1 and from_grid < $3 and to_grid > $2 limit 1`,
-    [servicePoint, from, to],
+/** What decides about a release: what the database holds, and those before it in the batch. */
+interface Known {
+  /** Encoded releases by request digest, hex. */
+  readonly sealed: Map<string, Uint8Array>;
+  readonly numbers: Set<string>;
+  /** Blocks and windows of this batch by what they belong to. */
+  readonly spans: Map<string, Span[]>;
+  /** Positions in the batch whose block or window overlaps one in the database. */
+  readonly overlapping: ReadonlySet<number>;
+}
+
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+async function loadKnown(sql: Sql, releases: readonly Storable[]): Promise<Known> {
+  const digests = releases.map(({ sealed }) => sealed.requestDigest);
+  const sealed = await sql.query<{ digest: Uint8Array; sealed: Uint8Array }>(
+    "select digest, sealed from release where digest = any($1::bytea[])",
+    [digests],
   );
-  return rows.length > 0;
+  const numbers = await sql.query<{ trustee: Uint8Array; sequence: bigint }>(
+    `select trustee, sequence from release
+      where (trustee, sequence) in (select * from unnest($1::bytea[], $2::int8[]))`,
+    [releases.map(({ trusteeKey }) => trusteeKey), releases.map((one) => one.sealed.sequence)],
+  );
+  const overlapping = new Set<number>();
+  for (const kind of ["LOAD", "BILL"] as const) {
+    for (const position of await loadOverlapping(sql, releases, kind)) overlapping.add(position);
+  }
+  return {
+    sealed: new Map(sealed.map((row) => [toHex(row.digest), row.sealed])),
+    numbers: new Set(numbers.map(({ trustee, sequence }) => numberOf(trustee, sequence))),
+    spans: new Map(),
+    overlapping,
+  };
+}
+
+/** Whatever shares an instant with a known one counts, not only what begins alike. */
+async function loadOverlapping(
+  sql: Sql,
+  releases: readonly Storable[],
+  kind: Storable["kind"],
+): Promise<number[]> {
+  const asked = [...releases.entries()].filter(([, release]) => release.kind === kind);
+  if (asked.length === 0) return [];
+  const exists =
+    kind === "LOAD"
+      ? `select 1 from load_block k where k.cohort = a.owner and k.stream = a.stream
+          and k.block_start < a.end_at and k.block_end > a.start_at`
+      : `select 1 from statement k where k.service_point = a.owner
+          and k.from_grid < a.end_at and k.to_grid > a.start_at`;
+  const spans = asked.map(([position, release]) => ({ position, ...spanOf(release) }));
+  const rows = await sql.query<{ position: number }>(
+    `select a.position
+      from unnest($1::int4[], $2::text[], $3::text[], $4::int8[], $5::int8[])
+       as a(position, stream, owner, start_at, end_at)
+      where exists (${exists})`,
+    [
+      spans.map(({ position }) => position),
+      spans.map(({ stream }) => stream),
+      spans.map(({ owner }) => owner),
+      spans.map(({ start }) => start),
+      spans.map(({ end }) => end),
+    ],
+  );
+  return rows.map(({ position }) => position);
+}
+
+/** Judges one release, and remembers one that is to be stored. */
+function judge(release: Storable, position: number, known: Known): Stored {
+  const { requestDigest, sequence } = release.sealed;
+  const encoded = encodeRelease(release.sealed);
+  const digest = toHex(requestDigest);
+  const before = known.sealed.get(digest);
+  if (before !== undefined) return equalBytes(before, encoded) ? "duplicate" : "conflict";
+  const number = numberOf(release.trusteeKey, sequence);
+  if (known.numbers.has(number)) return "sequence-reused";
+  const { stream, owner, start, end } = spanOf(release);
+  const name = `${stream}/${owner}`;
+  const spans = known.spans.get(name) ?? [];
+  const overlaps = spans.some((span) => span.start < end && span.end > start);
+  if (overlaps || known.overlapping.has(position)) return "conflict";
+  known.sealed.set(digest, encoded);
+  known.numbers.add(number);
+  known.spans.set(name, [...spans, { start, end }]);
+  return "stored";
+}
+
+/** The block of a cohort, or the window of a service point, that a release is about. */
+function spanOf(
+  release: Storable,
+): Span & { readonly stream: "LOAD" | "LOAD_EXPORT" | "BILL"; readonly owner: string } {
+  if (release.kind === "BILL") {
+    const { servicePoint, from, to } = release.statement;
+    return { stream: "BILL", owner: servicePoint, start: from, end: to };
+  }
+  const { cohort, stream, blockStart } = release.load;
+  return { stream, owner: cohort, start: blockStart, end: release.blockEnd };
+}
+
+const numberOf = (trustee: Uint8Array, sequence: number | bigint): string =>
+  `${toHex(trustee)}/${sequence}`;
+
+async function insertReleases(
+  sql: Sql,
+  releases: readonly Storable[],
+  receivedAt: number,
+): Promise<void> {
+  const columns = {
+    digest: "bytea",
+    kind: "text",
+    trustee: "bytea",
+    sequence: "int8",
+    policy_id: "text",
+    registry_epoch: "int8",
+    sealed: "bytea",
+    received_at: "int8",
+  } as const;
+  const rows = releases.map((release): SqlValue[] => {
+    const { kind, requestDigest, policyId, sequence } = release.sealed;
+    const { registryEpoch } = release.kind === "LOAD" ? release.load : release.bill;
+    const from = [requestDigest, kind, release.trusteeKey, sequence, policyId, registryEpoch];
+    return [...from, encodeRelease(release.sealed), receivedAt];
+  });
+  await insertMany(sql, "release", columns, rows);
 }
 
 async function insertLoad(sql: Sql, { load, blockEnd, sealed }: CheckedLoad): Promise<void> {
@@ -90,52 +194,55 @@ async function insertLoad(sql: Sql, { load, blockEnd, sealed }: CheckedLoad): Pr
   );
 }
 
-async function insertStatement(
-  sql: Sql,
-  { bill, statement, jws }: CheckedBill & { readonly jws: string },
-): Promise<void> {
-  const { servicePoint, from } = statement;
-  await sql.query(
-    `insert into statement
-      (service_point, from_grid, to_grid, from_border, to_border, zone, energy_milliwatt_hours,
-       export_milliwatt_hours, tariff, tariff_version, lines, amount, currency, estimated, jws,
-       digest)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12, $13, $14, $15, $16)`,
-    [
-      servicePoint,
-      from,
-      statement.to,
-      bill.fromBorder,
-      bill.toBorder,
-      statement.zone,
-      BigInt(statement.energy_mWh),
-      BigInt(statement.export_mWh),
-      statement.tariff,
-      statement.tariffVersion,
-      JSON.stringify(statement.lines),
-      statement.amount,
-      statement.currency,
-      statement.estimated,
-      jws,
-      fromHex(statement.requestDigest),
-    ],
+async function insertStatements(sql: Sql, bills: readonly SignedBill[]): Promise<void> {
+  const columns = {
+    service_point: "text",
+    from_grid: "int8",
+    to_grid: "int8",
+    from_border: "int8",
+    to_border: "int8",
+    zone: "text",
+    energy_milliwatt_hours: "int8",
+    export_milliwatt_hours: "int8",
+    tariff: "text",
+    tariff_version: "int4",
+    lines: "jsonb",
+    amount: "text",
+    currency: "text",
+    estimated: "bool",
+    jws: "text",
+    digest: "bytea",
+  } as const;
+  const rows = bills.map(({ bill, statement, jws }): SqlValue[] => [
+    statement.servicePoint,
+    statement.from,
+    statement.to,
+    bill.fromBorder,
+    bill.toBorder,
+    statement.zone,
+    BigInt(statement.energy_mWh),
+    BigInt(statement.export_mWh),
+    statement.tariff,
+    statement.tariffVersion,
+    JSON.stringify(statement.lines),
+    statement.amount,
+    statement.currency,
+    statement.estimated,
+    jws,
+    fromHex(statement.requestDigest),
+  ]);
+  await insertMany(sql, "statement", columns, rows);
+  const registerColumns = {
+    service_point: "text",
+    from_grid: "int8",
+    position: "int4",
+    band: "text",
+    energy_milliwatt_hours: "int8",
+  } as const;
+  const registers = bills.flatMap(({ statement: { servicePoint, from, registers_mWh } }) =>
+    Object.entries(registers_mWh).map(([band, energy], position) => {
+      return [servicePoint, from, position, band, BigInt(energy)];
+    }),
   );
-  await insertMany(
-    sql,
-    "statement_register",
-    {
-      service_point: "text",
-      from_grid: "int8",
-      position: "int4",
-      band: "text",
-      energy_milliwatt_hours: "int8",
-    },
-    Object.entries(statement.registers_mWh).map(([band, energy], position) => [
-      servicePoint,
-      from,
-      position,
-      band,
-      BigInt(energy),
-    ]),
-  );
+  await insertMany(sql, "statement_register", registerColumns, registers);
 }

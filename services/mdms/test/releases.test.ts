@@ -385,6 +385,74 @@ describe("releases", () => {
     await assert.rejects(managerOver(broken).take([delivery(release)]), { code: "STORE_QUERY" });
   });
 
+  test("a batch is stored as its releases one after the other, in one transaction", async () => {
+    const { world, store } = fixture;
+    const bill = (days: readonly [number, number], request: string, sequence: number) =>
+      billRelease(world, 2, days, { request, sequence });
+    const first = await bill([90, 120], "batch first", 700);
+    const batch = [
+      first,
+      await bill([59, 120], "batch overlaps", 701),
+      Uint8Array.of(1, 2, 3),
+      await bill([120, 151], "batch second", 702),
+      first,
+      await bill([151, 181], "batch first", 703),
+      await bill([181, 212], "batch number", 702),
+      await loadRelease(world, 50, { request: "batch load", sequence: 704 }),
+      await loadRelease(world, 50, { request: "batch load again", sequence: 705 }),
+      await loadRelease(world, 51, { request: "batch epoch", sequence: 706, registryEpoch: 1 }),
+    ];
+    let transactions = 0;
+    const counting: Store = {
+      kind: "pglite",
+      query: (sql, params) => store.query(sql, params),
+      transaction(work) {
+        transactions += 1;
+        return store.transaction(work);
+      },
+      close: () => Promise.resolve(),
+    };
+    const manager = managerOver(counting);
+    assert.deepEqual(await manager.take(batch.map(delivery)), [
+      { ack: true },
+      { dead: "MDMS_CONFLICT" },
+      { dead: "MDMS_MALFORMED" },
+      { ack: true },
+      { ack: true },
+      { dead: "MDMS_CONFLICT" },
+      { dead: "MDMS_SEQUENCE_REUSED" },
+      { ack: true },
+      { dead: "MDMS_CONFLICT" },
+      { retryAfterMs: 5000 },
+    ]);
+    assert.equal(transactions, 1);
+    // Told by the database what the batch told itself.
+    const later = await manager.take([...batch.slice(0, 9), ...batch.slice(7, 9)].map(delivery));
+    assert.deepEqual(
+      later.map((verdict) => ("dead" in verdict ? verdict.dead : verdict)),
+      [
+        { ack: true },
+        "MDMS_CONFLICT",
+        "MDMS_MALFORMED",
+        { ack: true },
+        { ack: true },
+        "MDMS_CONFLICT",
+        "MDMS_SEQUENCE_REUSED",
+        { ack: true },
+        "MDMS_CONFLICT",
+        { ack: true },
+        "MDMS_CONFLICT",
+      ],
+    );
+    const servicePoint = world.households[2]?.mdms;
+    const stored = await readStatements(store, { ...everything, servicePoint, limit: 10 });
+    const starts = new Set(stored.map(({ fromSeconds }) => fromSeconds));
+    assert.deepEqual(
+      [59, 90, 120, 151, 181].map((day) => starts.has(world.dayStart(day))),
+      [false, true, true, false, false],
+    );
+  });
+
   test("bytes of any kind are refused or waited for, never thrown", async () => {
     const manager = managerOver(fixture.store);
     const good = await loadRelease(fixture.world, 40, { request: "fuzz", sequence: 600 });

@@ -19,7 +19,7 @@ import {
   type Store,
   type Verdict,
 } from "@smarter-metering/runtime";
-import { takeRefusal, takeRelease, type AnswerOutcome } from "./answers.ts";
+import { takeRefusals, takeReleases, type AnswerOutcome } from "./answers.ts";
 import { decideWindows, openFirstWindows } from "./bill-window.ts";
 import {
   checkContributions,
@@ -144,11 +144,11 @@ class Aggregator implements AggregatorService {
     const subscriptions = [
       bus.consume("contributions", name, contributions, (batch) => this.#record(batch)),
       bus.consume("releases", name, answers, (batch) =>
-        this.#answer(batch, (body) => takeRelease(body, this.#ports.store, this.#view())),
+        this.#answer(batch, (bodies) => takeReleases(bodies, this.#ports.store, this.#view())),
       ),
       bus.consume("refusals", name, answers, (batch) =>
-        this.#answer(batch, (body) =>
-          takeRefusal(body, this.#ports.store, this.#view(), this.#nowSeconds()),
+        this.#answer(batch, (bodies) =>
+          takeRefusals(bodies, this.#ports.store, this.#view(), this.#nowSeconds()),
         ),
       ),
     ];
@@ -255,17 +255,15 @@ class Aggregator implements AggregatorService {
 
   async #answer(
     batch: readonly Delivery[],
-    take: (body: Uint8Array) => Promise<AnswerOutcome>,
+    take: (bodies: readonly Uint8Array[]) => Promise<AnswerOutcome[]>,
   ): Promise<Verdict[]> {
-    const verdicts: Verdict[] = [];
-    for (const delivery of batch) {
-      const outcome = await take(delivery.body);
+    const outcomes = await take(batch.map(({ body }) => body));
+    return outcomes.map((outcome) => {
       this.#meters.answers.add(1, { outcome });
-      const taken = outcome === "RELEASED" || outcome === "REFUSED";
-      if (!taken) this.#ports.log.warn("an answer was not taken", { code: outcome });
-      verdicts.push(taken ? { ack: true } : { dead: outcome });
-    }
-    return verdicts;
+      if (outcome === "RELEASED" || outcome === "REFUSED") return { ack: true };
+      this.#ports.log.warn("an answer was not taken", { code: outcome });
+      return { dead: outcome };
+    });
   }
 
   #alarm(delivery: Delivery, code: string): void {

@@ -7,6 +7,7 @@ import {
   decodeRelease,
   fromHex,
   ProtocolError,
+  toHex,
   verifyRefusal,
   verifyRelease,
   type NetworkView,
@@ -22,33 +23,59 @@ export type AnswerOutcome =
   /** No request of this aggregator has the digest. */
   | "ANSWER_UNKNOWN";
 
-export async function takeRelease(
-  body: Uint8Array,
+/** One outcome for each encoded release, in order. */
+export async function takeReleases(
+  bodies: readonly Uint8Array[],
   store: Store,
   view: NetworkView,
-): Promise<AnswerOutcome> {
-  const release = decode(body, decodeRelease);
-  if (release === undefined) return "ANSWER_MALFORMED";
-  if (!(await isTrustees(view, (key) => verifyRelease(release, key)))) {
-    return "ANSWER_BAD_SIGNATURE";
-  }
-  return (await markReleased(store, release.requestDigest)) ? "RELEASED" : "ANSWER_UNKNOWN";
+): Promise<AnswerOutcome[]> {
+  const answers = await Promise.all(
+    bodies.map((body) => readAnswer(body, decodeRelease, verifyRelease, view)),
+  );
+  const signed = answers.filter((answer) => typeof answer !== "string");
+  const digests = signed.map(({ requestDigest }) => requestDigest);
+  const known = await markReleased(store, digests);
+  return answers.map((answer) => outcomeOf(answer, known, "RELEASED"));
 }
 
-export async function takeRefusal(
-  body: Uint8Array,
+/** One outcome for each encoded refusal, in order. */
+export async function takeRefusals(
+  bodies: readonly Uint8Array[],
   store: Store,
   view: NetworkView,
   nowSeconds: number,
-): Promise<AnswerOutcome> {
-  const refusal = decode(body, decodeRefusal);
-  if (refusal === undefined) return "ANSWER_MALFORMED";
-  if (!(await isTrustees(view, (key) => verifyRefusal(refusal, key)))) {
-    return "ANSWER_BAD_SIGNATURE";
-  }
-  const codes = refusal.reasons.map(({ code }) => code);
-  const known = await markRefused(store, refusal.requestDigest, codes, nowSeconds);
-  return known ? "REFUSED" : "ANSWER_UNKNOWN";
+): Promise<AnswerOutcome[]> {
+  const answers = await Promise.all(
+    bodies.map((body) => readAnswer(body, decodeRefusal, verifyRefusal, view)),
+  );
+  const signed = answers.filter((answer) => typeof answer !== "string");
+  const refusals = signed.map(({ requestDigest, reasons }) => {
+    return { digest: requestDigest, codes: reasons.map(({ code }) => code) };
+  });
+  const known = await markRefused(store, refusals, nowSeconds);
+  return answers.map((answer) => outcomeOf(answer, known, "REFUSED"));
+}
+
+/** An answer that one of the registry's trustees signed, or why it is none. */
+async function readAnswer<T>(
+  body: Uint8Array,
+  decoder: (bytes: Uint8Array) => T,
+  verify: (answer: T, trusteeKey: Uint8Array) => Promise<void>,
+  view: NetworkView,
+): Promise<T | "ANSWER_MALFORMED" | "ANSWER_BAD_SIGNATURE"> {
+  const answer = decode(body, decoder);
+  if (answer === undefined) return "ANSWER_MALFORMED";
+  const isSigned = await isTrustees(view, (key) => verify(answer, key));
+  return isSigned ? answer : "ANSWER_BAD_SIGNATURE";
+}
+
+function outcomeOf(
+  answer: { readonly requestDigest: Uint8Array } | AnswerOutcome,
+  known: ReadonlySet<string>,
+  taken: "RELEASED" | "REFUSED",
+): AnswerOutcome {
+  if (typeof answer === "string") return answer;
+  return known.has(toHex(answer.requestDigest)) ? taken : "ANSWER_UNKNOWN";
 }
 
 function decode<T>(body: Uint8Array, decoder: (bytes: Uint8Array) => T): T | undefined {

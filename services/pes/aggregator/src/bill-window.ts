@@ -7,8 +7,10 @@
  * request has exactly two borders; both sides of the change would be needed), and what is left of a
  * contract after its last whole window.
  */
+import assert from "node:assert/strict";
 import type { Engine } from "@smarter-metering/paillier";
 import {
+  concatBytes,
   decodeContribution,
   fromHex,
   type ReleaseRequest,
@@ -121,8 +123,8 @@ export function decideWindows(
   const { billCutoffSeconds, billWindowDaysMin } = registry.policy;
   return store.transaction(async (sql) => {
     const windows = await loadDecidable(sql, billCutoffSeconds, nowSeconds);
+    const decided: Decided[] = [];
     const next: SqlValue[][] = [];
-    let decided = 0;
     for (const window of windows) {
       const point = registry.view.servicePoint(window.servicePoint);
       // The registry never forgets; a view that did is not acted on.
@@ -130,8 +132,7 @@ export function decideWindows(
       const contract = contractOf(point, registry.policy);
       const decision = decideWindow(window, contract, billCutoffSeconds, nowSeconds);
       if (decision.kind === "wait") continue;
-      decided += 1;
-      await applyDecision(sql, window, decision, nowSeconds);
+      decided.push({ window, decision });
       if (decision.kind === "extend" || decision.to === undefined) continue;
       const { block, slot, instant } = decision.to;
       const following = nextWindow({
@@ -151,40 +152,61 @@ export function decideWindows(
       from_border: "int8",
       state: "text",
     } as const;
+    await applyDecisions(sql, decided, nowSeconds);
     await insertMany(sql, "bill_window", columns, next);
-    return decided > 0;
+    return decided.length > 0;
   });
 }
 
-async function applyDecision(
+interface Decided {
+  readonly window: OpenWindow;
+  readonly decision: Exclude<Decision, { readonly kind: "wait" }>;
+}
+
+/** One statement for all: what a decision does not set stays as it is. */
+async function applyDecisions(
   sql: Sql,
-  { servicePoint, fromGrid }: OpenWindow,
-  decision: Exclude<Decision, { readonly kind: "wait" }>,
+  decided: readonly Decided[],
   nowSeconds: number,
 ): Promise<void> {
-  const key = [servicePoint, fromGrid];
-  if (decision.kind === "extend") {
-    await sql.query(
-      `update bill_window set to_grid = $3 where service_point = $1 and from_grid = $2`,
-      [...key, decision.toGrid],
-    );
-    return;
-  }
-  const { to } = decision;
-  const borders = [to?.block ?? null, to?.slot ?? null, to?.instant ?? null, nowSeconds];
+  if (decided.length === 0) return;
+  const rows = decided.map(({ window, decision }) => {
+    const from = decision.kind === "seal" ? decision.from : undefined;
+    const to = decision.kind === "extend" ? undefined : decision.to;
+    const open = decision.kind === "extend";
+    return {
+      servicePoint: window.servicePoint,
+      fromGrid: window.fromGrid,
+      toGrid: open ? decision.toGrid : window.toGrid,
+      from: [from?.block ?? null, from?.slot ?? null, from?.instant ?? null] as const,
+      to: [to?.block ?? null, to?.slot ?? null, to?.instant ?? null] as const,
+      sealedAt: open ? null : nowSeconds,
+      state: open ? "OPEN" : decision.kind === "seal" ? "SEALED" : "SUPPRESSED",
+      codes: decision.kind === "suppress" ? decision.code : "",
+    };
+  });
   await sql.query(
-    `update bill_window set to_block = $3, to_slot = $4, to_border = $5, sealed_at = $6,
-       state = $7, codes = $8 where service_point = $1 and from_grid = $2`,
-    decision.kind === "seal"
-      ? [...key, ...borders, "SEALED", ""]
-      : [...key, ...borders, "SUPPRESSED", decision.code],
-  );
-  if (decision.kind === "suppress") return;
-  const { block, slot, instant } = decision.from;
-  await sql.query(
-    `update bill_window set from_block = $3, from_slot = $4, from_border = $5
-      where service_point = $1 and from_grid = $2`,
-    [...key, block, slot, instant],
+    `update bill_window w set to_grid = d.to_grid,
+       from_block = coalesce(d.from_block, w.from_block),
+       from_slot = coalesce(d.from_slot, w.from_slot),
+       from_border = coalesce(d.from_border, w.from_border),
+       to_block = d.to_block, to_slot = d.to_slot, to_border = d.to_border,
+       sealed_at = d.sealed_at, state = d.state, codes = d.codes
+      from unnest($1::text[], $2::int8[], $3::int8[], $4::int8[], $5::int4[], $6::int8[],
+         $7::int8[], $8::int4[], $9::int8[], $10::int8[], $11::text[], $12::text[])
+       as d(service_point, from_grid, to_grid, from_block, from_slot, from_border,
+         to_block, to_slot, to_border, sealed_at, state, codes)
+      where w.service_point = d.service_point and w.from_grid = d.from_grid`,
+    [
+      rows.map(({ servicePoint }) => servicePoint),
+      rows.map(({ fromGrid }) => fromGrid),
+      rows.map(({ toGrid }) => toGrid),
+      ...([0, 1, 2] as const).map((column) => rows.map(({ from }) => from[column])),
+      ...([0, 1, 2] as const).map((column) => rows.map(({ to }) => to[column])),
+      rows.map(({ sealedAt }) => sealedAt),
+      rows.map(({ state }) => state),
+      rows.map(({ codes }) => codes),
+    ],
   );
 }
 
@@ -286,15 +308,28 @@ export async function loadSealedWindows(sql: Sql, limit: number): Promise<Sealed
   });
 }
 
-/** Enc(b) · Enc(a)⁻¹ (§6.1): what the registers counted between the two borders. */
-export async function makeBillRequest(
-  window: SealedWindow,
+/** Enc(b) · Enc(a)⁻¹ (§6.1) of each: what the registers counted between the two borders. */
+export async function makeBillRequests(
+  windows: readonly SealedWindow[],
   registry: RegistryContext,
   engine: Engine,
-): Promise<ReleaseRequest> {
-  const later = decodeContribution(window.later).ciphertext;
-  const earlier = decodeContribution(window.earlier).ciphertext;
-  return {
+): Promise<ReleaseRequest[]> {
+  const ciphertexts = (of: "earlier" | "later"): Uint8Array => {
+    const list = windows.map((window) => decodeContribution(window[of]).ciphertext);
+    // Or every window after it would get another's register.
+    assert(
+      list.every(({ length }) => length === registry.key.bits / 4),
+      "of the registry's key",
+    );
+    return concatBytes(...list);
+  };
+  const products = await engine.subtract(
+    registry.key,
+    ciphertexts("later"),
+    ciphertexts("earlier"),
+  );
+  const productBytes = registry.key.bits / 4;
+  return windows.map((window, index) => ({
     terms: {
       kind: "BILL",
       registryEpoch: registry.epoch,
@@ -302,8 +337,8 @@ export async function makeBillRequest(
       fromGrid: window.fromGrid,
       toGrid: window.toGrid,
       paillierKeyId: registry.keyId,
-      product: await engine.subtract(registry.key, later, earlier),
+      product: products.slice(index * productBytes, (index + 1) * productBytes),
     },
     contributions: [window.earlier, window.later],
-  };
+  }));
 }

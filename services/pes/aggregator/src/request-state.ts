@@ -1,7 +1,7 @@
 /**
  * How far a release request has come (docs/protocol.md §7.2): the same columns and the same steps
- * for LOAD sets and BILL windows. Each step is one statement that a crash leaves done or not done;
- * none but the first changes what is asked for.
+ * for LOAD sets and BILL windows, many at a time. Each step is one statement for each table, which a
+ * crash leaves done or not done; none but the first changes what is asked for.
  */
 import type { Sql } from "@smarter-metering/runtime";
 
@@ -35,11 +35,11 @@ export interface Publishable {
   readonly subject: string;
 }
 
-/** Requests that are signed and not published, at most `limit` of each kind. */
+/** Requests that are signed and not published, at most `limits` of each kind. */
 export async function loadPublishable(
   sql: Sql,
   nowSeconds: number,
-  limit: number,
+  limits: Readonly<Record<RequestTable, number>>,
 ): Promise<Publishable[]> {
   const found: Publishable[] = [];
   for (const table of TABLES) {
@@ -49,7 +49,7 @@ export async function loadPublishable(
       `select digest, request, attempt, ${subject} as subject from ${table}
         where state = 'SEALED' and request is not null and retry_at <= $1
         order by ${order} limit $2`,
-      [nowSeconds, limit],
+      [nowSeconds, limits[table]],
     );
     found.push(...rows.map((row) => ({ ...row, table })));
   }
@@ -57,53 +57,87 @@ export async function loadPublishable(
 }
 
 /** The attempt guards against an answer that came back before this statement. */
-export async function markRequested(
-  sql: Sql,
-  { table, digest, attempt }: Publishable,
-): Promise<void> {
-  await sql.query(
-    `update ${table} set state = 'REQUESTED'
-      where digest = $1 and state = 'SEALED' and attempt = $2`,
-    [digest, attempt],
-  );
+export async function markRequested(sql: Sql, published: readonly Publishable[]): Promise<void> {
+  for (const table of TABLES) {
+    const rows = published.filter((one) => one.table === table);
+    if (rows.length === 0) continue;
+    await sql.query(
+      `update ${table} t set state = 'REQUESTED'
+        from unnest($1::bytea[], $2::int4[]) as p(digest, attempt)
+        where t.digest = p.digest and t.state = 'SEALED' and t.attempt = p.attempt`,
+      [rows.map(({ digest }) => digest), rows.map(({ attempt }) => attempt)],
+    );
+  }
 }
 
-/** False when no request has this digest. */
-export async function markReleased(sql: Sql, digest: Uint8Array): Promise<boolean> {
+/** The digests, in hex, that a request has. */
+export async function markReleased(
+  sql: Sql,
+  digests: readonly Uint8Array[],
+): Promise<ReadonlySet<string>> {
   for (const table of TABLES) {
-    const rows = await sql.query(
-      `update ${table} set state = 'RELEASED', codes = '' where digest = $1 returning 1 as found`,
-      [digest],
+    await sql.query(
+      `update ${table} set state = 'RELEASED', codes = '' where digest = any($1::bytea[])`,
+      [digests],
     );
-    if (rows.length > 0) return true;
   }
-  return false;
+  return knownDigests(sql, digests);
+}
+
+export interface RefusedRequest {
+  readonly digest: Uint8Array;
+  readonly codes: readonly string[];
 }
 
 /**
  * SUPPRESSED with the trustee's codes; back to SEALED when time alone was against it (TIMING_
- * codes: two clocks differ). A release that was answered stays one. False when no request has this
- * digest.
+ * codes: two clocks differ). A release that was answered stays one. What is sealed and due was
+ * published, and its answer was faster than `markRequested`. Of several refusals of one request the
+ * first counts. Returns the digests, in hex, that a request has.
  */
 export async function markRefused(
   sql: Sql,
-  digest: Uint8Array,
-  codes: readonly string[],
+  refusals: readonly RefusedRequest[],
   nowSeconds: number,
-): Promise<boolean> {
-  const again = codes.length > 0 && codes.every((code) => code.startsWith("TIMING_"));
+): Promise<ReadonlySet<string>> {
+  const byDigest = new Map(refusals.toReversed().map((one) => [hexOf(one.digest), one]));
+  const first = [...byDigest.values()];
+  const digests = first.map(({ digest }) => digest);
   for (const table of TABLES) {
-    const rows = await sql.query(
-      `update ${table} set
-         codes = case when state = 'REQUESTED' then $2 else codes end,
-         retry_at = $3 + ${RETRY_SECONDS} * (1 << attempt),
-         attempt = case when state = 'REQUESTED' and $4 then attempt + 1 else attempt end,
-         state = case when state <> 'REQUESTED' then state
-           when $4 and attempt + 1 < ${ATTEMPTS_MAX} then 'SEALED' else 'SUPPRESSED' end
-        where digest = $1 returning 1 as found`,
-      [digest, codes.join(","), nowSeconds, again],
+    await sql.query(
+      `update ${table} t set
+         codes = r.codes,
+         retry_at = $4::int8 + ${RETRY_SECONDS} * (1 << attempt),
+         attempt = case when r.again then attempt + 1 else attempt end,
+         state = case when r.again and attempt + 1 < ${ATTEMPTS_MAX} then 'SEALED'
+           else 'SUPPRESSED' end
+        from unnest($1::bytea[], $2::text[], $3::bool[]) as r(digest, codes, again)
+        where t.digest = r.digest
+          and (t.state = 'REQUESTED' or (t.state = 'SEALED' and t.retry_at <= $4::int8))`,
+      [
+        digests,
+        first.map(({ codes }) => codes.join(",")),
+        first.map(({ codes }) => isTimingAlone(codes)),
+        nowSeconds,
+      ],
     );
-    if (rows.length > 0) return true;
   }
-  return false;
+  return knownDigests(sql, digests);
 }
+
+const isTimingAlone = (codes: readonly string[]): boolean =>
+  codes.length > 0 && codes.every((code) => code.startsWith("TIMING_"));
+
+async function knownDigests(
+  sql: Sql,
+  digests: readonly Uint8Array[],
+): Promise<ReadonlySet<string>> {
+  const rows = await sql.query<{ digest: Uint8Array }>(
+    `select digest from load_set where digest = any($1::bytea[])
+     union all select digest from bill_window where digest = any($1::bytea[])`,
+    [digests],
+  );
+  return new Set(rows.map(({ digest }) => hexOf(digest)));
+}
+
+const hexOf = (digest: Uint8Array): string => Buffer.from(digest).toString("hex");

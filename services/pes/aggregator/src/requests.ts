@@ -11,20 +11,21 @@ import {
   type ReleaseRequest,
   type Signer,
 } from "@smarter-metering/protocol";
-import {
-  busLimits,
-  type Bus,
-  type BusMessage,
-  type SqlValue,
-  type Store,
-} from "@smarter-metering/runtime";
-import { loadSealedWindows, makeBillRequest } from "./bill-window.ts";
+import { busLimits, type Bus, type BusMessage, type Store } from "@smarter-metering/runtime";
+import { loadSealedWindows, makeBillRequests } from "./bill-window.ts";
 import { loadSealedSets, makeLoadRequest } from "./load-set.ts";
 import type { RegistryContext } from "./registry-context.ts";
-import { loadPublishable, markRequested, type Publishable } from "./request-state.ts";
+import {
+  loadPublishable,
+  markRequested,
+  type Publishable,
+  type SetState,
+} from "./request-state.ts";
 
-/** Requests read, made or published together; a LOAD request is about 1 kB for each member. */
-const REQUESTS_MAX = 8;
+/** LOAD requests read, made or published together; each is about 1 kB for each member, 1 MiB at most. */
+const LOAD_REQUESTS_MAX = 8;
+/** BILL requests likewise; each is two registers and their difference, 3 kB. */
+const BILL_REQUESTS_MAX = 256;
 
 export interface RequestPorts {
   readonly store: Store;
@@ -43,11 +44,14 @@ export async function requestSealed(
   registry: RegistryContext,
   nowSeconds: number,
 ): Promise<number> {
-  while (await makeLoadRequests(ports, registry));
-  while (await makeBillRequests(ports, registry));
+  while (await requestSets(ports, registry));
+  while (await requestWindows(ports, registry));
   let published = 0;
   for (;;) {
-    const due = await loadPublishable(ports.store, nowSeconds, REQUESTS_MAX);
+    const due = await loadPublishable(ports.store, nowSeconds, {
+      load_set: LOAD_REQUESTS_MAX,
+      bill_window: BILL_REQUESTS_MAX,
+    });
     if (due.length === 0) return published;
     if (!(await publish(ports, due))) return published;
     published += due.length;
@@ -55,54 +59,68 @@ export async function requestSealed(
 }
 
 /** True while there may be more. */
-async function makeLoadRequests(
+async function requestSets(
   { store, engine, signer }: RequestPorts,
   registry: RegistryContext,
 ): Promise<boolean> {
-  const sets = await loadSealedSets(store, REQUESTS_MAX);
+  const sets = await loadSealedSets(store, LOAD_REQUESTS_MAX);
   let made = 0;
   for (const set of sets) {
     const request = await makeLoadRequest(store, set, registry, engine);
     if (request === undefined) continue;
+    const { digest, encoded, state, codes } = await signed(request, signer);
     await store.query(
-      `update load_set set ${signedColumns}
+      `update load_set set digest = $1, request = $2, state = $3, codes = $4
         where cohort = $5 and version = $6 and stream = $7 and block = $8 and request is null`,
-      [...(await signedValues(request, signer)), set.cohort, set.version, set.stream, set.block],
+      [digest, encoded, state, codes, set.cohort, set.version, set.stream, set.block],
     );
     made += 1;
   }
-  return made === REQUESTS_MAX;
+  return made === LOAD_REQUESTS_MAX;
 }
 
 /** True while there may be more. */
-async function makeBillRequests(
+async function requestWindows(
   { store, engine, signer }: RequestPorts,
   registry: RegistryContext,
 ): Promise<boolean> {
-  const windows = await loadSealedWindows(store, REQUESTS_MAX);
-  for (const window of windows) {
-    const request = await makeBillRequest(window, registry, engine);
-    await store.query(
-      `update bill_window set ${signedColumns}
-        where service_point = $5 and from_grid = $6 and request is null`,
-      [...(await signedValues(request, signer)), window.servicePoint, window.fromGrid],
-    );
-  }
-  return windows.length === REQUESTS_MAX;
+  const windows = await loadSealedWindows(store, BILL_REQUESTS_MAX);
+  if (windows.length === 0) return false;
+  const requests = await makeBillRequests(windows, registry, engine);
+  const made = await Promise.all(requests.map((request) => signed(request, signer)));
+  await store.query(
+    `update bill_window w set digest = r.digest, request = r.request, state = r.state,
+       codes = r.codes
+      from unnest($1::text[], $2::int8[], $3::bytea[], $4::bytea[], $5::text[], $6::text[])
+       as r(service_point, from_grid, digest, request, state, codes)
+      where w.service_point = r.service_point and w.from_grid = r.from_grid and w.request is null`,
+    [
+      windows.map(({ servicePoint }) => servicePoint),
+      windows.map(({ fromGrid }) => fromGrid),
+      made.map(({ digest }) => digest),
+      made.map(({ encoded }) => encoded),
+      made.map(({ state }) => state),
+      made.map(({ codes }) => codes),
+    ],
+  );
+  return windows.length === BILL_REQUESTS_MAX;
 }
 
-const signedColumns = "digest = $1, request = $2, state = $3, codes = $4";
+/** What is stored of a request. */
+interface Signed {
+  readonly digest: Uint8Array;
+  readonly encoded: Uint8Array | null;
+  readonly state: SetState;
+  readonly codes: string;
+}
 
 /** A request that no bus message can carry will never be asked: that is said, not retried. */
-async function signedValues(request: ReleaseRequest, signer: Signer): Promise<SqlValue[]> {
+async function signed(request: ReleaseRequest, signer: Signer): Promise<Signed> {
   const encoded = encodeRequest(await signRequest(request, signer));
-  const fits = encoded.length <= busLimits.bodyBytes;
-  return [
-    await requestDigest(request),
-    fits ? encoded : null,
-    fits ? "SEALED" : "SUPPRESSED",
-    fits ? "" : "REQUEST_TOO_LARGE",
-  ];
+  const digest = await requestDigest(request);
+  return encoded.length <= busLimits.bodyBytes
+    ? { digest, encoded, state: "SEALED", codes: "" }
+    : { digest, encoded: null, state: "SUPPRESSED", codes: "REQUEST_TOO_LARGE" };
 }
 
 /**
@@ -118,6 +136,6 @@ async function publish(
     body: request,
   }));
   if ("full" in (await bus.publish("release-requests", messages))) return false;
-  for (const one of due) await markRequested(store, one);
+  await markRequested(store, due);
   return true;
 }

@@ -465,6 +465,33 @@ describe("answers of the trustee", () => {
     await bench.aggregator.close();
   });
 
+  test("count when they come before the request is marked as published", async () => {
+    const bench = await start();
+    bench.bus.full = true;
+    await bench.bus.deliver("contributions", day0.flat());
+    await bench.aggregator.tick();
+    const [row] = await store.query<{ digest: Uint8Array }>(
+      "select digest from load_set where request is not null",
+    );
+    assert(row !== undefined);
+    assert.deepEqual(await stateOf(bench), ["SEALED", [], 0]);
+    await bench.bus.deliver("refusals", [await refusal(row.digest, "R7_INCOMPLETE")]);
+    assert.deepEqual(await stateOf(bench), ["SUPPRESSED", ["R7_INCOMPLETE"], 0]);
+    bench.bus.full = false;
+    await bench.aggregator.tick();
+    assert.deepEqual(bench.bus.requests(), []);
+    await bench.aggregator.close();
+  });
+
+  test("of one request in one batch: the first refusal counts", async () => {
+    const { bench, digest } = await requested();
+    const codes = ["TIMING_BEFORE_CUTOFF", "R7_INCOMPLETE"];
+    const refusals = await Promise.all(codes.map((code) => refusal(digest, code)));
+    assert.deepEqual(await bench.bus.deliver("refusals", refusals), [{ ack: true }, { ack: true }]);
+    assert.deepEqual(await stateOf(bench), ["SEALED", ["TIMING_BEFORE_CUTOFF"], 1]);
+    await bench.aggregator.close();
+  });
+
   test("that answer nothing, or are nobody's, are set aside", async () => {
     const { bench, digest } = await requested();
     const messages = [

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { aggregatorMigrations } from "@smarter-metering/aggregator";
+import type { Engine } from "@smarter-metering/paillier";
 import {
   billPacking,
   decodeContribution,
@@ -176,6 +177,27 @@ describe("a window", () => {
       `${MARCH} ${APRIL} REQUESTED`,
       `${APRIL} 89 OPEN`,
     ]);
+  });
+
+  test("is asked for together with all that are due: one difference for the engine", async () => {
+    let subtractions = 0;
+    const { engine } = world;
+    const counting = new Proxy(engine, {
+      get(target, property: keyof Engine) {
+        if (property === "subtract") subtractions += 1;
+        const value = target[property];
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const bus = new TestBus();
+    const counted = { ...world, engine: counting };
+    const bench = await startBench(counted, store, aprilTick(), bus);
+    await bus.deliver("contributions", [bill(0), bill(MARCH), bill(APRIL)]);
+    await bench.aggregator.tick();
+    const asked = billRequests(bus);
+    assert.deepEqual([asked.length, subtractions], [2, 1]);
+    for (const one of asked) assertExact(one);
+    await bench.aggregator.close();
   });
 
   test("is the same whatever is lost or doubled in between, and wherever it crashes", async () => {

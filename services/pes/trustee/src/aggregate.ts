@@ -28,47 +28,65 @@ export async function sumOf(
   key: PublicKey,
   contributions: readonly Contribution[],
 ): Promise<Aggregate | undefined> {
-  const factors = await validated(engine, key, contributions);
-  if (factors === undefined || factors.length === 0) return undefined;
+  const valid = await validated(engine, key, contributions);
+  const factors = valid.filter((factor) => factor !== undefined);
+  if (factors.length === 0 || factors.length < valid.length) return undefined;
   return aggregateOf(await product(engine, key, factors));
 }
 
-/** BILL: c_to · c_from⁻¹. */
-export async function differenceOf(
+/** BILL: c_to · c_from⁻¹ of each pair, in order. Undefined where one is no ciphertext of this key. */
+export async function differencesOf(
   engine: Engine,
   key: PublicKey,
-  from: Contribution,
-  to: Contribution,
-): Promise<Aggregate | undefined> {
-  const [earlier, later] = (await validated(engine, key, [from, to])) ?? [];
-  if (earlier === undefined || later === undefined) return undefined;
-  const [difference] = await subtract(engine, key, [later], [earlier]);
-  return difference && aggregateOf(difference);
+  pairs: readonly { readonly from: Contribution; readonly to: Contribution }[],
+): Promise<(Aggregate | undefined)[]> {
+  if (pairs.length === 0) return [];
+  const valid = await validated(
+    engine,
+    key,
+    pairs.flatMap(({ from, to }) => [from, to]),
+  );
+  const whole = pairs.flatMap((pair, index) => {
+    const [earlier, later] = [valid[2 * index], valid[2 * index + 1]];
+    return earlier === undefined || later === undefined ? [] : [{ pair, earlier, later }];
+  });
+  const laters = whole.map(({ later }) => later);
+  const earliers = whole.map(({ earlier }) => earlier);
+  const differences = await subtract(engine, key, laters, earliers);
+  const found = new Map(whole.map(({ pair }, index) => [pair, differences[index]]));
+  return pairs.map((pair) => {
+    const difference = found.get(pair);
+    return difference && aggregateOf(difference);
+  });
 }
 
 /** Whether the request states this very product. */
 export const states = (stated: Uint8Array, { ciphertext }: Aggregate): boolean =>
   equalBytes(stated, ciphertext.bytes);
 
-/** The packed plaintext of an aggregate, in [0, n). */
-export async function openAggregate(
+/** The packed plaintexts of aggregates, each in [0, n), in order; with one call of the engine. */
+export async function openAggregates(
   engine: Engine,
   secretKey: SecretKey,
-  { ciphertext }: Aggregate,
-): Promise<bigint> {
-  const [plaintext = -1n] = await decryptBatch(engine, secretKey, [ciphertext]);
-  return plaintext;
+  aggregates: readonly Aggregate[],
+): Promise<bigint[]> {
+  if (aggregates.length === 0) return [];
+  return decryptBatch(
+    engine,
+    secretKey,
+    aggregates.map(({ ciphertext }) => ciphertext),
+  );
 }
 
+/** Undefined for what is no ciphertext of this key. */
 async function validated(
   engine: Engine,
   key: PublicKey,
   contributions: readonly Contribution[],
-): Promise<Ciphertext[] | undefined> {
+): Promise<(Ciphertext | undefined)[]> {
   const candidates = contributions.map(({ ciphertext }) => ciphertext);
   const verdicts = await validateCiphertexts(engine, key, candidates, { weightMax: FACTORS_MAX });
-  const valid = verdicts.flatMap((verdict) => (verdict.ok ? [verdict.ciphertext] : []));
-  return valid.length === candidates.length ? valid : undefined;
+  return verdicts.map((verdict) => (verdict.ok ? verdict.ciphertext : undefined));
 }
 
 const aggregateOf = (ciphertext: Ciphertext): Aggregate => ({ ciphertext }) as Aggregate; // The brand exists in types only; this is its one mint.

@@ -16,26 +16,55 @@ import {
   type ServicePoint,
 } from "@smarter-metering/protocol";
 import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
-import { differenceOf, states, type Aggregate } from "./aggregate.ts";
-import { contributionFault } from "./contribution-check.ts";
-import { fault, firstFault, type Fault } from "./fault.ts";
-import type { Ledger } from "./ledger.ts";
+import { differencesOf, states, type Aggregate } from "./aggregate.ts";
+import { contributionsFault } from "./contribution-check.ts";
+import { fault, type Fault, type Faulty } from "./fault.ts";
 import type { RegistryContext } from "./registry-context.ts";
+import type { Spent } from "./spent.ts";
 
-export interface VerifiedBill {
+export interface BillToVerify {
+  readonly kind: "BILL";
+  readonly terms: BillRequest;
+  readonly contributions: readonly Contribution[];
+}
+
+/** A bill whose borders are right, and are signed. */
+interface Bordered {
+  readonly kind: "BILL";
   readonly terms: BillRequest;
   readonly point: ServicePoint;
   readonly from: Contribution;
   readonly to: Contribution;
+}
+export interface VerifiedBill extends Bordered {
   readonly aggregate: Aggregate;
 }
 
-export async function verifyBill(
-  terms: BillRequest,
-  contributions: readonly Contribution[],
+/** One result for each, in order; all differences are computed with one call of the engine. */
+export async function verifyBills(
+  bills: readonly BillToVerify[],
   context: RegistryContext,
   engine: Engine,
-): Promise<VerifiedBill | { readonly fault: Fault }> {
+): Promise<(VerifiedBill | Faulty)[]> {
+  const checked = await Promise.all(bills.map((bill) => checkBorders(bill, context)));
+  const sound = checked.flatMap((one) => ("fault" in one ? [] : [one]));
+  const differences = await differencesOf(engine, context.publicKey, sound);
+  const differenceOf = new Map(sound.map((bill, index) => [bill, differences[index]]));
+  return checked.map((one) => {
+    if ("fault" in one) return one;
+    const aggregate = differenceOf.get(one);
+    if (aggregate === undefined || !states(one.terms.product, aggregate)) {
+      const reason = "the product is not the difference of the borders";
+      return { fault: fault("REQUEST_WRONG_PRODUCT", reason) };
+    }
+    return { ...one, aggregate };
+  });
+}
+
+async function checkBorders(
+  { kind, terms, contributions }: BillToVerify,
+  context: RegistryContext,
+): Promise<Bordered | Faulty> {
   const [from, to, ...more] = contributions;
   if (from === undefined || to === undefined || more.length > 0) {
     return { fault: fault("REQUEST_MALFORMED", "a bill has exactly two borders") };
@@ -48,14 +77,8 @@ export async function verifyBill(
     borderFault(from, point, context) ??
     borderFault(to, point, context) ??
     differFault(from, to) ??
-    (await firstFault([from, to], (border) => contributionFault(border, point.profile, context)));
-  if (wrong !== undefined) return { fault: wrong };
-  const aggregate = await differenceOf(engine, context.publicKey, from, to);
-  if (aggregate === undefined || !states(terms.product, aggregate)) {
-    const reason = "the product is not the difference of the borders";
-    return { fault: fault("REQUEST_WRONG_PRODUCT", reason) };
-  }
-  return { terms, point, from, to, aggregate };
+    (await contributionsFault([from, to], point.profile, context));
+  return wrong === undefined ? { kind, terms, point, from, to } : { fault: wrong };
 }
 
 function borderFault(
@@ -95,7 +118,7 @@ function differFault(
 /** What the rules of the policy are asked about. */
 export function billFacts(
   { terms, point, from, to }: VerifiedBill,
-  ledger: Ledger,
+  spent: Spent,
   nowSeconds: number,
 ): BillFacts {
   const { header } = from;
@@ -108,7 +131,7 @@ export function billFacts(
     toGridSeconds: terms.toGrid,
     fromBorderSeconds: instantOf(header),
     toBorderSeconds: instantOf(to.header),
-    recordedWindows: ledger.spentWindows(point.network),
+    recordedWindows: spent.windows(point.network),
     registerCount: point.bandCount + 1,
     complete: true,
     nowSeconds,

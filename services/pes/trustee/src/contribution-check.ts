@@ -15,7 +15,17 @@ import {
 import { fault, type Fault } from "./fault.ts";
 import type { RegistryContext } from "./registry-context.ts";
 
-export async function contributionFault(
+/** The fault of the first contribution that has one. Signatures are verified side by side, on the thread pool. */
+export async function contributionsFault(
+  contributions: readonly Contribution[],
+  profile: Profile,
+  context: RegistryContext,
+): Promise<Fault | undefined> {
+  const faults = contributions.map((each) => contributionFault(each, profile, context));
+  return (await Promise.all(faults)).find((found) => found !== undefined);
+}
+
+async function contributionFault(
   contribution: Contribution,
   profile: Profile,
   { view, publicKey }: RegistryContext,

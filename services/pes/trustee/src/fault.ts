@@ -25,15 +25,20 @@ export interface Fault {
   readonly reason: string;
 }
 
+/** What a check gives instead of its result. */
+export interface Faulty {
+  readonly fault: Fault;
+}
+
 export const fault = (code: FaultCode, reason: string): Fault => ({ code, reason });
 
 /** The first fault in a list, in order; checks after it do not run. */
-export async function firstFault<T>(
+export function firstFault<T>(
   items: readonly T[],
-  check: (item: T) => Fault | undefined | Promise<Fault | undefined>,
-): Promise<Fault | undefined> {
+  check: (item: T) => Fault | undefined,
+): Fault | undefined {
   for (const item of items) {
-    const found = await check(item);
+    const found = check(item);
     if (found !== undefined) return found;
   }
   return undefined;

@@ -3,14 +3,13 @@
  * contains sealed releases and what they spent, no plaintext and no ciphertext of a contribution.
  *
  * `releases.journal` is append-only; `head.json` holds the number of records and the hash chained over them, and is replaced after the
- * record and before the answer. Fewer or other records than the head says were removed by someone. One more was written just before
- * a crash, and its answer was not given: it is kept, so the answer is the same.
+ * records of a batch and before its answers. Fewer or other records than the head says were removed by someone. What is there beyond it
+ * was written just before a crash, and its answers were not given: it is kept, so the answers are the same.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { BillWindowFacts, TimeSpan } from "@smarter-metering/policy";
 import { decodeRelease, fromBase64Url, toBase64Url, toHex } from "@smarter-metering/protocol";
 import {
   hasCode,
@@ -23,6 +22,7 @@ import {
 } from "@smarter-metering/runtime";
 import { z } from "zod";
 import { TrusteeError } from "./error.ts";
+import { Spent, type Claim } from "./spent.ts";
 
 /** About 250,000 releases; when full no more are made, and the operator starts a trustee with a new key. */
 const LEDGER_BYTES_MAX = 1024 * 1024 * 1024;
@@ -61,22 +61,30 @@ type Entry = z.infer<typeof entry>;
 const headSchema = z.strictObject({ count: seconds, hash: hex32 });
 type Head = z.infer<typeof headSchema>;
 
-/** What an answer spends: this block of a cohort, or this window of a service point, for ever. */
-export type Claim = Entry["claim"];
-
 export type Answer =
   | { readonly kind: "release"; readonly bytes: Uint8Array }
   | { readonly kind: "quarantine"; readonly reason: string };
+
+/** The answer to a request, and what it spends. */
+export interface LedgerRecord {
+  /** Of the request, hex. */
+  readonly digest: string;
+  readonly claim: Claim;
+  readonly answer: Answer;
+}
 
 export interface Ledger {
   /** Number of releases, and of the next one. */
   readonly releases: number;
   /** The answer given to this request before. */
   find(digest: string): Answer | undefined;
-  spentBlocks(cohort: string, stream: "LOAD" | "LOAD_EXPORT"): readonly TimeSpan[];
-  spentWindows(servicePoint: string): readonly BillWindowFacts[];
-  /** Resolves when durable, head included. After a failure nothing more is taken until a restart: TRUSTEE_LEDGER_FAILED. */
-  record(digest: string, claim: Claim, answer: Answer): Promise<void>;
+  /** By all answers ever given. */
+  readonly spent: Spent;
+  /**
+   * Numbers releases in order, from `releases` on. Resolves when all are durable, head included, with one write and fsync of the journal.
+   * After a failure nothing more is taken until a restart: TRUSTEE_LEDGER_FAILED.
+   */
+  record(records: readonly LedgerRecord[]): Promise<void>;
   /** Throws TRUSTEE_LEDGER_STALE when `bus` holds a release of this trustee that the ledger does not. */
   checkAgainst(bus: Bus, isOwn: (release: Uint8Array) => Promise<boolean>): Promise<void>;
   close(): Promise<void>;
@@ -127,7 +135,7 @@ export async function openLedger(folder: string): Promise<Ledger> {
   }
 }
 
-/** The head of what is there, which may be a record ahead of `head`. */
+/** The head of what is there, which may be a batch ahead of `head`. */
 function checkedHead(records: readonly Uint8Array[], head: Head): Head {
   let last = EMPTY;
   let agrees = head.count === 0 && head.hash === EMPTY.hash;
@@ -155,9 +163,7 @@ class JournalLedger implements Ledger {
   readonly #lock: FolderLock;
   readonly #journal: Journal;
   readonly #entries = new Map<string, Entry>();
-  /** Claims by cohort and stream, or by service point. */
-  readonly #blocks = new Map<string, TimeSpan[]>();
-  readonly #windows = new Map<string, BillWindowFacts[]>();
+  readonly spent = new Spent();
   #head: Head;
   #releases = 0;
   #failed = false;
@@ -185,27 +191,20 @@ class JournalLedger implements Ledger {
       : { kind: "release", bytes: fromBase64Url(found.answer) };
   }
 
-  spentBlocks(cohort: string, stream: "LOAD" | "LOAD_EXPORT"): readonly TimeSpan[] {
-    return this.#blocks.get(blockKey(cohort, stream)) ?? [];
-  }
-
-  spentWindows(servicePoint: string): readonly BillWindowFacts[] {
-    return this.#windows.get(servicePoint) ?? [];
-  }
-
-  async record(digest: string, claim: Claim, answer: Answer): Promise<void> {
+  async record(records: readonly LedgerRecord[]): Promise<void> {
     this.#assertSound();
-    const isRelease = answer.kind === "release";
-    const made: Entry = {
-      digest,
-      sequence: isRelease ? this.#releases : null,
-      claim,
-      answer: isRelease ? toBase64Url(answer.bytes) : answer.reason,
-    };
-    const record = Buffer.from(JSON.stringify(made), "utf8");
-    const head = after(this.#head, record);
+    if (records.length === 0) return;
+    let sequence = this.#releases;
+    const made = records.map(({ digest, claim, answer }): Entry =>
+      answer.kind === "release"
+        ? { digest, sequence: sequence++, claim, answer: toBase64Url(answer.bytes) }
+        : { digest, sequence: null, claim, answer: answer.reason },
+    );
+    const written = made.map((each) => Buffer.from(JSON.stringify(each), "utf8"));
+    const head = written.reduce(after, this.#head);
     try {
-      await this.#journal.append(record);
+      // Appended in one turn they share a frame: after a crash all are there or none.
+      await Promise.all(written.map((record) => this.#journal.append(record)));
       await writeHead(this.#folder, head);
     } catch (cause) {
       this.#failed = true;
@@ -213,7 +212,7 @@ class JournalLedger implements Ledger {
       throw new TrusteeError("TRUSTEE_LEDGER_FAILED", message, cause);
     }
     this.#head = head;
-    this.#index(made);
+    for (const each of made) this.#index(each);
   }
 
   async checkAgainst(bus: Bus, isOwn: (release: Uint8Array) => Promise<boolean>): Promise<void> {
@@ -238,11 +237,9 @@ know it: it was restored from a copy. Do not release anything; restore the newes
   }
 
   #index(made: Entry): void {
-    const { claim } = made;
     this.#entries.set(made.digest, made);
     if (made.sequence !== null) this.#releases += 1;
-    if (claim.kind === "LOAD") push(this.#blocks, blockKey(claim.cohort, claim.stream), claim);
-    else push(this.#windows, claim.servicePoint, claim);
+    this.spent.add(made.claim);
   }
 
   /** After a failed write the disk may hold an answer that memory does not. */
@@ -255,14 +252,6 @@ know it: it was restored from a copy. Do not release anything; restore the newes
 
 /** Releases looked at on the bus at start. */
 const READ_MAX = 1000n;
-
-const blockKey = (cohort: string, stream: string): string => `${stream}/${cohort}`;
-
-function push<T>(index: Map<string, T[]>, key: string, value: T): void {
-  const list = index.get(key);
-  if (list === undefined) index.set(key, [value]);
-  else list.push(value);
-}
 
 function after({ count, hash }: Head, record: Uint8Array): Head {
   const next = createHash("sha256").update(Buffer.from(hash, "hex")).update(record).digest("hex");

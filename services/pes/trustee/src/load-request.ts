@@ -16,12 +16,19 @@ import {
 } from "@smarter-metering/protocol";
 import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
 import { states, sumOf, type Aggregate } from "./aggregate.ts";
-import { contributionFault } from "./contribution-check.ts";
-import { fault, firstFault, type Fault } from "./fault.ts";
-import type { Ledger } from "./ledger.ts";
+import { contributionsFault } from "./contribution-check.ts";
+import { fault, firstFault, type Fault, type Faulty } from "./fault.ts";
 import type { RegistryContext } from "./registry-context.ts";
+import type { Spent } from "./spent.ts";
+
+export interface LoadToVerify {
+  readonly kind: "LOAD";
+  readonly terms: LoadRequest;
+  readonly contributions: readonly Contribution[];
+}
 
 export interface VerifiedLoad {
+  readonly kind: "LOAD";
   readonly terms: LoadRequest;
   readonly cohort: Cohort;
   readonly contributors: number;
@@ -30,11 +37,10 @@ export interface VerifiedLoad {
 }
 
 export async function verifyLoad(
-  terms: LoadRequest,
-  contributions: readonly Contribution[],
+  { kind, terms, contributions }: LoadToVerify,
   context: RegistryContext,
   engine: Engine,
-): Promise<VerifiedLoad | { readonly fault: Fault }> {
+): Promise<VerifiedLoad | Faulty> {
   const cohort = context.view.cohort(terms.cohort, terms.cohortVersion);
   if (cohort === undefined || context.view.cohortAt(cohort.id, terms.blockStart) !== cohort) {
     const reason = "this version of the cohort is not in force for the block";
@@ -43,12 +49,10 @@ export async function verifyLoad(
   const presence = slotsPerServicePoint(contributions, terms.slotCount);
   const wrong =
     termsFault(terms, cohort, context) ??
-    (await firstFault(contributions, ({ header }) =>
-      headerFault(header, terms, cohort, context),
-    )) ??
+    firstFault(contributions, ({ header }) => headerFault(header, terms, cohort, context)) ??
     presence.fault ??
     membersFault(terms, cohort, presence.slots) ??
-    (await firstFault(contributions, (each) => contributionFault(each, cohort.profile, context)));
+    (await contributionsFault(contributions, cohort.profile, context));
   if (wrong !== undefined) return { fault: wrong };
   const aggregate = await sumOf(engine, context.publicKey, contributions);
   if (aggregate === undefined || !states(terms.product, aggregate)) {
@@ -58,7 +62,8 @@ export async function verifyLoad(
   const contributorsPerSlot = Array.from({ length: terms.slotCount }, (_, slot) =>
     [...presence.slots.values()].reduce((sum, slots) => sum + (slots[slot] === VALUE ? 1 : 0), 0),
   );
-  return { terms, cohort, contributors: presence.slots.size, contributorsPerSlot, aggregate };
+  const contributors = presence.slots.size;
+  return { kind, terms, cohort, contributors, contributorsPerSlot, aggregate };
 }
 
 function termsFault(
@@ -150,7 +155,7 @@ function membersFault(
 export function loadFacts(
   { terms, cohort, contributors, contributorsPerSlot }: VerifiedLoad,
   { view }: RegistryContext,
-  ledger: Ledger,
+  spent: Spent,
   nowSeconds: number,
 ): LoadFacts {
   const { blockStart, intervalSeconds, slotCount } = terms;
@@ -176,7 +181,7 @@ export function loadFacts(
     onBlockGrid:
       localDayStart(blockStart, cohort.zone) === blockStart &&
       blockStart + slotCount * intervalSeconds === blockEnd,
-    alreadyReleased: ledger.spentBlocks(cohort.id, terms.stream),
+    alreadyReleased: spent.blocks(cohort.id, terms.stream),
     nowSeconds,
   };
 }

@@ -7,6 +7,7 @@ import {
   decodeRelease,
   decodeRequest,
   encodeRefusal,
+  fromHex,
   ProtocolError,
   requestDigest,
   signRefusal,
@@ -15,7 +16,6 @@ import {
   type NetworkView,
   type RegistryFeed,
   type Signer,
-  type SignedRequest,
 } from "@smarter-metering/protocol";
 import { errorFields, runtimeLogFields } from "@smarter-metering/runtime";
 import type {
@@ -30,13 +30,13 @@ import type {
   Subscription,
   Verdict,
 } from "@smarter-metering/runtime";
-import { answerRequest, type Outcome, type Reason } from "./answer.ts";
+import { answerRequests, type Asked, type Outcome, type Reason } from "./answer.ts";
 import { fault } from "./fault.ts";
 import { openLedger, type Ledger } from "./ledger.ts";
 import { registryContext, type Pins, type RegistryContext } from "./registry-context.ts";
 
-/** Requests taken from the bus at once; each holds its contributions, up to 1 MiB. */
-const BATCH_MAX = 16;
+/** Requests taken from the bus and answered at once; each holds its contributions, up to 1 MiB. */
+const BATCH_MAX = 32;
 /** A request under an epoch that this trustee has not seen yet waits for the registry, 60 times 5 s, then it is refused. */
 const EPOCH_RETRY_MS = 5_000;
 const EPOCH_ATTEMPTS_MAX = 60;
@@ -156,57 +156,76 @@ class Trustee implements TrusteeService {
     return verdicts;
   }
 
+  /** Waits out what has nothing to do with the requests; anything else is a bug, and the bus then hands them over one by one. */
   async #takeAll(batch: readonly Delivery[]): Promise<Verdict[]> {
-    const verdicts: Verdict[] = [];
-    for (const delivery of batch) {
-      verdicts.push(await this.#take(delivery).catch((error: unknown) => this.#busy(error)));
+    try {
+      return await this.#answerAll(batch);
+    } catch (error) {
+      const isBusy = error instanceof Error && "code" in error && BUSY_CODES.includes(error.code);
+      if (!isBusy) throw error;
+      const fields = { count: batch.length, ...errorFields(error) };
+      this.#ports.log.error("requests wait", fields);
+      return batch.map(() => ({ retryAfterMs: BUSY_RETRY_MS }));
     }
-    return verdicts;
   }
 
-  /** Waits out what has nothing to do with the request; anything else is a bug, and the bus counts it. */
-  #busy(error: unknown): Verdict {
-    const isBusy = error instanceof Error && "code" in error && BUSY_CODES.includes(error.code);
-    if (!isBusy) throw error;
-    this.#ports.log.error("a request waits", errorFields(error));
-    return { retryAfterMs: BUSY_RETRY_MS };
+  async #answerAll(batch: readonly Delivery[]): Promise<Verdict[]> {
+    const taken = await Promise.all(batch.map(take));
+    const requests = taken.filter((one) => one !== undefined);
+    const outcomes = await this.#decide(requests);
+    const answers = await Promise.all(
+      requests.map((one, index) => this.#messageOf(one, outcomes[index])),
+    );
+    const accepted = {
+      releases: await this.#publish("releases", answers),
+      refusals: await this.#publish("refusals", answers),
+    };
+    const answerTo = new Map(requests.map((one, index) => [one, answers[index]]));
+    return taken.map((one) => {
+      if (one === undefined) return { dead: "REQUEST_MALFORMED" };
+      const answer = answerTo.get(one);
+      if (answer === undefined) return { retryAfterMs: EPOCH_RETRY_MS };
+      return accepted[answer.stream] ? { ack: true } : { retryAfterMs: FULL_RETRY_MS };
+    });
   }
 
-  async #take(delivery: Delivery): Promise<Verdict> {
-    const request = decoded(delivery.body);
-    if (request === undefined) return { dead: "REQUEST_MALFORMED" };
-    const outcome = await this.#decide(request, delivery.attempt);
-    if (outcome === "wait") return { retryAfterMs: EPOCH_RETRY_MS };
-    const { terms } = request;
-    const subject = terms.kind === "LOAD" ? `load/${terms.cohort}` : "bill";
-    const digest = await requestDigest(request);
-    const id = toHex(digest);
-    if (outcome.kind === "release") {
-      if (!outcome.repeated) this.#released.add();
-      this.#ports.log.info("released", { requestDigest: digest, kind: terms.kind });
-      return this.#publish("releases", { id, subject, body: outcome.bytes });
-    }
-    this.#count(outcome.reasons, digest);
-    const reasons = outcome.reasons.slice(0, REASONS_MAX);
-    const refusal = await signRefusal({ requestDigest: digest, reasons }, this.#ports.signer);
-    // The bus's own number, not the request's id: nobody else can choose it.
-    const message = { id: `${id}/${delivery.sequence}`, subject, body: encodeRefusal(refusal) };
-    return this.#publish("refusals", message);
-  }
-
-  async #decide(request: SignedRequest, attempt: number): Promise<Outcome | "wait"> {
-    const { registry, engine, secretKey, signer, clock } = this.#ports;
-    const context = await this.#registryContext(request.terms.registryEpoch);
+  /** One outcome for each; undefined for a request that waits for the registry. */
+  async #decide(requests: readonly Taken[]): Promise<(Outcome | undefined)[]> {
+    const { engine, secretKey, signer, clock } = this.#ports;
+    const epochOf = ({ request }: Asked): number => request.terms.registryEpoch;
+    const context = await this.#registryContext(Math.max(0, ...requests.map(epochOf)));
     if (context === undefined) {
-      return refusal(fault("REGISTRY_NOT_ACCEPTED", "the registry's policy or key is not mine"));
-    }
-    if (request.terms.registryEpoch > registry.current().epoch) {
-      if (attempt < EPOCH_ATTEMPTS_MAX) return "wait";
-      return refusal(fault("REQUEST_FUTURE_EPOCH", "no such registry epoch is known"));
+      const reason = fault("REGISTRY_NOT_ACCEPTED", "the registry's policy or key is not mine");
+      return requests.map(() => refusal(reason));
     }
     const nowSeconds = (): number => Math.floor(clock.nowMs() / 1000);
     const ports = { engine, secretKey, signer, ledger: this.#ledger, nowSeconds };
-    return answerRequest(request, context, ports);
+    const decidable = requests.filter((one) => epochOf(one) <= context.epoch);
+    const outcomes = (await answerRequests(decidable, context, ports)).values();
+    return requests.map((one) => {
+      if (epochOf(one) <= context.epoch) return outcomes.next().value;
+      if (one.delivery.attempt < EPOCH_ATTEMPTS_MAX) return undefined;
+      return refusal(fault("REQUEST_FUTURE_EPOCH", "no such registry epoch is known"));
+    });
+  }
+
+  async #messageOf(taken: Taken, outcome: Outcome | undefined): Promise<AnswerMessage | undefined> {
+    if (outcome === undefined) return undefined;
+    const { request, digest: id, delivery } = taken;
+    const { terms } = request;
+    const subject = terms.kind === "LOAD" ? `load/${terms.cohort}` : "bill";
+    const digest = fromHex(id);
+    if (outcome.kind === "release") {
+      if (!outcome.repeated) this.#released.add();
+      this.#ports.log.info("released", { requestDigest: digest, kind: terms.kind });
+      return { stream: "releases", id, subject, body: outcome.bytes };
+    }
+    this.#count(outcome.reasons, digest);
+    const reasons = outcome.reasons.slice(0, REASONS_MAX);
+    const signed = await signRefusal({ requestDigest: digest, reasons }, this.#ports.signer);
+    // The bus's own number, not the request's id: nobody else can choose it.
+    const name = `${id}/${delivery.sequence}`;
+    return { stream: "refusals", id: name, subject, body: encodeRefusal(signed) };
   }
 
   /** The newest context; undefined when the registry has moved to a policy or key this trustee does not accept. */
@@ -238,17 +257,37 @@ class Trustee implements TrusteeService {
     this.#ports.log.warn("refused", { requestDigest, errorCode: reasons[0]?.code });
   }
 
-  async #publish(stream: string, message: BusMessage): Promise<Verdict> {
-    const result = await this.#ports.bus.publish(stream, [message]);
-    return "full" in result ? { retryAfterMs: FULL_RETRY_MS } : { ack: true };
+  /** Those answers that are for the stream; false when it is full, and none was taken. */
+  async #publish(
+    stream: AnswerMessage["stream"],
+    answers: readonly (AnswerMessage | undefined)[],
+  ): Promise<boolean> {
+    const messages = answers.flatMap((answer) => {
+      if (answer?.stream !== stream) return [];
+      const { id, subject, body } = answer;
+      return [{ id, subject, body }];
+    });
+    if (messages.length === 0) return true;
+    return !("full" in (await this.#ports.bus.publish(stream, messages)));
   }
+}
+
+/** A request as the bus handed it over. */
+interface Taken extends Asked {
+  readonly delivery: Delivery;
+}
+
+interface AnswerMessage extends BusMessage {
+  readonly stream: "releases" | "refusals";
 }
 
 const refusal = (reason: Reason): Outcome => ({ kind: "refusal", reasons: [reason] });
 
-function decoded(body: Uint8Array): SignedRequest | undefined {
+/** Undefined for what is no request. */
+async function take(delivery: Delivery): Promise<Taken | undefined> {
   try {
-    return decodeRequest(body);
+    const request = decodeRequest(delivery.body);
+    return { delivery, request, digest: toHex(await requestDigest(request)) };
   } catch (error) {
     if (error instanceof ProtocolError) return undefined;
     throw error;

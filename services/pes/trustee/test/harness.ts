@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Engine } from "@smarter-metering/paillier";
+import { PaillierError, type Engine } from "@smarter-metering/paillier";
 import {
   decodeRefusal,
   decodeRelease,
@@ -73,28 +73,41 @@ export class HandBus implements Partial<Bus> {
   }
 
   async deliver(body: Uint8Array, attempt: number): Promise<Verdict> {
-    const sequence = this.#sequence++;
-    const delivery: Delivery = { id: `request ${sequence}`, subject: "", body, sequence, attempt };
-    const [verdict] = (await this.#handle?.([delivery])) ?? [];
+    const [verdict] = await this.deliverAll([body], attempt);
     assert(verdict !== undefined);
     return verdict;
   }
+
+  /** One batch, as a bus hands it over. */
+  async deliverAll(bodies: readonly Uint8Array[], attempt = 1): Promise<readonly Verdict[]> {
+    const batch = bodies.map((body): Delivery => {
+      const sequence = this.#sequence++;
+      return { id: `request ${sequence}`, subject: "", body, sequence, attempt };
+    });
+    return (await this.#handle?.(batch)) ?? [];
+  }
 }
 
-/** Everything any trustee of these tests decrypted, and the products that were stated to it. */
+/** Every ciphertext that any trustee of these tests decrypted. */
 export const decrypted: string[] = [];
-export function spiedEngine(): Engine {
-  const { engine } = scene.world;
+/** The engine's calls of all trustees, by name. */
+export const engineCalls: (keyof Engine)[] = [];
+export function spiedEngine({ isBusy = () => false }: Pick<Setting, "isBusy"> = {}): Engine {
+  const { engine, paillier } = scene.world;
+  const ciphertextBytes = paillier.publicKey.bits / 4;
   return new Proxy(engine, {
     get(target, property: keyof Engine) {
-      if (property === "decrypt") {
-        return (key: Parameters<Engine["decrypt"]>[0], ciphertexts: Uint8Array) => {
-          decrypted.push(toHex(ciphertexts));
-          return target.decrypt(key, ciphertexts);
-        };
-      }
       const value = target[property];
-      return typeof value === "function" ? value.bind(target) : value;
+      if (typeof value !== "function") return value;
+      engineCalls.push(property);
+      if (property !== "decrypt") return value.bind(target);
+      return (key: Parameters<Engine["decrypt"]>[0], ciphertexts: Uint8Array) => {
+        if (isBusy()) return Promise.reject(new PaillierError("PAILLIER_ENGINE_BUSY", "busy"));
+        for (let at = 0; at < ciphertexts.length; at += ciphertextBytes) {
+          decrypted.push(toHex(ciphertexts.subarray(at, at + ciphertextBytes)));
+        }
+        return target.decrypt(key, ciphertexts);
+      };
     },
   });
 }
@@ -105,6 +118,8 @@ export interface Setting {
   readonly policyId?: string;
   readonly ledger?: string;
   readonly bus?: HandBus;
+  /** Whether decryption fails, for now. */
+  readonly isBusy?: () => boolean;
 }
 
 export interface Running {
@@ -141,7 +156,7 @@ export async function start(setting: Setting = {}): Promise<Running> {
       metrics: createMetrics(),
       bus: bus as unknown as Bus, // as much of one as a trustee uses
       registry: mutableFeed(EPOCH, setting.view ?? scene.view),
-      engine: spiedEngine(),
+      engine: spiedEngine(setting),
       secretKey: world.paillier.secretKey,
       signer: world.parties.trustee.signer,
       ledgerFolder: ledger,

@@ -4,14 +4,19 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { parseSecretKey, serializePublicKey } from "@smarter-metering/paillier";
 import {
+  decodeRefusal,
+  decodeRelease,
+  encodeContributionHeader,
   encodeRequest,
   fromBase64Url,
   indexNetworkView,
   openToken,
   requestDigest,
+  signContribution,
   toHex,
   type Contribution,
   type NetworkView,
+  type SignedRequest,
 } from "@smarter-metering/protocol";
 import {
   createMetrics,
@@ -21,6 +26,7 @@ import {
   silentLogger,
   type Bus,
 } from "@smarter-metering/runtime";
+import * as fc from "fast-check";
 import { fixedKeysJson } from "../../../../packages/paillier/test/fixed-keys.ts";
 import { mutableFeed } from "../../../../test/support/world.ts";
 import { initialiseLedger, startTrustee } from "../src/index.ts";
@@ -30,6 +36,7 @@ import {
   codesOf,
   contentOf,
   decrypted,
+  engineCalls,
   folder,
   freshLedger,
   HandBus,
@@ -210,6 +217,182 @@ describe("releases", () => {
     assert.deepEqual((await ask(request)).verdict, { retryAfterMs: 1_000 });
     bus.full = false;
     assert((await ask(request)).release);
+    await trustee.close();
+  });
+});
+
+describe("a batch", () => {
+  const encoded = async (requests: readonly Promise<SignedRequest>[]): Promise<Uint8Array[]> =>
+    (await Promise.all(requests)).map(encodeRequest);
+  const ACK = { ack: true };
+  /** Shares days with February's window and March's. */
+  const overlapping = (): Promise<SignedRequest> =>
+    scene.billRequest([border(-1), border(58)], [0, 59]);
+  const march = (): Promise<SignedRequest> => scene.billRequest([border(27), border(58)], [28, 59]);
+  const wrongProduct = (): Promise<SignedRequest> =>
+    scene.billRequest([border(-1), border(27)], [0, 28], { product: border(27).ciphertext });
+  const noCiphertext = async (): Promise<SignedRequest> => {
+    const { header } = border(27);
+    const zero = new Uint8Array(border(27).ciphertext.length);
+    const { signer } = scene.world.parties.opener;
+    const signed = await signContribution(encodeContributionHeader(header), header, zero, signer);
+    return scene.billRequest([border(-1), signed], [0, 28]);
+  };
+
+  /** What a bus says after a while: a release once, refusals in order. */
+  async function answersOn(bus: HandBus): Promise<unknown> {
+    const releases = new Map(bus.of("releases").map(({ id, body }) => [id, body]));
+    const opened = [...releases].map(async ([id, body]) => {
+      const { sequence } = decodeRelease(body);
+      return [id, sequence, await contentOf(body)];
+    });
+    const refusals = bus.of("refusals").map(({ body }) => {
+      const { requestDigest: digest, reasons } = decodeRefusal(body);
+      return [toHex(digest), reasons];
+    });
+    return { releases: await Promise.all(opened), refusals };
+  }
+
+  test("is answered with one call of the engine for its bills and one write; a bad request harms none", async () => {
+    const { trustee, bus, ledger } = await start();
+    const before = (await readFile(join(ledger, "releases.journal"))).length;
+    const bodies = await encoded([february(), wrongProduct(), noCiphertext(), march()]);
+    engineCalls.length = 0;
+    const verdicts = await bus.deliverAll([
+      defined(bodies[0]),
+      Uint8Array.of(1, 2, 3),
+      ...bodies.slice(1),
+    ]);
+    assert.deepEqual(verdicts, [ACK, { dead: "REQUEST_MALFORMED" }, ACK, ACK, ACK]);
+    assert.deepEqual(engineCalls, ["check", "subtract", "decrypt"]);
+    const contents = await Promise.all(bus.of("releases").map(({ body }) => contentOf(body)));
+    assert.deepEqual(
+      contents.map((content) => content.kind === "BILL" && [content.fromGrid, content.toGrid]),
+      [
+        [0, 28],
+        [28, 59],
+      ].map((days) => days.map((day) => scene.world.dayStart(day))),
+    );
+    assert.deepEqual(trustee.status(), { released: 2, refused: { REQUEST_WRONG_PRODUCT: 2 } });
+    await trustee.close();
+    // One frame: its length, and nothing after it.
+    const journal = await readFile(join(ledger, "releases.journal"));
+    assert.equal(journal.readUInt32LE(before) + before + 12, journal.length);
+  });
+
+  test("has rules among its own: of two that overlap the first is released", async () => {
+    for (const [requests, window] of [
+      [
+        [february(), overlapping()],
+        [0, 28],
+      ],
+      [
+        [overlapping(), february()],
+        [0, 59],
+      ],
+    ] as const) {
+      const { trustee, bus } = await start();
+      await bus.deliverAll(await encoded(requests));
+      const contents = await Promise.all(bus.of("releases").map(({ body }) => contentOf(body)));
+      assert.deepEqual(
+        contents.map((content) => content.kind === "BILL" && [content.fromGrid, content.toGrid]),
+        [window.map((day) => scene.world.dayStart(day))],
+      );
+      assert.equal(trustee.status().refused["R8_OVERLAP"], 1);
+      await trustee.close();
+    }
+  });
+
+  test("is answered as its requests one after the other", async () => {
+    const pool = await encoded([
+      february(),
+      march(),
+      overlapping(),
+      wrongProduct(),
+      scene.billRequest([border(-1), border(27)], [0, 28], {
+        signer: scene.world.parties.opener.signer,
+      }),
+      scene.loadRequest(load(1, ...ALL)),
+      scene.loadRequest(load(1, ...SIX)),
+      corruptRequest(),
+    ]);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom(...pool), { minLength: 2, maxLength: 8 }),
+        async (bodies) => {
+          const [together, alone] = [await start(), await start()];
+          await together.bus.deliverAll(bodies);
+          for (const body of bodies) await alone.bus.deliver(body, 1);
+          assert.deepEqual(await answersOn(together.bus), await answersOn(alone.bus));
+          assert.deepEqual(together.trustee.status(), alone.trustee.status());
+          await Promise.all([together.trustee.close(), alone.trustee.close()]);
+        },
+      ),
+      { numRuns: 10 },
+    );
+  });
+
+  test("cut off between ledger and answers: the same bytes after the restart, however they come", async () => {
+    const running = await start();
+    const bodies = await encoded([
+      february(),
+      wrongProduct(),
+      scene.loadRequest(load(1, ...ALL)),
+      march(),
+    ]);
+    running.bus.dies = true;
+    await assert.rejects(running.bus.deliverAll(bodies), /the process died/);
+    await running.trustee.close();
+    const journal = await readFile(join(running.ledger, "releases.journal"));
+    const opened = decrypted.length;
+    for (const order of [bodies, bodies.toReversed()]) {
+      const again = await start({ ledger: running.ledger });
+      for (const body of order) await again.bus.deliver(body, 1);
+      const releases = again.bus.of("releases").map(({ body }) => body);
+      const sequences = releases.map((body) => decodeRelease(body).sequence);
+      assert.deepEqual(new Set(sequences), new Set([0, 1, 2]));
+      for (const body of releases) {
+        assert(journal.includes(Buffer.from(body).toString("base64url")));
+      }
+      assert.deepEqual(again.trustee.status().refused, { REQUEST_WRONG_PRODUCT: 1 });
+      await again.trustee.close();
+    }
+    assert.equal(decrypted.length, opened);
+  });
+
+  test("cut off inside the journal: all of it is there or none, with the head of before", async () => {
+    const running = await start();
+    const headPath = join(running.ledger, "head.json");
+    const journalPath = join(running.ledger, "releases.journal");
+    const [headBefore, before] = [await readFile(headPath), await readFile(journalPath)];
+    await running.bus.deliverAll(await encoded([february(), march()]));
+    await running.trustee.close();
+    const whole = await readFile(journalPath);
+    const middle = Math.floor((before.length + whole.length) / 2);
+    for (const [bytes, releases] of [
+      [whole.length, 2],
+      [whole.length - 1, 0],
+      [middle, 0],
+      [before.length + 1, 0],
+    ] as const) {
+      await writeFile(journalPath, whole.subarray(0, bytes));
+      await writeFile(headPath, headBefore);
+      const ledger = await openLedger(running.ledger);
+      assert.equal(ledger.releases, releases);
+      await ledger.close();
+    }
+  });
+
+  test("waits as a whole when the engine is busy, and nothing of it is remembered", async () => {
+    let busy = true;
+    const { trustee, bus } = await start({ isBusy: () => busy });
+    const bodies = await encoded([february(), overlapping()]);
+    const wait = { retryAfterMs: 10_000 };
+    assert.deepEqual(await bus.deliverAll(bodies), [wait, wait]);
+    assert.deepEqual([bus.of("releases"), bus.of("refusals")], [[], []]);
+    busy = false;
+    assert.deepEqual(await bus.deliverAll(bodies.toReversed(), 2), [ACK, ACK]);
+    assert.deepEqual(trustee.status(), { released: 1, refused: { R8_OVERLAP: 1 } });
     await trustee.close();
   });
 });
