@@ -41,17 +41,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "packages/paillier": [],
   "packages/tariff": [],
   "packages/policy": ["tariff"],
+  "packages/log": ["protocol", "runtime"],
+  "packages/attacks": ["readings", "tariff", "policy"],
   "packages/readings": [],
   "packages/runtime": [],
   "packages/protocol": ["paillier"],
   "packages/customer": ["protocol", "tariff"],
   "services/registry": ["protocol", "paillier", "policy", "tariff", "runtime"],
-  "services/meter": ["protocol", "tariff", "readings", "runtime"],
+  "services/meter": ["protocol", "paillier", "tariff", "readings", "runtime"],
   "services/concentrator": ["protocol", "tariff", "runtime"],
   "services/pes/opener": ["protocol", "paillier", "tariff", "runtime"],
   "services/pes/aggregator": ["protocol", "paillier", "policy", "tariff", "runtime"],
   "services/pes/trustee": ["protocol", "paillier", "policy", "tariff", "runtime"],
-  "services/mdms": ["protocol", "policy", "tariff", "runtime"],
+  "services/mdms": ["protocol", "paillier", "policy", "tariff", "runtime"],
   "services/ucs": ["protocol", "runtime"],
 };
 
@@ -108,6 +110,10 @@ const OPENS: Readonly<Record<string, readonly string[]>> = {
   decryptBatch: ["packages/paillier", "services/pes/trustee"],
   parseSecretKey: ["packages/paillier", "services/pes/trustee", "cli"],
   engineSecretKeyOf: ["packages/paillier", "services/pes/trustee"],
+  dealThresholdKey: ["packages/paillier", "cli"],
+  parseSecretShare: ["packages/paillier", "services/pes/trustee", "cli"],
+  partialDecrypt: ["packages/paillier", "services/pes/trustee"],
+  combinePartials: ["packages/paillier", "services/mdms"],
 };
 
 test("what opens something is used by the party that may open it, and by no other", () => {

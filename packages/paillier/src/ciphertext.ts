@@ -51,7 +51,10 @@ export async function validateCiphertexts(
   let next = 0;
   return candidates.map((bytes) => {
     if (bytes.length !== widthBytes || verdicts[next++] !== 1) return invalid;
-    return { ok: true, ciphertext: trustedCiphertext(key.id, weight, weightMax, bytes.slice()) };
+    return {
+      ok: true,
+      ciphertext: trustedCiphertext(key.id, weight, weightMax, new Uint8Array(bytes)),
+    };
   });
 }
 

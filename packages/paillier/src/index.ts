@@ -63,3 +63,30 @@ export {
   type EncryptOptions,
   type Weighted,
 } from "./paillier.ts";
+export {
+  dealThresholdKey,
+  type Ceremony,
+  type CeremonyOptions,
+  type Quorum,
+} from "./threshold/ceremony.ts";
+export { combinePartials, type Combination } from "./threshold/combination.ts";
+export { trusteesMax } from "./threshold/interpolation.ts";
+export {
+  partialDecrypt,
+  verifyPartials,
+  type PartialsVerdict,
+  type VerifiedPartials,
+} from "./threshold/partial-decryption.ts";
+export { requestItemsMax } from "./threshold/request.ts";
+export {
+  parseSecretShare,
+  serializeSecretShare,
+  type SecretShare,
+  type SecretShareJson,
+} from "./threshold/secret-share.ts";
+export {
+  parseVerificationKey,
+  serializeVerificationKey,
+  type VerificationKey,
+  type VerificationKeyJson,
+} from "./threshold/verification-key.ts";

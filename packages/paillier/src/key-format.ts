@@ -94,8 +94,10 @@ function fieldsOf(json: unknown, kind: string, names: readonly string[]): Map<st
   return fields;
 }
 
-function numberFrom(hex: string | undefined, widthBytes: number): bigint {
-  const fits = hex?.length === 2 * widthBytes && widthBytes > 0 && 4 * widthBytes <= modulusBitsMax;
-  if (!fits || !/^[0-9a-f]+$/.test(hex)) throw invalidKey();
+/** Exactly `widthBytes` bytes of lower-case hex. PAILLIER_KEY_INVALID. */
+export function numberFrom(hex: unknown, widthBytes: number): bigint {
+  const isHex = typeof hex === "string" && /^[0-9a-f]+$/.test(hex);
+  const fits = widthBytes > 0 && 4 * widthBytes <= modulusBitsMax;
+  if (!isHex || !fits || hex.length !== 2 * widthBytes) throw invalidKey();
   return BigInt(`0x${hex}`);
 }

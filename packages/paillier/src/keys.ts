@@ -47,13 +47,16 @@ export async function generateKeyPair(
     const p = await draw(bits / 2);
     const q = await draw(bits / 2);
     if (!primesFit(p, q, bits)) continue;
-    const n = p * q;
-    const x = randomBelow(n, random ?? systemRandom);
-    if (gcd(x, n) !== 1n) continue;
-    const h = n - ((x * x) % n); // −x²: Jacobi symbol 1, a non-residue mod p and mod q
-    const publicKey = await publicKeyOf(n, power(h, n, n * n));
+    const publicKey = await publicKeyWith(p * q, random ?? systemRandom);
     return { publicKey, secretKey: { publicKey, p, q } };
   }
+}
+
+/** The public key with modulus `n`, a product of two Blum primes, and a random generator. */
+export async function publicKeyWith(n: bigint, random: Random): Promise<PublicKey> {
+  const x = randomBelow(n, random); // a unit, but for an x that would factor n
+  const h = n - ((x * x) % n); // −x²: Jacobi symbol 1, a non-residue mod p and mod q
+  return await publicKeyOf(n, power(h, n, n * n));
 }
 
 /**
@@ -104,7 +107,8 @@ export function invalidKey(cause?: unknown): PaillierError {
   return new PaillierError("PAILLIER_KEY_INVALID", "not a valid Paillier key", { cause });
 }
 
-function checkModulusBits(bits: number): void {
+/** PAILLIER_KEY_TOO_SHORT, PAILLIER_KEY_INVALID. */
+export function checkModulusBits(bits: number): void {
   if (bits < modulusBitsMin) {
     const message = `a Paillier modulus has at least ${modulusBitsMin} bits, not ${bits}`;
     throw new PaillierError("PAILLIER_KEY_TOO_SHORT", message);

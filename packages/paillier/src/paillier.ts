@@ -232,7 +232,8 @@ function checkScalars(scalars: readonly number[]): void {
   }
 }
 
-function flatten(key: PublicKey, ciphertexts: readonly Ciphertext[]): Uint8Array {
+/** The ciphertexts behind one another. PAILLIER_WRONG_KEY. */
+export function flatten(key: PublicKey, ciphertexts: readonly Ciphertext[]): Uint8Array {
   for (const { keyId } of ciphertexts) {
     if (keyId !== key.id) {
       const message = `a ciphertext under key ${keyId} where key ${key.id} is expected`;

@@ -279,6 +279,17 @@ function findEdges(engine: () => Engine): void {
     assert.deepEqual(secret, engineSecretKeyOf(pair.secretKey), "the caller's key is not wiped");
   });
 
+  void test("a Buffer is read, never wiped: its slice() would be a view of the caller's bytes", async () => {
+    const key = engineKeyOf(publicKey);
+    const messages = Buffer.from(flat([5n, 6n, 7n], width.message));
+    const encrypted = Buffer.from(await engine().encrypt(key, messages));
+    const before = [messages.toString("hex"), encrypted.toString("hex")];
+    await engine().power(key, encrypted, Uint8Array.of(3));
+    await engine().product(key, encrypted, [3]);
+    await engine().decrypt(engineSecretKeyOf(pair.secretKey), encrypted);
+    assert.deepEqual([messages.toString("hex"), encrypted.toString("hex")], before);
+  });
+
   void test("warm: a batch of many comes back in order, and like the textbook", async () => {
     const messages = Array.from({ length: 37 }, (_, i) => BigInt(i * i));
     const blindings = messages.map((m) => (m + 1n) * 0x1234567n);

@@ -71,7 +71,10 @@ function sliceJob(job: Job, from: number, to: number): Job {
   const items = itemsBefore(job.count);
   const columns = job.columns.map((column) => {
     const widthBytes = column.length / items;
-    return column.slice(itemsBefore(from) * widthBytes, itemsBefore(to) * widthBytes);
+    // Not slice(): of a Buffer that is a view, and the runner wipes its copies.
+    return new Uint8Array(
+      column.subarray(itemsBefore(from) * widthBytes, itemsBefore(to) * widthBytes),
+    );
   });
   const groupSizes = job.groupSizes?.slice(from, to);
   return { ...job, count: to - from, columns, ...(groupSizes && { groupSizes }) };

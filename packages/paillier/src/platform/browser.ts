@@ -11,6 +11,10 @@ export async function randomBlumPrime(bits: number): Promise<bigint> {
   return findBlumPrime(bits, systemRandom);
 }
 
+export async function randomSafePrime(): Promise<bigint> {
+  throw new TypeError("paillier: a threshold key is dealt offline, in Node");
+}
+
 export async function isPrime(candidate: bigint): Promise<boolean> {
   return isProbablePrime(candidate, systemRandom);
 }

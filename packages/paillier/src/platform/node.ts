@@ -21,6 +21,15 @@ export async function randomBlumPrime(bits: number): Promise<bigint> {
   });
 }
 
+/** A prime p of exactly `bits` bits, its top two set, whose (p − 1)/2 is prime; some seconds. */
+export async function randomSafePrime(bits: number): Promise<bigint> {
+  return await new Promise((resolve, reject) => {
+    generatePrime(bits, { safe: true, bigint: true }, (error, prime) =>
+      error ? reject(error) : resolve(prime),
+    );
+  });
+}
+
 export async function isPrime(candidate: bigint): Promise<boolean> {
   return await new Promise((resolve, reject) => {
     checkPrime(candidate, (error, prime) => (error ? reject(error) : resolve(prime)));
