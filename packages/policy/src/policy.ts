@@ -12,6 +12,10 @@ export interface ReleasePolicy {
   readonly contributorsMin: number;
   /** R1: the same where intervals are shorter than 900 s. */
   readonly contributorsMinFine: number;
+  /** R2: largest share of one contributor, by fuse rating and by consumption class. */
+  readonly dominanceMaxBasisPoints: number;
+  /** R5 and the audit residual: fewest members behind what releases say together; 1 for no audit. */
+  readonly auditMembersMin: number;
   /** R11: shortest interval of a released load. */
   readonly intervalSecondsMin: number;
   /** R7: share of a cohort's members that must have contributed. */
@@ -22,6 +26,8 @@ export interface ReleasePolicy {
   readonly billWindowDaysMin: number;
   /** R8: where windows begin and end. */
   readonly billGrid: BillGrid;
+  /** R9: intervals of 900 s, or of the meter's length if longer, in which a band holds. */
+  readonly bandIntervalsMin: number;
   /** Registers of one bill, bands and export together. */
   readonly registersMax: number;
   /** An incomplete block waits that long after its end. */
@@ -39,16 +45,21 @@ interface Limits {
   readonly max: number;
   /** Hard floor: only a policy whose id says UNSAFE- goes below. */
   readonly floor: number;
+  /** The same upwards, where more is less private. */
+  readonly ceiling?: number;
 }
 
 /** Every number of a policy; where floor equals min the number is no matter of privacy. */
 const limits = {
   contributorsMin: { min: 1, max: 1_000_000, floor: 20 },
   contributorsMinFine: { min: 1, max: 1_000_000, floor: 500 },
+  dominanceMaxBasisPoints: { min: 1, max: 10_000, floor: 1, ceiling: 1500 },
+  auditMembersMin: { min: 1, max: 1_000_000, floor: 5 },
   intervalSecondsMin: { min: 1, max: 86_400, floor: 60 },
   completenessMinBasisPoints: { min: 0, max: 10_000, floor: 9000 },
   churnMin: { min: 0, max: 1_000_000, floor: 5 },
   billWindowDaysMin: { min: 1, max: 366, floor: 28 },
+  bandIntervalsMin: { min: 0, max: 35_136, floor: 60 },
   registersMax: { min: 1, max: 8, floor: 1 },
   loadCutoffSeconds: { min: 0, max: 604_800, floor: 0 },
   billCutoffSeconds: { min: 0, max: 604_800, floor: 0 },
@@ -56,22 +67,36 @@ const limits = {
 
 type NumberField = keyof typeof limits;
 const numberFields = Object.keys(limits) as NumberField[]; // safe: the keys of a literal
+/** Rules that came later: a document that does not name their numbers has the standard ones. */
+const laterFields: readonly string[] = [
+  "dominanceMaxBasisPoints",
+  "auditMembersMin",
+  "bandIntervalsMin",
+] satisfies readonly NumberField[];
 
 const defaults = {
   kind: "smarter-metering/policy",
   contributorsMin: 100,
   contributorsMinFine: 500,
+  dominanceMaxBasisPoints: 1500,
+  auditMembersMin: 5,
   intervalSecondsMin: 900,
   completenessMinBasisPoints: 9000,
   churnMin: 5,
   billWindowDaysMin: 28,
   billGrid: { unit: "month" },
+  bandIntervalsMin: 60,
   registersMax: 8,
   loadCutoffSeconds: 21_600,
   billCutoffSeconds: 259_200,
 } as const satisfies Omit<ReleasePolicy, "id">;
 
-function readObject(value: unknown, keys: readonly string[], field = ""): Record<string, unknown> {
+function readObject(
+  value: unknown,
+  keys: readonly string[],
+  field = "",
+  optional: readonly string[] = [],
+): Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new PolicyError("POLICY_MALFORMED", "expected an object", field);
   }
@@ -79,7 +104,7 @@ function readObject(value: unknown, keys: readonly string[], field = ""): Record
   if (unknown !== undefined) {
     throw new PolicyError("POLICY_MALFORMED", `unknown key ${JSON.stringify(unknown)}`, field);
   }
-  const missing = keys.find((key) => !Object.hasOwn(value, key));
+  const missing = keys.find((key) => !Object.hasOwn(value, key) && !optional.includes(key));
   if (missing !== undefined) {
     throw new PolicyError("POLICY_MALFORMED", `missing key "${missing}"`, field);
   }
@@ -107,10 +132,12 @@ function parseGrid(value: unknown): BillGrid {
 function checkFloors(policy: ReleasePolicy): void {
   if (isUnsafe(policy)) return;
   for (const field of numberFields) {
-    const { floor } = limits[field];
-    if (policy[field] < floor) {
-      const message = `${policy[field]} is below the floor of ${floor}; a demonstration that needs \
-less runs with --unsafe-policy, and its policy id begins with ${unsafePrefix}`;
+    const { floor, ceiling = Infinity }: Limits = limits[field];
+    if (policy[field] < floor || policy[field] > ceiling) {
+      const bound =
+        policy[field] < floor ? `below the floor of ${floor}` : `above the ceiling of ${ceiling}`;
+      const message = `${policy[field]} is ${bound}; a demonstration that needs it runs with \
+--unsafe-policy, and its policy id begins with ${unsafePrefix}`;
       throw new PolicyError("POLICY_BELOW_FLOOR", message, field);
     }
   }
@@ -118,10 +145,12 @@ less runs with --unsafe-policy, and its policy id begins with ${unsafePrefix}`;
 
 /**
  * Reads a policy from JSON, strictly. Throws PolicyError: POLICY_MALFORMED for wrong types, ranges,
- * unknown or missing keys; POLICY_BELOW_FLOOR when a policy not named UNSAFE- goes below a floor.
+ * unknown or missing keys; POLICY_BELOW_FLOOR when a policy not named UNSAFE- goes past a floor or
+ * ceiling.
  */
 export function parsePolicy(value: unknown): ReleasePolicy {
-  const document = readObject(value, ["kind", "id", "billGrid", ...numberFields]);
+  const keys = ["kind", "id", "billGrid", ...numberFields];
+  const document = readObject(value, keys, "", laterFields);
   if (document["kind"] !== defaults.kind) {
     throw new PolicyError("POLICY_MALFORMED", `expected "${defaults.kind}"`, "kind");
   }
@@ -130,17 +159,20 @@ export function parsePolicy(value: unknown): ReleasePolicy {
     throw new PolicyError("POLICY_MALFORMED", `expected an id like ${idPattern.source}`, "id");
   }
   const number = (field: NumberField): number =>
-    readInteger(document[field], field, limits[field].min, limits[field].max);
+    readInteger(document[field] ?? defaults[field], field, limits[field].min, limits[field].max);
   const policy: ReleasePolicy = {
     kind: defaults.kind,
     id,
     contributorsMin: number("contributorsMin"),
     contributorsMinFine: number("contributorsMinFine"),
+    dominanceMaxBasisPoints: number("dominanceMaxBasisPoints"),
+    auditMembersMin: number("auditMembersMin"),
     intervalSecondsMin: number("intervalSecondsMin"),
     completenessMinBasisPoints: number("completenessMinBasisPoints"),
     churnMin: number("churnMin"),
     billWindowDaysMin: number("billWindowDaysMin"),
     billGrid: parseGrid(document["billGrid"]),
+    bandIntervalsMin: number("bandIntervalsMin"),
     registersMax: number("registersMax"),
     loadCutoffSeconds: number("loadCutoffSeconds"),
     billCutoffSeconds: number("billCutoffSeconds"),
@@ -183,12 +215,19 @@ protected by what follows.`;
 ${fine} where intervals are shorter than 15 minutes.`,
     `Its intervals are at least ${policy.intervalSecondsMin} s long, those registered for the cohort.`,
     `At least ${policy.completenessMinBasisPoints / 100} % of the cohort's members contributed.`,
+    `No contributor is more than ${policy.dominanceMaxBasisPoints / 100} % of it by fuse rating or by \
+consumption class.`,
     `Each interval of a neighbourhood is released at most once.`,
+    policy.auditMembersMin > 1
+      ? `All load curves and bills together say of fewer than ${policy.auditMembersMin} members \
+nothing finer than a bill.`
+      : "What load curves and bills say together is not audited.",
     `When members of a cohort change, at least ${policy.churnMin} come and at least \
 ${policy.churnMin} go, or none.`,
     `An incomplete block waits ${policy.loadCutoffSeconds} s after its end, an incomplete bill \
 ${policy.billCutoffSeconds} s.`,
     `A bill covers at least ${policy.billWindowDaysMin} local days between instants of its grid \
-(${grid}), never a day twice, in at most ${policy.registersMax} registers.`,
+(${grid}), never a day twice, in at most ${policy.registersMax} registers; a band holds for at least \
+${policy.bandIntervalsMin} intervals of it.`,
   ];
 }

@@ -25,11 +25,14 @@ test("the default policy is the documented one and survives JSON", () => {
     id: "standard-k100",
     contributorsMin: 100,
     contributorsMinFine: 500,
+    dominanceMaxBasisPoints: 1500,
+    auditMembersMin: 5,
     intervalSecondsMin: 900,
     completenessMinBasisPoints: 9000,
     churnMin: 5,
     billWindowDaysMin: 28,
     billGrid: { unit: "month" },
+    bandIntervalsMin: 60,
     registersMax: 8,
     loadCutoffSeconds: 21_600,
     billCutoffSeconds: 259_200,
@@ -37,6 +40,13 @@ test("the default policy is the documented one and survives JSON", () => {
   assert.deepEqual(parsePolicy(JSON.parse(JSON.stringify(policy))), policy);
   assert.equal(defaultPolicy({ contributorsMin: 20 }).contributorsMin, 20);
   assert.equal(isUnsafe(policy), false);
+  const {
+    dominanceMaxBasisPoints: _d,
+    auditMembersMin: _a,
+    bandIntervalsMin: _b,
+    ...older
+  } = policy;
+  assert.deepEqual(parsePolicy(older), policy, "numbers that came later are the standard ones");
   const days = { ...policy, billGrid: { unit: "day", days: 30 }, intervalSecondsMin: 60 };
   assert.deepEqual(parsePolicy(days), days);
 });
@@ -83,6 +93,9 @@ test("hard floors hold unless the id says UNSAFE-", () => {
     ["intervalSecondsMin", 59, 60],
     ["completenessMinBasisPoints", 8999, 9000],
     ["churnMin", 4, 5],
+    ["dominanceMaxBasisPoints", 1501, 1500],
+    ["auditMembersMin", 4, 5],
+    ["bandIntervalsMin", 59, 60],
     ["billWindowDaysMin", 27, 28],
   ] as const;
   for (const [field, value, floor] of below) {
