@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { insertMany, lockFolder, migrate, openStore } from "@smarter-metering/runtime";
-import type { Migration, RuntimeErrorCode, Store } from "@smarter-metering/runtime";
+import type { Migration, RuntimeErrorCode, SqlValue, Store } from "@smarter-metering/runtime";
 
 const first: Migration = {
   name: "0001-thing",
@@ -53,6 +53,74 @@ describe("a store in memory", () => {
     const sql = `select null::int8 as a, $1::jsonb as b, id from thing where id = any($2::int8[])`;
     const [mixed] = await store.query(sql, ['{"x":[1]}', [2n ** 62n]]);
     assert.deepEqual(mixed, { a: null, b: { x: [1] }, id: 2n ** 62n });
+  });
+
+  test("arrays come back as they went, whatever stands in their elements", async () => {
+    const texts = ["", "NULL", "a,b", "{x}", '"', "\\", '\\"', " é\n", null];
+    const numbers = [-(2n ** 63n), 0n, null];
+    const bodies = [new Uint8Array(0), null, Uint8Array.of(0, 255)];
+    const unnest = (type: string, given: readonly SqlValue[]) =>
+      store
+        .query<{ item: unknown }>(
+          `select item from unnest($1::${type}[]) with ordinality as t (item, n) order by n`,
+          [given],
+        )
+        .then((rows) => rows.map(({ item }) => item));
+    assert.deepEqual(await unnest("text", texts), texts);
+    assert.deepEqual(await unnest("int8", numbers), numbers);
+    assert.deepEqual(await unnest("bytea", bodies), bodies);
+    assert.deepEqual(await unnest("bool", [true, false, null]), [true, false, null]);
+    assert.deepEqual(await unnest("jsonb", ['{"a":"\\""}']), [{ a: '"' }]);
+    for (const type of ["text", "int4", "bytea"]) assert.deepEqual(await unnest(type, []), []);
+  });
+
+  const misfits: [name: string, sql: string, params: SqlValue[]][] = [
+    ["text where bytes belong", "select $1::bytea as a", ["\\x00"]],
+    ["text among bytes", "select $1::bytea[] is null as a", [[new Uint8Array(1), "x"]]],
+    ["bytes where text belongs", "select $1::text as a", [new Uint8Array(1)]],
+    ["bytes among text", "select $1::text[] is null as a", [[new Uint8Array(1)]]],
+    ["a parameter too few", "select $1::int4 as a", []],
+    ["a parameter too many", "select 1 as a", [1]],
+    ["an integer beyond its type", "select $1::int4 as a", [2 ** 31]],
+    ["a fraction for an integer", "select $1::int8 as a", [0.5]],
+    ["a character that text cannot hold", "select $1::text as a", ["a\0b"]],
+  ];
+  for (const [name, sql, params] of misfits) {
+    test(`refuses a parameter: ${name}`, async () => {
+      await assert.rejects(store.query(sql, params), { code: "STORE_QUERY" });
+      assert.deepEqual(await store.query("select 1 as one"), [{ one: 1 }]);
+    });
+  }
+
+  test("a statement follows its table when that changes, also when the change is undone", async () => {
+    const read = () => store.query("select * from moving");
+    await store.query("create table moving (a int4)");
+    await store.query("insert into moving values (1)");
+    assert.deepEqual(await read(), [{ a: 1 }]);
+    const undone = store.transaction(async (sql) => {
+      await sql.query("alter table moving add b text default 'x'");
+      assert.deepEqual(await sql.query("select * from moving"), [{ a: 1, b: "x" }]);
+      throw new Error("undo");
+    });
+    await assert.rejects(undone, /undo/);
+    assert.deepEqual(await read(), [{ a: 1 }]);
+    await store.query("alter table moving alter a type text");
+    assert.deepEqual(await read(), [{ a: "1" }]);
+  });
+
+  test("more different statements than are kept prepared", async () => {
+    for (let round = 0; round < 2; round++) {
+      for (let n = 0; n < 510; n++) {
+        assert.deepEqual(await store.query(`select ${n} as n`), [{ n }]);
+      }
+    }
+  });
+
+  test("a plan made while a table is empty uses the index: it is kept when the table is full", async () => {
+    await store.query("create table empty (id int8 primary key)");
+    await store.query("vacuum empty");
+    const [plan] = await store.query("explain (format json) select id from empty where id = 5");
+    assert.match(JSON.stringify(plan), /"Index (Only )?Scan"/);
   });
 
   const refused: [name: string, sql: string, code: RuntimeErrorCode, constraint?: string][] = [

@@ -12,7 +12,7 @@ import { lockFolder } from "./folder-lock.ts";
 import type { FolderLock } from "./folder-lock.ts";
 import { pgliteTemplate } from "./pglite-template.ts";
 import type { PgliteInput, PgliteReply, PgliteRequest } from "./pglite-wire.ts";
-import { sqlError } from "./sql-error.ts";
+import { PostgresConnection } from "./postgres-connection.ts";
 import type { SqlValue } from "./store.ts";
 
 /** PostgreSQL's major version inside PGlite 0.5; a folder of another one needs dump and restore. */
@@ -71,7 +71,7 @@ function damaged(database: string, what: string, cause?: unknown): RuntimeError 
 }
 
 async function connect(input: PgliteInput, lock?: FolderLock): Promise<Driver> {
-  const worker = spawnWorker(new URL("./pglite-worker.ts", import.meta.url), {
+  const worker = spawnWorker(new URL("./pglite-worker.js", import.meta.url), {
     input,
     name: "store",
   });
@@ -95,32 +95,37 @@ function firstReply(worker: Worker): Promise<PgliteReply> {
 }
 
 interface Waiting {
-  resolve(rows: Record<string, unknown>[]): void;
+  resolve(reply: Buffer): void;
   reject(error: RuntimeError): void;
 }
 
 class PgliteDriver implements Driver {
   readonly #worker: Worker;
   readonly #lock: FolderLock | undefined;
-  readonly #waiting = new Map<number, Waiting>();
-  #lastId = 0;
+  readonly #connection = new PostgresConnection((request) => this.#send(request, [request.buffer]));
+  /** The thread answers in the order of the requests. */
+  readonly #waiting: Waiting[] = [];
   #ended: RuntimeError | undefined;
 
   constructor(worker: Worker, lock: FolderLock | undefined) {
     this.#worker = worker;
     this.#lock = lock;
-    worker.on("message", (message: PgliteReply) => this.#settle(message));
+    worker.on("message", (message: PgliteReply) => {
+      if (message.kind !== "answer") return;
+      const { buffer, byteOffset, byteLength } = message.bytes;
+      this.#waiting.shift()?.resolve(Buffer.from(buffer, byteOffset, byteLength));
+    });
     worker.on("error", (cause: Error) => this.#end(cause));
     worker.on("exit", () => this.#end());
   }
 
   query(sql: string, params: readonly SqlValue[]): Promise<Record<string, unknown>[]> {
-    return this.#send({ sql, params });
+    return this.#connection.query(sql, params);
   }
 
   async close(): Promise<void> {
     try {
-      if (this.#ended === undefined) await this.#send(null);
+      if (this.#ended === undefined) await this.#send(null, []);
     } finally {
       this.#ended ??= new RuntimeError("STORE_CLOSED", "the store is closed");
       await this.#worker.terminate();
@@ -128,21 +133,12 @@ class PgliteDriver implements Driver {
     }
   }
 
-  #send(statement: PgliteRequest["statement"]): Promise<Record<string, unknown>[]> {
+  #send(request: PgliteRequest, transfer: readonly ArrayBuffer[]): Promise<Buffer> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
-    const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, statement } satisfies PgliteRequest, []);
+      this.#waiting.push({ resolve, reject });
+      this.#worker.postMessage(request, transfer);
     });
-  }
-
-  #settle(message: PgliteReply): void {
-    if (message.kind !== "rows" && message.kind !== "failure") return;
-    const waiting = this.#waiting.get(message.id);
-    this.#waiting.delete(message.id);
-    if (message.kind === "rows") waiting?.resolve(message.rows);
-    else waiting?.reject(sqlError(message.failure));
   }
 
   /** The thread is gone: every call in flight may or may not have been committed. */
@@ -152,7 +148,6 @@ class PgliteDriver implements Driver {
       "the database's thread ended: close the store and open it again",
       { cause },
     );
-    for (const waiting of this.#waiting.values()) waiting.reject(this.#ended);
-    this.#waiting.clear();
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#ended);
   }
 }

@@ -71,7 +71,7 @@ function pgliteVersion(): string {
 }
 
 function makeTemplate(): Promise<Uint8Array> {
-  const worker = spawnWorker(new URL("./pglite-worker.ts", import.meta.url), {
+  const worker = spawnWorker(new URL("./pglite-worker.js", import.meta.url), {
     input: { task: "make-template" },
     name: "pglite-template",
   });

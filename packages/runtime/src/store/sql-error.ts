@@ -3,11 +3,18 @@
  * (constraints) may quote values, and values may be personal: those are replaced, not passed on.
  */
 import { RuntimeError } from "../error.ts";
-import type { SqlFailure } from "./pglite-wire.ts";
+
+/** What the database said, without anything that could hold a value. */
+export interface SqlFailure {
+  /** Five characters, see PostgreSQL's appendix A. */
+  readonly sqlState: string;
+  readonly message: string;
+  readonly table: string | undefined;
+  readonly constraint: string | undefined;
+}
 
 export function sqlError(failure: SqlFailure): RuntimeError {
-  const { sqlState = "", message, table, constraint } = failure;
-  if (failure.refusedType === true) return new RuntimeError("STORE_TYPE", message);
+  const { sqlState, message, table, constraint } = failure;
   const where = table === undefined ? "" : ` in table ${table}`;
   if (sqlState.startsWith("23")) {
     const rule = constraint ?? (sqlState === "23502" ? "not null" : "a rule");
@@ -20,10 +27,6 @@ export function sqlError(failure: SqlFailure): RuntimeError {
   }
   if (sqlState === "XX001" || sqlState === "XX002" || sqlState === "58P01") {
     return new RuntimeError("STORE_DAMAGED", `the database is damaged${where}: ${message}`);
-  }
-  if (sqlState === "") {
-    // A parameter that the driver could not convert; its message may quote the value.
-    return new RuntimeError("STORE_QUERY", "the driver refused a parameter or the database broke");
   }
   const said = sqlState.startsWith("22") ? "a value does not fit its type" : message;
   return new RuntimeError("STORE_QUERY", `${said}${where} (SQLSTATE ${sqlState})`);

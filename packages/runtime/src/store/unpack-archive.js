@@ -1,7 +1,6 @@
-/**
- * Unpacks a database archive (gzip of POSIX ustar, as PGlite's `dumpDataDir` writes it) into a new
- * folder. PGlite could load it itself, but starts a whole database to do so, which takes seconds.
- */
+// Unpacks a database archive (gzip of POSIX ustar, as PGlite's `dumpDataDir` writes it) into a new
+// folder. PGlite could load it itself, but starts a whole database to do so, which takes seconds.
+// Plain JavaScript, as pglite-worker.js, which runs it.
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -9,8 +8,12 @@ import { gunzipSync } from "node:zlib";
 
 const blockBytes = 512;
 
-/** `archive` is trusted; a damaged one throws. Folders get mode 0700, files 0600. */
-export function unpackArchive(archive: Uint8Array, folder: string): void {
+/**
+ * `archive` is trusted; a damaged one throws. Folders get mode 0700, files 0600.
+ * @param {Uint8Array} archive
+ * @param {string} folder
+ */
+export function unpackArchive(archive, folder) {
   const tar = gunzipSync(archive);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (let offset = 0; tar[offset] !== 0;) {
@@ -24,9 +27,16 @@ export function unpackArchive(archive: Uint8Array, folder: string): void {
   }
 }
 
-/** Fields of IEEE 1003.1 (pax, "ustar interchange format"); only plain files and folders occur. */
-function readHeader(header: Uint8Array) {
-  const text = (start: number, end: number): string =>
+/**
+ * Fields of IEEE 1003.1 (pax, "ustar interchange format"); only plain files and folders occur.
+ * @param {Uint8Array} header
+ */
+function readHeader(header) {
+  /**
+   * @param {number} start
+   * @param {number} end
+   */
+  const text = (start, end) =>
     Buffer.from(header.subarray(start, end)).toString("latin1").replace(/\0.*$/s, "");
   const type = text(156, 157);
   const path = `${text(345, 500)}${text(0, 100)}`;
