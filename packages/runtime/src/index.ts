@@ -66,5 +66,3 @@ export { openJournal } from "./journal.ts";
 export type { Journal, JournalOptions } from "./journal.ts";
 export { syncFolder, writeFileAtomic } from "./atomic-file.ts";
 export { readSecretFile, writeSecretFile } from "./secret-file.ts";
-export { spawnWorker, workerInput } from "./worker/spawn-worker.ts";
-export type { SpawnWorkerOptions } from "./worker/spawn-worker.ts";

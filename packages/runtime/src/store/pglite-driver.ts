@@ -6,11 +6,11 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Worker } from "node:worker_threads";
 import { RuntimeError } from "../error.ts";
-import { spawnWorker } from "../worker/spawn-worker.ts";
 import type { Driver } from "./driver.ts";
 import { lockFolder } from "./folder-lock.ts";
 import type { FolderLock } from "./folder-lock.ts";
 import { pgliteTemplate } from "./pglite-template.ts";
+import { startPgliteWorker } from "./pglite-thread.ts";
 import type { PgliteInput, PgliteReply, PgliteRequest } from "./pglite-wire.ts";
 import { PostgresConnection } from "./postgres-connection.ts";
 import type { SqlValue } from "./store.ts";
@@ -71,10 +71,7 @@ function damaged(database: string, what: string, cause?: unknown): RuntimeError 
 }
 
 async function connect(input: PgliteInput, lock?: FolderLock): Promise<Driver> {
-  const worker = spawnWorker(new URL("./pglite-worker.js", import.meta.url), {
-    input,
-    name: "store",
-  });
+  const worker = startPgliteWorker(input);
   const opened = await firstReply(worker);
   if (opened.kind === "ready") return new PgliteDriver(worker, lock);
   await worker.terminate();

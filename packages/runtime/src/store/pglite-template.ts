@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { writeFileAtomic } from "../atomic-file.ts";
 import { RuntimeError } from "../error.ts";
-import { spawnWorker } from "../worker/spawn-worker.ts";
+import { startPgliteWorker } from "./pglite-thread.ts";
 import type { PgliteReply } from "./pglite-wire.ts";
 
 /** A file is the SHA-256 of the archive followed by the archive (gzip, about 5 MB). */
@@ -71,10 +71,7 @@ function pgliteVersion(): string {
 }
 
 function makeTemplate(): Promise<Uint8Array> {
-  const worker = spawnWorker(new URL("./pglite-worker.js", import.meta.url), {
-    input: { task: "make-template" },
-    name: "pglite-template",
-  });
+  const worker = startPgliteWorker({ task: "make-template" });
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown): void =>
       reject(new RuntimeError("STORE_WORKER_DIED", "cannot initialise a database", { cause }));

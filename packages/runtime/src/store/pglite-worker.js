@@ -120,4 +120,4 @@ async function main(input) {
   });
 }
 
-void main(workerData.input);
+void main(workerData);
