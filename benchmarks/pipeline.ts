@@ -47,6 +47,7 @@ async function run(root: string, households: number, days: number) {
     startDate: "2026-10-01",
     seed: "benchmark",
     keyBits: KEY_BITS,
+    profile: "pes-encrypts" as const,
   };
   const prepared = await measure(() => prepareDemo(request, terminal));
   const started = await measure(() => startDemo(prepared.value, terminal));
@@ -56,7 +57,7 @@ async function run(root: string, households: number, days: number) {
     const played = await measure(() =>
       playDays(running, terminal, neverAborted, Promise.resolve()),
     );
-    const { intervals, contributions, lost, doubled, engine, keyBits } = await reportOf(running);
+    const { intervals, contributions, lost, doubled, engine, keyBits } = await reportOf(running, []);
     const { wallSeconds, processorSeconds } = played.phase;
     return {
       engine,

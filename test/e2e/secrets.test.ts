@@ -33,7 +33,7 @@ import {
   textNeedle,
   type Haystack,
   type Needle,
-} from "./secret-scan.ts";
+} from "../../cli/src/attack/secret-scan.ts";
 
 const DAYS = 2;
 const HOMES = 5;

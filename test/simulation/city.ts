@@ -7,7 +7,7 @@ import { migrations as mdmsMigrations, startMdms } from "@smarter-metering/mdms"
 import { startFleet, type FleetMember } from "@smarter-metering/meter";
 import { startOpener } from "@smarter-metering/opener";
 import type { Engine } from "@smarter-metering/paillier";
-import { encodeEnrolmentCode, toBase64Url, toHex } from "@smarter-metering/protocol";
+import { encodeEnrolmentCode, toHex } from "@smarter-metering/protocol";
 import { createMetrics, migrate, silentLogger, type Store } from "@smarter-metering/runtime";
 import { initialiseLedger, startTrustee } from "@smarter-metering/trustee";
 import type { World } from "../support/world.ts";
@@ -79,6 +79,8 @@ export async function foundCity(options: CityOptions) {
   const opener = process("opener", (life) =>
     startOpener({}, { ...ports("opener", life), recipientSecret: world.opener.secret }),
   );
+  /** Where meters encrypt for themselves, nobody starts one. */
+  const openers = plan.profile === "pes-encrypts" ? { opener } : {};
   const aggregator = process("aggregator", (life) =>
     startAggregator({ tickMs: TICK_MS }, ports("aggregator", life)),
   );
@@ -121,12 +123,13 @@ export async function foundCity(options: CityOptions) {
           journalFolder,
           uplink: faultyUplink(network, name, life, () => cut.has(name)),
           random: (bytes) => chance.bytes(`${name} random`, bytes),
+          engine,
         },
       );
     });
   };
   const fleets = { east: fleet("east"), west: fleet("west") };
-  const parties = { concentrator, opener, aggregator, trustee, mdms };
+  const parties = { concentrator, ...openers, aggregator, trustee, mdms };
   return { ...options, activity, chance, bus, network, parties, fleets, cut, journalBytesLost };
 }
 
@@ -158,10 +161,9 @@ function fleetMember(
       signingSeed: toHex(household.seed),
       zone: world.zone,
       intervalSeconds: plan.intervalSeconds,
-      profile: "pes-encrypts",
       calendar: world.tariff.calendar,
       contractStart: world.startSeconds,
-      openerKey: toBase64Url(world.opener.recipient.spki),
+      ...world.meterTerms,
       enrolmentCode: encodeEnrolmentCode(household.enrolmentCode),
       concentrator: "http://127.0.0.1",
     },

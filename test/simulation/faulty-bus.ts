@@ -33,6 +33,7 @@ export const STREAMS = [
   { name: "contributions", consumers: ["aggregator"], messagesMax },
   { name: "release-requests", consumers: ["trustee"], messagesMax, retainAcked: true },
   { name: "releases", consumers: ["mdms", "aggregator"], messagesMax, retainAcked: true },
+  { name: "partial-releases", consumers: ["mdms", "aggregator"], messagesMax },
   { name: "refusals", consumers: ["aggregator"], messagesMax },
 ] as const;
 

@@ -57,7 +57,7 @@ async function deliver(network: Network, entries: readonly UplinkEntry[]) {
 
 async function noteSent({ fates, clock }: Network, item: Uint8Array): Promise<string | undefined> {
   const decoded = decodeUplinkItem(item);
-  if (decoded.kind !== "FRAME") return undefined;
+  if (!("frame" in decoded)) return undefined;
   const frame = decodeFrame(decoded.frame);
   const hash = toHex(await frameHash(frame));
   const { meterId, blockStart, firstSlot, count } = frame.header;

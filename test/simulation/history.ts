@@ -87,6 +87,7 @@ async function strike(city: City, crash: Crash): Promise<void> {
   const { process: name, outageSeconds } = crash;
   const isFleet = name === "east" || name === "west";
   const process = isFleet ? city.fleets[name] : city.parties[name];
+  if (process === undefined) return; // An opener, where there is none.
   if (isFleet) city.journalBytesLost.set(name, crash.journalBytesLost);
   process.light(crash, outageSeconds * 1000);
 }

@@ -1,4 +1,5 @@
 /** What a seed decides before the clock starts: the calendar, what meters read, who fails when. Days count from 0. */
+import type { Profile } from "@smarter-metering/protocol";
 import type { Fuse } from "./life.ts";
 import { Chance } from "./chance.ts";
 
@@ -31,6 +32,7 @@ export interface Plan {
   readonly seed: number;
   readonly startDate: string;
   readonly intervalSeconds: number;
+  readonly profile: Profile;
   /** Hours that a meter did not measure. */
   readonly missing: readonly { household: number; day: number; fromHour: number; toHour: number }[];
   /** Days whose readings come so long after their end. */
@@ -54,6 +56,7 @@ export function planOf(seed: number): Plan {
     startDate: chance.pick("start", START_DATES),
     // Minutes: a day does not fit into one frame.
     intervalSeconds: chance.isTrue("minutes", 0.2) ? 60 : 900,
+    profile: chance.isTrue("meters encrypt", 0.3) ? "meter-encrypts" : "pes-encrypts",
     missing: some("missing", 3, () => {
       const fromHour = chance.integer("from", 0, 22);
       const toHour = chance.integer("to", fromHour + 1, 25);

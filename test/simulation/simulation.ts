@@ -48,11 +48,14 @@ export async function simulate(
     startDate: plan.startDate,
     intervalSeconds: plan.intervalSeconds,
     loadIntervalSeconds: HOUR,
+    profile: plan.profile,
     policy: {
       contributorsMin: CONTRIBUTORS_MIN,
       completenessMinBasisPoints: COMPLETENESS_MIN_BASIS_POINTS,
       billWindowDaysMin: WINDOW_DAYS,
       billGrid: { unit: "day", days: WINDOW_DAYS },
+      // No band holds for sixty hours of so short a window.
+      bandIntervalsMin: 0,
     },
   });
   const days = Array.from({ length: DAYS + 1 }, (_, day) => world.dayStart(day));
@@ -81,7 +84,7 @@ export function summaryOf({ evidence, plan }: Case): string {
   const duplicates = evidence.tally("LOAD", "duplicate") + evidence.tally("BILL", "duplicate");
   const forked = [...frames.values()].filter((frame) => frame.forked).length;
   return [
-    `${plan.startDate} at ${plan.intervalSeconds} s`,
+    `${plan.profile}, ${plan.startDate} at ${plan.intervalSeconds} s`,
     `${loads.length} of ${sets.length} blocks`,
     `${statements.length} statements`,
     `${frames.size} frames (${forked} forked)`,

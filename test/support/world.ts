@@ -6,31 +6,43 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import {
+  engineKeyOf,
   serializePublicKey,
+  serializeVerificationKey,
   openEngine,
   type Engine,
   type KeyPair,
+  type Quorum,
+  type SecretShare,
 } from "@smarter-metering/paillier";
 import {
+  blindingOf,
+  encodeContribution,
   encodeEnvelope,
   encodeFrame,
   encodeUplinkItem,
+  encryptContributions,
   frameHash,
   fromBase64Url,
   fromHex,
   indexNetworkView,
   keyCommitment,
   loadValueBits,
+  planContributions,
+  ProtocolError,
   recipientFromSpki,
   recipientSecret,
   registerBankOf,
   sealEnvelope,
   sealFrame,
   sealToken,
+  signContribution,
   signerFromSeed,
   signDocument,
   toBase64Url,
   toHex,
+  type ContributionContext,
+  type FrameBody,
   type FrameHeader,
   type MdmsView,
   type NetworkView,
@@ -53,6 +65,7 @@ import {
   type Tariff,
 } from "@smarter-metering/tariff";
 import { loadTestKey2048 } from "../../packages/paillier/test/fixed-keys.ts";
+import { dealTestKey, undivided } from "../../packages/paillier/test/threshold-keys.ts";
 
 /** 16 or 32 bytes that follow from a name. */
 export const named = (name: string, length = 32): Uint8Array =>
@@ -91,7 +104,9 @@ export interface WorldOptions {
   readonly loadIntervalSeconds?: number;
   readonly profile?: Profile;
   readonly exportLoad?: boolean;
-  /** Overrides of the policy document; by default an UNSAFE policy with k = 3. */
+  /** Trustees with shares of the key; by default one holds all of it. */
+  readonly quorum?: Quorum;
+  /** Overrides of the policy document; by default an UNSAFE policy with k = 3, without R2 and R5. */
   readonly policy?: Readonly<Record<string, unknown>>;
 }
 
@@ -112,12 +127,20 @@ export interface WorldParty {
   readonly secret?: RecipientSecret;
 }
 
+export interface ShareHolder {
+  readonly signer: Signer;
+  readonly share: SecretShare;
+}
+
 export interface World {
   readonly zone: string;
   readonly startSeconds: number;
   readonly tariff: Tariff;
   readonly policy: Record<string, unknown>;
+  /** With a quorum, what nobody holds: the whole of the shared key. */
   readonly paillier: KeyPair;
+  /** In the order of their numbers; empty without a quorum. */
+  readonly shareHolders: readonly ShareHolder[];
   readonly engine: Engine;
   readonly root: Signer;
   readonly parties: Readonly<Record<Role, WorldParty>>;
@@ -129,6 +152,8 @@ export interface World {
   readonly network: MutableFeed<NetworkView>;
   readonly mdmsFeed: MutableFeed<MdmsView>;
   readonly ucsFeed: MutableFeed<UcsView>;
+  /** What a meter's provisioning says of its profile: the opener's key, or what it contributes itself. */
+  readonly meterTerms: object;
   /** Start of local day `day` after the first. */
   dayStart(day: number): number;
   close(): Promise<void>;
@@ -182,9 +207,10 @@ export interface MadeFrame {
   readonly frame: SealedFrame;
   readonly bytes: Uint8Array;
   readonly hash: Uint8Array;
-  /** The uplink item with the opener's envelope. */
+  /** The uplink item with the opener's envelope, or with the meter's own contributions. */
   readonly item: Uint8Array;
   readonly openerEnvelope: Uint8Array;
+  readonly contributions: readonly Uint8Array[];
 }
 
 /** Makes one meter's frames in order: chain, counter, registers, key epochs. */
@@ -238,7 +264,11 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const intervalSeconds = options.intervalSeconds ?? 900;
   const loadIntervalSeconds = options.loadIntervalSeconds ?? 900;
   const profile = options.profile ?? "pes-encrypts";
-  const paillier = await loadTestKey2048();
+  const ceremony = options.quorum && (await dealTestKey(options.quorum));
+  const paillier = ceremony
+    ? { publicKey: ceremony.publicKey, secretKey: await undivided(ceremony) }
+    : await loadTestKey2048();
+  const verificationKey = ceremony && serializeVerificationKey(ceremony.verification);
   const [opener, mdms, customer] = await Promise.all([
     testRecipient("opener"),
     testRecipient("mdms"),
@@ -255,8 +285,19 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     ucs: { signer: await signer("ucs") },
     "tariff-signer": { signer: await signer("tariff-signer") },
   };
+  const shareHolders = await Promise.all(
+    (ceremony?.shares ?? []).map(async (share): Promise<ShareHolder> => {
+      return { share, signer: await signer(`trustee ${share.trustee}`) };
+    }),
+  );
+  const { engine } = await openEngine();
   const bank = await registerBankOf(worldTariff.calendar);
   const fuse = { amps: 63, phases: 3 };
+  const loadTerms = {
+    intervalSeconds: loadIntervalSeconds,
+    valueBits: loadValueBits(fuse, loadIntervalSeconds),
+    exportToo: options.exportLoad ?? false,
+  };
   const make = async (
     household: Omit<WorldHousehold, "frames">,
     maker: FrameMaker,
@@ -291,6 +332,9 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
       ),
       quality: Uint8Array.from(values.quality ?? values.importMilliwattHours.map(() => 0)),
       registersMilliwattHours: [...maker.registers],
+      ...(contributes(header) && {
+        blindingSeed: named(`blinding ${household.label} ${header.keyEpoch} ${header.counter}`),
+      }),
     };
     const frame = await sealFrame(header, body, maker.dataKey, household.meter);
     const context = { recipient: "opener", networkPseudonym, meterId, keyEpoch: header.keyEpoch };
@@ -305,8 +349,45 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
         ? encodeEnvelope(envelope)
         : new Uint8Array(0);
     const bytes = encodeFrame(frame);
-    const item = encodeUplinkItem({ kind: "FRAME", frame: bytes, openerEnvelope });
-    return { frame, bytes, hash: await frameHash(frame), item, openerEnvelope };
+    const contributions = contributes(header)
+      ? await contributionsOf(frame, body, maker.dataKey, household.meter)
+      : [];
+    const item = contributes(header)
+      ? encodeUplinkItem({ kind: "CONTRIBUTED_FRAME", frame: bytes, contributions })
+      : encodeUplinkItem({ kind: "FRAME", frame: bytes, openerEnvelope });
+    return { frame, bytes, hash: await frameHash(frame), item, openerEnvelope, contributions };
+  };
+
+  /** What a meter makes of its own frame; nothing of one that the opener would refuse. */
+  const contributionsOf = async (
+    frame: SealedFrame,
+    body: FrameBody,
+    dataKey: Uint8Array,
+    meter: Signer,
+  ): Promise<Uint8Array[]> => {
+    const { header } = frame;
+    const { id, bits } = paillier.publicKey;
+    const context: ContributionContext = {
+      paillierKeyId: fromHex(id, 32),
+      modulusBits: bits,
+      blockSeconds: addLocalDays(header.blockStart, 1, zone) - header.blockStart,
+      bandCount: worldTariff.calendar.bands.length,
+      load: loadTerms,
+    };
+    try {
+      const planned = planContributions(header, await frameHash(frame), body, context);
+      const encrypted = await encryptContributions(planned, async (plan) => {
+        const blinding = await blindingOf(plan, { dataKey, ...body }, bits);
+        return engine.encrypt(engineKeyOf(paillier.publicKey), plan.message, blinding);
+      });
+      const signed = encrypted.map(({ header: own, headerBytes, ciphertext }) =>
+        signContribution(headerBytes, own, ciphertext, meter),
+      );
+      return (await Promise.all(signed)).map(encodeContribution);
+    } catch (error) {
+      if (error instanceof ProtocolError) return [];
+      throw error;
+    }
   };
 
   const households: WorldHousehold[] = [];
@@ -332,6 +413,9 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     id: "UNSAFE-test",
     contributorsMin: 3,
     contributorsMinFine: 500,
+    // A handful of households: one is more than 15 % of any sum, and an audit for five hides nobody.
+    dominanceMaxBasisPoints: 10_000,
+    auditMembersMin: 1,
     intervalSecondsMin: 900,
     completenessMinBasisPoints: 9000,
     churnMin: 5,
@@ -342,13 +426,21 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     billCutoffSeconds: 259_200,
     ...options.policy,
   };
-  const partyList = Object.entries(parties).map(([role, party]): Party => {
+  const sharing = shareHolders.map(({ share, signer: own }): Party => {
+    const signingKey = toHex(own.publicKey);
+    return { role: "trustee", signingKey, trusteeIndex: share.trustee };
+  });
+  const lone = Object.entries(parties).filter(
+    ([role]) => role !== "trustee" || sharing.length === 0,
+  );
+  const partyList = lone.map(([role, party]): Party => {
     const signingKey = toHex(party.signer.publicKey);
     const entry = { role: role as Role, signingKey };
     return party.recipient === undefined
       ? entry
       : { ...entry, encryptionKey: toBase64Url(party.recipient.spki) };
   });
+  partyList.push(...sharing);
   const contract = { contractStart: startSeconds, contractEnd: null };
   const meterOf = (household: WorldHousehold) => ({
     meterId: household.meterId,
@@ -358,7 +450,10 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     kind: "smarter-metering/network-view",
     parties: partyList,
     paillierKey: serializePublicKey(paillier.publicKey),
+    ...(verificationKey && { verificationKey }),
     policy,
+    calendars: { [toHex(bank)]: worldTariff.calendar },
+    consumptionClasses: { household: 4500 },
     cohorts: [
       {
         id: "north",
@@ -394,6 +489,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     kind: "smarter-metering/mdms-view",
     parties: partyList,
     policy,
+    ...(verificationKey && { verificationKey }),
     tariffs: [tariffJws],
     cohorts: networkDocument.cohorts.map((cohort) => ({
       id: cohort.id,
@@ -419,13 +515,13 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
       meters: [meterOf(household)],
     })),
   };
-  const { engine } = await openEngine();
   return {
     zone,
     startSeconds,
     tariff: worldTariff,
     policy,
     paillier,
+    shareHolders,
     engine,
     root,
     parties,
@@ -437,10 +533,23 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     network: mutableFeed(0, indexNetworkView(networkDocument)),
     mdmsFeed: mutableFeed(0, mdmsView),
     ucsFeed: mutableFeed(0, ucsView),
+    meterTerms:
+      profile === "pes-encrypts"
+        ? { profile, openerKey: toBase64Url(opener.recipient.spki) }
+        : {
+            profile,
+            contribution: {
+              paillierKey: networkDocument.paillierKey,
+              load: [{ fromBlock: startSeconds, ...loadTerms }],
+            },
+          },
     dayStart: (day) => addLocalDays(startSeconds, day, zone),
     close: () => engine.close(),
   };
 }
+
+const contributes = ({ kind, profile }: FrameHeader): boolean =>
+  kind === "BLOCK" && profile === "meter-encrypts";
 
 function advanceRegisters(
   maker: FrameMaker,

@@ -3,9 +3,9 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { UNITS } from "@smarter-metering/readings";
-import { usageError } from "../cli-error.ts";
 import type { Arguments, Option } from "../command.ts";
 import type { DemoRequest } from "../demo/prepare.ts";
+import { quorumOf, trusteesOption } from "./quorum-option.ts";
 
 const START_DATE = "2026-10-01";
 const SEED = "demo";
@@ -35,8 +35,12 @@ export const demoOptions: Readonly<Record<string, Option>> = {
     type: "boolean",
     text: "allow a policy below the floors; signed into every release",
   },
-  profile: { type: "string", value: "<profile>", text: "pes-encrypts, the only one so far" },
-  trustees: { type: "string", value: "<n>", text: "1, the only number so far" },
+  profile: {
+    type: "string",
+    value: "<pes-encrypts|meter-encrypts>",
+    text: "who encrypts: an opener (pes-encrypts), or the meters and nobody else",
+  },
+  trustees: trusteesOption,
   seed: { type: "string", value: "<text>", text: "names the made-up neighbourhood" },
   dir: { type: "string", value: "<folder>", text: "where to keep everything (a temporary folder)" },
 };
@@ -47,13 +51,9 @@ export async function demoRequestOf(
 ): Promise<DemoRequest> {
   const path = args.text("data");
   const unit = args.oneOf("unit", UNITS);
-  const profile = args.oneOf("profile", ["pes-encrypts", "meter-encrypts"]);
-  if (profile === "meter-encrypts") throw usageError("--profile meter-encrypts is not there yet");
+  const profile = args.oneOf("profile", ["pes-encrypts", "meter-encrypts"]) ?? "pes-encrypts";
   const integer = (name: string, min: number, max: number): number | undefined =>
     args.integer(name, undefined, { min, max });
-  if ((integer("trustees", 1, 100) ?? 1) > 1) {
-    throw usageError("--trustees: more than one is not there yet");
-  }
   const file =
     path === undefined
       ? undefined
@@ -73,8 +73,10 @@ export async function demoRequestOf(
     customers: integer("customers", 0, HOUSEHOLDS_MAX),
     contributorsMin: integer("min-contributors", 1, 1_000_000),
     unsafePolicy: args.flag("unsafe-policy"),
+    profile,
     startDate: START_DATE,
     seed: args.text("seed") ?? SEED,
     keyBits: KEY_BITS,
+    quorum: quorumOf(args),
   };
 }

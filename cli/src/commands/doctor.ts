@@ -1,15 +1,21 @@
 /** `doctor`: is a deployment whole, and what may be claimed of it. */
 import { existsSync, statSync } from "node:fs";
 import { isUnsafe, parsePolicy } from "@smarter-metering/policy";
-import { parseNetworkView, toHex, verifyEpochChain } from "@smarter-metering/protocol";
+import {
+  parseNetworkView,
+  toHex,
+  verifyEpochChain,
+  type NetworkViewDocument,
+} from "@smarter-metering/protocol";
 import { parsePublicKey } from "@smarter-metering/paillier";
-import { processLimits, readSecretFile } from "@smarter-metering/runtime";
+import { processLimits } from "@smarter-metering/runtime";
 import { describeError, EXIT } from "../cli-error.ts";
 import type { Command } from "../command.ts";
 import { loadDeployment } from "../deployment/deployment-file.ts";
 import { loadKeysFile } from "../deployment/keys-file.ts";
-import { layoutOf, type Layout } from "../deployment/layout.ts";
-import { loadRoleConfig, ROLE_NAMES } from "../deployment/role-config.ts";
+import { layoutOf, trusteeFolders, type Layout, type PartyFolder } from "../deployment/layout.ts";
+import { loadRoleConfig, ROLE_NAMES, type RoleName } from "../deployment/role-config.ts";
+import { loadHeldKey } from "../serve/held-key.ts";
 import { engineInUse } from "../serve/party-engine.ts";
 import { newestView, pinFile, readEpochs } from "../serve/registry-access.ts";
 import { readRunFile } from "../serve/run-file.ts";
@@ -24,23 +30,42 @@ interface Check {
 /** Who follows the registry, and pins the newest epoch he has seen. */
 const EPOCH_READERS = ["concentrator", "opener", "aggregator", "trustee", "mdms", "ucs"] as const;
 
+/** The folders of those of `roles` that this deployment has; trustees that hold shares have one each. */
+const present = <Name extends RoleName>(
+  layout: Layout,
+  roles: readonly Name[],
+): { readonly role: Name; readonly folder: PartyFolder }[] => {
+  const { opener, quorum } = loadDeployment(layout);
+  return roles
+    .filter((role) => opener || role !== "opener")
+    .flatMap((role) =>
+      (role === "trustee" ? trusteeFolders(quorum) : [role]).map((folder) => ({ role, folder })),
+    );
+};
+const trusteesOf = (layout: Layout): PartyFolder[] =>
+  present(layout, ["trustee"]).map(({ folder }) => folder);
+
 const checks: readonly Check[] = [
   { what: "deployment", look: async (layout) => `${loadDeployment(layout).clock} clock` },
   {
     what: "configurations",
     look: async (layout) => {
-      for (const role of ROLE_NAMES) loadRoleConfig(role, layout.config(role));
-      return `${ROLE_NAMES.length} roles`;
+      const roles = present(layout, ROLE_NAMES);
+      for (const { role, folder } of roles) loadRoleConfig(role, layout.config(folder));
+      return `${roles.length} roles`;
     },
   },
   {
     what: "keys",
     look: async (layout) => {
-      for (const party of ["registry", ...EPOCH_READERS] as const) {
-        await loadKeysFile(layout.keys(party));
+      await loadKeysFile(layout.keys("registry"));
+      for (const { folder } of present(layout, EPOCH_READERS)) {
+        await loadKeysFile(layout.keys(folder));
       }
-      const { value } = loadRoleConfig("trustee", layout.config("trustee"));
-      await readSecretFile(value.paillierKeyFile);
+      for (const trustee of trusteesOf(layout)) {
+        const { value } = loadRoleConfig("trustee", layout.config(trustee));
+        await loadHeldKey(value, await loadKeysFile(layout.keys(trustee)));
+      }
       return "readable by their owner alone";
     },
   },
@@ -50,8 +75,8 @@ const checks: readonly Check[] = [
       const { signer } = await loadKeysFile(layout.keys("registry"));
       const chain = await readEpochs(layout);
       if (chain.length === 0) return "no epoch yet; the first start issues it";
-      for (const party of EPOCH_READERS) {
-        const pin = await pinFile(layout.pin(party)).load();
+      for (const { folder } of present(layout, EPOCH_READERS)) {
+        const pin = await pinFile(layout.pin(folder)).load();
         await verifyEpochChain(chain, signer.publicKey, pin);
       }
       return `${chain.length} epochs, signed by ${toHex(signer.publicKey).slice(0, 16)}…, none behind a pin`;
@@ -75,9 +100,11 @@ const checks: readonly Check[] = [
   {
     what: "folder",
     look: async (layout) => {
-      const mode = statSync(layout.folder("trustee")).mode & 0o077;
-      if (mode !== 0)
-        throw new Error(`others may enter ${layout.folder("trustee")}: run chmod 700`);
+      for (const trustee of trusteesOf(layout)) {
+        const folder = layout.folder(trustee);
+        const mode = statSync(folder).mode & 0o077;
+        if (mode !== 0) throw new Error(`others may enter ${folder}: run chmod 700`);
+      }
       return "closed to others";
     },
   },
@@ -103,12 +130,42 @@ async function claimOf(layout: Layout): Promise<string[]> {
   const policy = parsePolicy(document.policy);
   const { bits } = await parsePublicKey(document.paillierKey);
   const lines = [
-    "Profile pes-encrypts: nobody keeps fine-grained readings, and nobody but the opener ever holds them, a batch at a time.",
-    `One trustee holds the whole ${bits}-bit Paillier secret: with the aggregator's ciphertexts it could open single contributions.`,
+    ...profileClaims(document),
+    holdingClaim(document, bits, loadDeployment(layout).quorum),
     "All folders lie on this machine: whoever owns it owns every key. Give each party its own machine for the separation to hold.",
   ];
   if (isUnsafe(policy))
     lines.push(`UNSAFE policy ${policy.id}: releases may say much about single households.`);
+  return lines;
+}
+
+function holdingClaim(
+  { verificationKey }: NetworkViewDocument,
+  bits: number,
+  quorum: { readonly threshold: number; readonly trustees: number } | undefined,
+): string {
+  if (verificationKey === undefined || quorum === undefined) {
+    return `One trustee holds the whole ${bits}-bit Paillier secret: with the aggregator's ciphertexts it could open single contributions.`;
+  }
+  const { threshold, trustees } = quorum;
+  return `${trustees} trustees hold shares of the ${bits}-bit Paillier secret: with the aggregator's ciphertexts any ${threshold} of them together could open single contributions, fewer nothing.`;
+}
+
+/** Profiles of the neighbourhoods at hand; both, where some have moved on. */
+function profileClaims({ servicePoints, parties }: NetworkViewDocument): string[] {
+  const profiles = new Set(servicePoints.map(({ profile }) => profile));
+  const lines: string[] = [];
+  if (profiles.has("pes-encrypts")) {
+    lines.push(
+      "Profile pes-encrypts: nobody keeps fine-grained readings, and nobody but the opener ever holds them, a batch at a time.",
+    );
+  }
+  if (profiles.has("meter-encrypts")) {
+    const opener = parties.some(({ role }) => role === "opener") ? "" : " No opener exists.";
+    lines.push(
+      `Profile meter-encrypts: nobody but the customer sees fine-grained readings, unless the holder of the Paillier secret opens single contributions.${opener}`,
+    );
+  }
   return lines;
 }
 

@@ -1,8 +1,10 @@
 /** Every command, in the order of the help. */
 import type { Command } from "../command.ts";
+import { attackRun } from "./attack-run.ts";
 import { demo } from "./demo.ts";
 import { doctor } from "./doctor.ts";
 import { init } from "./init.ts";
+import { keysCeremony } from "./keys-ceremony.ts";
 import { keysShow } from "./keys-show.ts";
 import { loadShow } from "./load-show.ts";
 import { meterEnrol } from "./meter-enrol.ts";
@@ -13,6 +15,7 @@ import { readingsInspect } from "./readings-inspect.ts";
 import { releaseList, releaseRequest, releaseWhy } from "./release-commands.ts";
 import { serve } from "./serve.ts";
 import { statementShow } from "./statement-show.ts";
+import { statementVerify } from "./statement-verify.ts";
 import { tariffCheck } from "./tariff-check.ts";
 
 export const commands: readonly Command[] = [
@@ -26,10 +29,13 @@ export const commands: readonly Command[] = [
   readingsConvert,
   tariffCheck,
   statementShow,
+  statementVerify,
   loadShow,
   portalExport,
   releaseList,
   releaseWhy,
   releaseRequest,
+  keysCeremony,
   keysShow,
+  attackRun,
 ];

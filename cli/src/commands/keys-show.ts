@@ -5,6 +5,8 @@ import { parsePublicKey } from "@smarter-metering/paillier";
 import { EXIT } from "../cli-error.ts";
 import type { Command } from "../command.ts";
 import { loadKeysFile } from "../deployment/keys-file.ts";
+import { loadDeployment } from "../deployment/deployment-file.ts";
+import { trusteeFolders } from "../deployment/layout.ts";
 import { loadRoleConfig } from "../deployment/role-config.ts";
 import { newestView } from "../serve/registry-access.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
@@ -20,13 +22,16 @@ export const keysShow: Command = {
     const { epoch, text } = await newestView(layout, "network");
     const view = parseNetworkView(text);
     const paillier = await parsePublicKey(view.document.paillierKey);
-    const { value: pinned } = loadRoleConfig("trustee", layout.config("trustee"));
+    const trustees = trusteeFolders(loadDeployment(layout).quorum);
+    const pins = trustees.map((trustee) => {
+      return loadRoleConfig("trustee", layout.config(trustee)).value.registryRootKey;
+    });
     const keys = {
       registryEpoch: epoch,
       registryRootKey: toHex(signer.publicKey),
-      pinnedByTheTrustee: pinned.registryRootKey === toHex(signer.publicKey),
+      pinnedByTheTrustee: pins.every((pin) => pin === toHex(signer.publicKey)),
       paillier: { id: paillier.id, bits: paillier.bits },
-      parties: view.document.parties.map(({ role, signingKey }) => ({ role, signingKey })),
+      parties: view.document.parties,
     };
     if (terminal.json) terminal.printJson(keys);
     else {
@@ -35,7 +40,11 @@ export const keysShow: Command = {
           [
             ["registry root", keys.registryRootKey, `epoch ${epoch}`],
             ["paillier", paillier.id, `${paillier.bits} bits`],
-            ...keys.parties.map(({ role, signingKey }) => [role, signingKey, "Ed25519"]),
+            ...keys.parties.map(({ role, signingKey, trusteeIndex }) => [
+              trusteeIndex === undefined ? role : `${role} ${trusteeIndex}`,
+              signingKey,
+              "Ed25519",
+            ]),
           ],
           "",
         ),

@@ -1,4 +1,5 @@
 /** `meter simulate`: the simulated meters of a deployment, in a process of their own, against a running `serve`. */
+import type { Fleet } from "@smarter-metering/meter";
 import { runtimeLogFields, systemClock } from "@smarter-metering/runtime";
 import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
 import { CliError, EXIT } from "../cli-error.ts";
@@ -41,7 +42,7 @@ export const meterSimulate: Command = {
     const clock =
       remote === undefined ? systemClock : { ...systemClock, nowMs: () => remote.nowMs() };
     const shared = { clock, logLine, bus: undefined, registry: undefined };
-    const fleet = await startDemoFleet({
+    const meters = await startDemoFleet({
       layout,
       households: demo.households,
       access: await readHouseholds(layout),
@@ -50,6 +51,7 @@ export const meterSimulate: Command = {
       clock,
       log: partyLogger("meters", { ...runtimeLogFields, ...meterLogFields }, shared),
     });
+    const { fleet } = meters;
     try {
       if (remote === undefined) await liveInRealTime(demo, fleet, signal);
       else {
@@ -58,7 +60,7 @@ export const meterSimulate: Command = {
         if (args.flag("live")) await goLive(played, signal);
       }
     } finally {
-      await fleet.close();
+      await meters.close();
     }
     return EXIT.ok;
   },
@@ -74,11 +76,7 @@ function atItsPresentAddress(layout: Layout, firstUrl: string): typeof fetch {
 }
 
 /** Sends each day when it has ended, and the newest interval of meters with a customer as it ends. */
-async function liveInRealTime(
-  { options }: Demo,
-  fleet: Awaited<ReturnType<typeof startDemoFleet>>,
-  signal: AbortSignal,
-): Promise<void> {
+async function liveInRealTime({ options }: Demo, fleet: Fleet, signal: AbortSignal): Promise<void> {
   const { zone, intervalSeconds, contractStart } = options;
   let sent = Math.floor(Date.now() / 1000 / intervalSeconds) * intervalSeconds;
   while (!signal.aborted) {

@@ -5,6 +5,10 @@ import type { Command } from "../command.ts";
 import { callApi, withParty } from "../serve/reach.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
 
+const numbers = z.array(z.number());
+const standing = z
+  .object({ threshold: z.number(), answered: numbers, refused: numbers, silent: numbers })
+  .nullable();
 const set = z.looseObject({
   kind: z.literal("LOAD"),
   cohort: z.string(),
@@ -14,6 +18,7 @@ const set = z.looseObject({
   slotsCovered: z.number(),
   state: z.string(),
   codes: z.array(z.string()),
+  trustees: standing,
 });
 const bill = z.looseObject({
   kind: z.literal("BILL"),
@@ -22,6 +27,7 @@ const bill = z.looseObject({
   toGrid: z.number(),
   state: z.string(),
   codes: z.array(z.string()),
+  trustees: standing,
 });
 const asked = z.object({
   requested: z.array(z.union([set, bill])),
@@ -33,9 +39,21 @@ const iso = (seconds: number): string =>
   new Date(1000 * seconds).toISOString().replace(".000Z", "Z");
 
 function describe(entry: z.infer<typeof set> | z.infer<typeof bill>): string[] {
+  const why = [...entry.codes, waitingFor(entry)].filter((part) => part !== "").join(" ");
   return entry.kind === "LOAD"
-    ? ["LOAD", entry.cohort, iso(entry.blockStart), entry.state, entry.codes.join(" ")]
-    : ["BILL", entry.servicePoint, iso(entry.toGrid), entry.state, entry.codes.join(" ")];
+    ? ["LOAD", entry.cohort, iso(entry.blockStart), entry.state, why]
+    : ["BILL", entry.servicePoint, iso(entry.toGrid), entry.state, why];
+}
+
+/** Whose answers a requested release waits for, such as "waiting for trustees: 1 of 2 answers (3, 4 silent)". */
+function waitingFor({ trustees }: z.infer<typeof set> | z.infer<typeof bill>): string {
+  if (trustees === null) return "";
+  const { threshold, answered, refused, silent } = trustees;
+  const groups = [
+    ...(refused.length > 0 ? [`${refused.join(", ")} refused`] : []),
+    ...(silent.length > 0 ? [`${silent.join(", ")} silent`] : []),
+  ];
+  return `waiting for trustees: ${answered.length} of ${threshold} answers (${groups.join("; ")})`;
 }
 
 export const releaseList: Command = {
@@ -88,7 +106,8 @@ export const releaseWhy: Command = {
     if (terminal.json) terminal.printJson({ sets });
     for (const entry of terminal.json ? [] : sets) {
       const { state, codes, slotsCovered, slotCount, members } = entry;
-      const reasons = codes.length === 0 ? "no refusal" : codes.join(", ");
+      const refusals = codes.length === 0 ? "no refusal" : codes.join(", ");
+      const reasons = waitingFor(entry) || refusals;
       const covered = `${slotsCovered} of ${slotCount * members} intervals are in the ledger`;
       terminal.print(`${entry.cohort} ${iso(entry.blockStart)}: ${state}; ${reasons}; ${covered}`);
     }

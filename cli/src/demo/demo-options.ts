@@ -24,7 +24,10 @@ const demoDocument = z.strictObject({
   customers: z.number().int().nonnegative(),
   contributorsMin: z.number().int().positive(),
   unsafePolicy: z.boolean(),
+  profile: z.enum(["pes-encrypts", "meter-encrypts"]).default("pes-encrypts"),
   keyBits: z.number().int(),
+  /** Where trustees hold shares of the Paillier key. */
+  quorum: z.strictObject({ threshold: z.number().int(), trustees: z.number().int() }).optional(),
   /** A local midnight: contracts and the first block begin. */
   contractStart: z.number().int().nonnegative(),
 });

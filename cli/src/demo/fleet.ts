@@ -1,5 +1,6 @@
 /** The simulated meters of a demonstration, each fed by its household's readings, sending to the concentrator over HTTP. */
 import { httpUplink, startFleet, type Fleet, type MeterSource } from "@smarter-metering/meter";
+import { openEngine, type Engine } from "@smarter-metering/paillier";
 import { primitives } from "@smarter-metering/protocol";
 import type { Clock, LogFields, Logger } from "@smarter-metering/runtime";
 import type { Layout } from "../deployment/layout.ts";
@@ -27,8 +28,16 @@ export interface FleetOptions {
   readonly log: Logger;
 }
 
+export interface DemoFleet {
+  readonly fleet: Fleet;
+  close(): Promise<void>;
+}
+
+/** Of the meters' engine, where they encrypt for themselves: as many as an opener has. */
+const ENGINE_THREADS = 2;
+
 /** Throws METERS_FILE_INVALID, DEMO_HOUSEHOLD_UNKNOWN, and what `startFleet` throws. */
-export async function startDemoFleet(options: FleetOptions): Promise<Fleet> {
+export async function startDemoFleet(options: FleetOptions): Promise<DemoFleet> {
   const { layout, households, access, concentratorUrl, clock, log } = options;
   const file = await readMeters(layout);
   const data = new Map(households.map((household) => [household.label, household]));
@@ -42,19 +51,24 @@ export async function startDemoFleet(options: FleetOptions): Promise<Fleet> {
       throw new CliError("DEMO_HOUSEHOLD_UNKNOWN", message);
     }
     const { signingSeed } = secret;
-    const { openerKey } = file;
+    const { openerKey, paillierKey } = file;
+    const { contribution } = terms;
     return {
       provisioning: {
         ...terms,
         signingSeed,
-        openerKey,
+        ...(contribution === undefined
+          ? { openerKey }
+          : { contribution: { ...contribution, paillierKey } }),
         enrolmentCode,
         concentrator: concentratorUrl,
       },
       source: sourceOf(household),
     };
   });
-  return startFleet(
+  const encrypts = file.provisioning.some(({ contribution }) => contribution !== undefined);
+  const engine = encrypts ? (await openEngine({ threads: ENGINE_THREADS })).engine : undefined;
+  const starting = startFleet(
     { meters },
     {
       clock: waitingInRealTime(clock),
@@ -62,8 +76,26 @@ export async function startDemoFleet(options: FleetOptions): Promise<Fleet> {
       journalFolder: layout.folder("meters"),
       uplink: httpUplink({ url: concentratorUrl, fetch: options.fetch ?? globalThis.fetch }),
       random: (length) => primitives.randomBytes(length),
+      ...(engine && { engine }),
     },
   );
+  return closing(starting, engine);
+}
+
+async function closing(starting: Promise<Fleet>, engine: Engine | undefined): Promise<DemoFleet> {
+  try {
+    const fleet = await starting;
+    return {
+      fleet,
+      async close() {
+        await fleet.close();
+        await engine?.close();
+      },
+    };
+  } catch (error) {
+    await engine?.close();
+    throw error;
+  }
 }
 
 const sourceOf = (household: HouseholdData): MeterSource => ({

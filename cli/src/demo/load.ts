@@ -5,6 +5,7 @@
 import type { Fleet } from "@smarter-metering/meter";
 import { addLocalDays } from "@smarter-metering/tariff";
 import { CliError } from "../cli-error.ts";
+import { trusteeFolders } from "../deployment/layout.ts";
 import type { LoadControl } from "../serve/control.ts";
 
 /** A frame may be judged only after its end; a meter's clock and the concentrator's differ by seconds. */
@@ -18,10 +19,12 @@ const TO_THE_LEDGER: readonly Hop[] = [
   ["frames", "opener"],
   ["contributions", "aggregator"],
 ];
-const TO_THE_END: readonly Hop[] = [
-  ["release-requests", "trustee"],
+const toTheEnd = (quorum: LoadOptions["quorum"]): readonly Hop[] => [
+  ...trusteeFolders(quorum).map((trustee): Hop => ["release-requests", trustee]),
   ["releases", "mdms"],
   ["releases", "aggregator"],
+  ["partial-releases", "mdms"],
+  ["partial-releases", "aggregator"],
   ["refusals", "aggregator"],
   ["sealed", "ucs"],
   ["customer-keys", "ucs"],
@@ -34,6 +37,8 @@ export interface LoadOptions {
   readonly prepareDay: (startSeconds: number, endSeconds: number) => Promise<void>;
   readonly zone: string;
   readonly contractStart: number;
+  /** Where trustees hold shares of the Paillier key. */
+  readonly quorum: { readonly trustees: number } | undefined;
   readonly days: number;
   readonly progress: (done: number) => void;
   readonly signal: AbortSignal;
@@ -63,12 +68,12 @@ export async function loadDays(options: LoadOptions): Promise<void> {
 
 /** Lets the last day's cut-off strike and waits until every party has worked off what there is. */
 export async function finishLoad(options: LoadOptions): Promise<void> {
-  const { control, zone, contractStart, days, signal } = options;
+  const { control, zone, contractStart, quorum, days, signal } = options;
   await settled(control, TO_THE_LEDGER, signal);
-  await settled(control, TO_THE_END, signal);
+  await settled(control, toTheEnd(quorum), signal);
   const end = addLocalDays(contractStart, days, zone);
   await control.advanceTo(1000 * (end + PAST_CUTOFF_SECONDS));
-  await settled(control, TO_THE_END, signal);
+  await settled(control, toTheEnd(quorum), signal);
 }
 
 async function settled(

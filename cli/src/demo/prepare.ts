@@ -6,6 +6,8 @@ import {
   unsafePolicy,
   type ReleasePolicy,
 } from "@smarter-metering/policy";
+import type { Quorum } from "@smarter-metering/paillier";
+import type { Profile } from "@smarter-metering/protocol";
 import { readSource, describeReport, UNITS, type Unit } from "@smarter-metering/readings";
 import type { Letter, Neighbourhood } from "@smarter-metering/registry";
 import { addLocalDays, localDayStart, localDaysBetween } from "@smarter-metering/tariff";
@@ -49,9 +51,11 @@ export interface DemoRequest {
   readonly customers: number | undefined;
   readonly contributorsMin: number | undefined;
   readonly unsafePolicy: boolean;
+  readonly profile: Profile;
   readonly startDate: string;
   readonly seed: string;
   readonly keyBits: number;
+  readonly quorum?: Quorum | undefined;
 }
 
 /** The demonstration that `layout` holds. Throws DEMO_MISSING, DEMO_FILE_INVALID, ReadingsError. */
@@ -80,6 +84,8 @@ export async function prepareDemo(request: DemoRequest, terminal: Terminal): Pro
     policy,
     tariff: demoTariff(options.zone),
     keyBits: options.keyBits,
+    quorum: options.quorum,
+    ceremonyProgress: (done, total) => terminal.progress("key ceremony", done, total),
     neighbourhoods,
     households: households.map(({ label, intervalSeconds }, index) => ({
       label,
@@ -98,6 +104,11 @@ export async function prepareDemo(request: DemoRequest, terminal: Terminal): Pro
 
 export type { Letter };
 
+/** One of fewer equal contributors is more than 15 % of them. */
+const DOMINATED_BELOW = 7;
+/** In a cohort of fewer nobody has the four others that an audit asks for, once one of them is billed. */
+const AUDITED_FROM = 6;
+
 /** The release policy a demonstration runs under. Throws POLICY_BELOW_FLOOR, which names --unsafe-policy. */
 export function policyOf(options: DemoOptions): ReleasePolicy {
   const { contributorsMin, days } = options;
@@ -105,8 +116,13 @@ export function policyOf(options: DemoOptions): ReleasePolicy {
   const windowDays = Math.min(28, days);
   return unsafePolicy({
     contributorsMin,
+    ...(contributorsMin < DOMINATED_BELOW && { dominanceMaxBasisPoints: 10_000 }),
+    ...(contributorsMin < AUDITED_FROM && { auditMembersMin: 1 }),
     billWindowDaysMin: windowDays,
-    ...(days < 28 && { billGrid: { unit: "day" as const, days: windowDays } }),
+    ...(days < 28 && {
+      billGrid: { unit: "day" as const, days: windowDays },
+      bandIntervalsMin: 2 * windowDays,
+    }),
   });
 }
 
@@ -121,7 +137,7 @@ function neighbourhoodsOf(options: DemoOptions, policy: ReleasePolicy): Neighbou
     id: NAMES[index] ?? `cohort-${index + 1}`,
     zone: options.zone,
     intervalSeconds: LOAD_INTERVAL_SECONDS,
-    profile: "pes-encrypts",
+    profile: options.profile,
     exportLoad: false,
   }));
 }
@@ -134,7 +150,9 @@ async function planDemo(
     kind: "smarter-metering/demo" as const,
     contributorsMin: request.contributorsMin ?? 100,
     unsafePolicy: request.unsafePolicy,
+    profile: request.profile,
     keyBits: request.keyBits,
+    quorum: request.quorum,
   };
   if (request.file === undefined) {
     const zone = request.zone ?? "Europe/Zurich";

@@ -1,5 +1,6 @@
 /** What a demonstration has shown: released numbers held against the truth, and what each party received. */
-import { parseNetworkView } from "@smarter-metering/protocol";
+import type { Quorum } from "@smarter-metering/paillier";
+import { parseNetworkView, type Profile } from "@smarter-metering/protocol";
 import type { DeadLetter } from "@smarter-metering/runtime";
 import { openMdms } from "../serve/mdms-session.ts";
 import { engineInUse } from "../serve/party-engine.ts";
@@ -39,12 +40,21 @@ export interface DemoReport {
   readonly deadLetters: readonly DeadLetter[];
   readonly engine: string;
   readonly keyBits: number;
-  readonly openerPlaintextReadingsMax: number;
-  readonly openerPlaintextMsP99: number;
+  readonly profile: Profile;
+  /** Where trustees hold shares of the Paillier key. */
+  readonly quorum: Quorum | undefined;
+  /** Absent where no opener exists. */
+  readonly openerPlaintext: OpenerPlaintext | undefined;
   readonly contributions: number;
   readonly releases: number;
   readonly policyId: string;
   readonly unsafe: boolean;
+}
+
+/** What the opener held in plaintext: at most so many readings at once, 99 % of the frames for less than so long. */
+export interface OpenerPlaintext {
+  readonly readingsMax: number;
+  readonly msP99: number;
 }
 
 export async function reportOf(
@@ -72,17 +82,19 @@ export async function reportOf(
   const difference = statementDifference(statements.map(releasedOf), truth, calendar, zone);
   const end = addLocalDays(contractStart, options.days, zone);
   const total = totals(running, contractStart, end);
-  const opener = everything.opener.service.status();
+  const opener = everything.opener?.service.status();
   const aggregator = await everything.aggregator.service.status();
   const { name: engine } = await engineInUse();
   const policy = policyOf(options);
+  // They answer all requests alike.
+  const first = everything.trustees[0]?.service.status();
   return {
     meters: households.length,
     ...total,
     loads,
     statements,
     blocksSuppressed: aggregator.sets.SUPPRESSED ?? 0,
-    refusals: everything.trustee.service.status().refused,
+    refusals: first?.refused ?? {},
     statementDifferenceMilliwattHours: difference,
     lost: loadCheck.lost,
     doubled: loadCheck.doubled,
@@ -90,10 +102,14 @@ export async function reportOf(
     deadLetters: await everything.bus.service.deadLetters(),
     engine,
     keyBits: options.keyBits,
-    openerPlaintextReadingsMax: opener.openerPlaintextReadingsSeenMax,
-    openerPlaintextMsP99: opener.openerPlaintextMsP99,
+    profile: options.profile,
+    openerPlaintext: opener && {
+      readingsMax: opener.openerPlaintextReadingsSeenMax,
+      msP99: opener.openerPlaintextMsP99,
+    },
     contributions: sum(aggregator.contributions["LOAD"]) + sum(aggregator.contributions["BILL"]),
-    releases: everything.trustee.service.status().released,
+    releases: first?.released ?? 0,
+    quorum: options.quorum,
     policyId: policy.id,
     unsafe: isUnsafeDemo(options),
   };

@@ -32,7 +32,7 @@ export async function startDemo(demo: Demo, terminal: Terminal): Promise<Running
   await createOperators(layout, everything.mdms.service);
   const access = await readHouseholds(layout);
   const shared = { clock, logLine, bus: undefined, registry: undefined };
-  const fleet = await startDemoFleet({
+  const meters = await startDemoFleet({
     layout,
     households,
     access,
@@ -43,12 +43,12 @@ export async function startDemo(demo: Demo, terminal: Terminal): Promise<Running
   return {
     demo,
     everything,
-    fleet,
+    fleet: meters.fleet,
     clock,
     control: localControl(clock, everything.bus.service, layout),
     access,
     async close() {
-      await fleet.close();
+      await meters.close();
       await everything.close();
     },
   };
@@ -61,10 +61,11 @@ export async function playDays(
   signal: AbortSignal,
   joining: Promise<unknown>,
 ): Promise<void> {
-  const { zone, contractStart, days } = demo.options;
+  const { zone, contractStart, quorum, days } = demo.options;
   const progress = (done: number): void => terminal.progress("loading days", done, days);
   const prepareDay = (from: number, to: number): Promise<void> => prepareDayOf(demo, from, to);
-  const load = { fleet, control, prepareDay, zone, contractStart, days, signal, progress };
+  const pace = { zone, contractStart, quorum, days, signal, progress };
+  const load = { fleet, control, prepareDay, ...pace };
   joining.catch(() => undefined); // Awaited below; a load that fails first is the cause.
   await loadDays(load);
   await whileAsking(fleet, joining);

@@ -20,11 +20,30 @@ export function summaryJson(report: DemoReport, seconds: number): object {
     customerDifference_mWh: report.customerDifferenceMilliwattHours.toString(),
     engine: report.engine.replace(/ .*/, ""),
     keyBits: report.keyBits,
-    openerPlaintextReadingsMax: report.openerPlaintextReadingsMax,
-    openerPlaintextMsP99: Math.round(report.openerPlaintextMsP99),
+    profile: report.profile,
+    trustees: { threshold: report.quorum?.threshold ?? 1, count: report.quorum?.trustees ?? 1 },
+    receivedPlaintext: plaintextByParty(report),
+    ...(report.openerPlaintext && {
+      openerPlaintextReadingsMax: report.openerPlaintext.readingsMax,
+      openerPlaintextMsP99: Math.round(report.openerPlaintext.msP99),
+    }),
     policyId: report.policyId,
     unsafe: report.unsafe,
     seconds: Math.round(seconds * 10) / 10,
+  };
+}
+
+/** Who received readings of single households in plaintext; a party that does not exist is not listed. */
+function plaintextByParty({ openerPlaintext }: DemoReport): Readonly<Record<string, boolean>> {
+  return {
+    meters: true,
+    customers: true,
+    ...(openerPlaintext && { opener: true }),
+    concentrator: false,
+    aggregator: false,
+    trustee: false,
+    mdms: false,
+    ucs: false,
   };
 }
 
@@ -39,15 +58,9 @@ export function printSummary(report: DemoReport, seconds: number, terminal: Term
     terminal.table([
       ["meters", `${report.meters} with their own readings: ${report.intervals} intervals`],
       ["concentrator", "sealed frames with headers; no key"],
-      [
-        "opener",
-        `at most ${report.openerPlaintextReadingsMax} readings in plaintext at once, 99 % for under ${Math.ceil(report.openerPlaintextMsP99)} ms; no Paillier secret`,
-      ],
+      ["opener", describeOpener(report)],
       ["aggregator", `${report.contributions} ciphertexts it cannot open`],
-      [
-        "trustee",
-        `${loads.length} neighbourhood blocks and ${statements.length} bills to decrypt, sealed to the MDMS`,
-      ],
+      [report.quorum === undefined ? "trustee" : "trustees", describeTrustees(report)],
       [
         "MDMS",
         `${report.releases} releases; nothing finer than (customer, window) and (neighbourhood, interval)`,
@@ -74,11 +87,30 @@ export function printSummary(report: DemoReport, seconds: number, terminal: Term
       ],
       ["refusals", describeCounts(report.refusals)],
       ["policy", report.policyId],
+      ["profile", describeProfile(report)],
       ["engine", `${report.engine}, ${report.keyBits}-bit key`],
       ["time", `${seconds.toFixed(1)} s`],
     ]),
   );
 }
+
+function describeTrustees({ loads, statements, quorum }: DemoReport): string {
+  const work = `${loads.length} neighbourhood blocks and ${statements.length} bills to decrypt, sealed to the MDMS`;
+  if (quorum === undefined) return work;
+  const { threshold, trustees } = quorum;
+  return `${trustees} share holders, any ${threshold} decrypt; none of them saw a sum: ${work}`;
+}
+
+function describeOpener({ openerPlaintext }: DemoReport): string {
+  if (openerPlaintext === undefined) return "does not exist: the meters encrypted for themselves";
+  const { readingsMax, msP99 } = openerPlaintext;
+  return `at most ${readingsMax} readings in plaintext at once, 99 % for under ${Math.ceil(msP99)} ms; no Paillier secret`;
+}
+
+const describeProfile = ({ profile }: DemoReport): string =>
+  profile === "meter-encrypts"
+    ? "meter-encrypts: nobody but meters and customers received readings in plaintext"
+    : "pes-encrypts: nobody but meters, customers and, for moments, the opener received readings in plaintext";
 
 function describeCounts(counts: Readonly<Record<string, number>>): string {
   const parts = Object.entries(counts).map(([code, count]) => `${code} ${count}`);

@@ -13,12 +13,16 @@ const deployment = z.strictObject({
   version: z.literal(1),
   clock: z.enum(["replay", "system"]),
   policyId: z.string(),
+  /** False where every meter encrypts for itself. */
+  opener: z.boolean().default(true),
+  /** Where trustees hold shares of the Paillier key. */
+  quorum: z.strictObject({ threshold: z.number().int(), trustees: z.number().int() }).optional(),
 });
 export type Deployment = z.infer<typeof deployment>;
 
 export async function writeDeployment(
   layout: Layout,
-  terms: Pick<Deployment, "clock" | "policyId">,
+  terms: Pick<Deployment, "clock" | "policyId" | "opener" | "quorum">,
 ): Promise<void> {
   const document: Deployment = { kind: "smarter-metering/deployment", version: 1, ...terms };
   await writeFileAtomic(layout.deployment, `${JSON.stringify(document, null, 2)}\n`);

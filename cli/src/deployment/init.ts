@@ -5,11 +5,6 @@
 import { mkdir } from "node:fs/promises";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import {
-  generateKeyPair,
-  serializePublicKey,
-  serializeSecretKey,
-} from "@smarter-metering/paillier";
 import { initialiseLedger } from "@smarter-metering/trustee";
 import type { ReleasePolicy } from "@smarter-metering/policy";
 import {
@@ -35,8 +30,21 @@ import type { Tariff } from "@smarter-metering/tariff";
 import { CliError } from "../cli-error.ts";
 import { writeDeployment, type ClockKind } from "./deployment-file.ts";
 import { createKeysFile } from "./keys-file.ts";
-import { layoutOf, PARTY_FOLDERS, type Layout, type PartyFolder } from "./layout.ts";
+import {
+  layoutOf,
+  PARTY_FOLDERS,
+  trusteeFolders,
+  type Layout,
+  type PartyFolder,
+} from "./layout.ts";
 import { writeMeters, type MeterSecrets } from "./meters-file.ts";
+import {
+  createPaillierKey,
+  SECRET_KEY_FILE,
+  SHARE_FILE,
+  TRANSCRIPT_FILE,
+  type PaillierKeyOptions,
+} from "./paillier-keys.ts";
 
 export interface NewHousehold {
   readonly label: string;
@@ -45,12 +53,11 @@ export interface NewHousehold {
   readonly fuse: { readonly amps: number; readonly phases: number };
 }
 
-export interface InitOptions {
+export interface InitOptions extends PaillierKeyOptions {
   readonly root: string;
   readonly clock: ClockKind;
   readonly policy: ReleasePolicy;
   readonly tariff: Tariff;
-  readonly keyBits: number;
   readonly neighbourhoods: readonly Neighbourhood[];
   readonly households: readonly NewHousehold[];
   /** Contracts begin here: a local midnight, epoch seconds. */
@@ -60,15 +67,42 @@ export interface InitOptions {
   readonly openerPlaintextReadingsMax: number;
 }
 
-/** Parties that the registry lists, and whether they receive sealed messages. */
-const LISTED: readonly { readonly role: Role & PartyFolder; readonly receives: boolean }[] = [
-  { role: "concentrator", receives: false },
-  { role: "opener", receives: true },
-  { role: "aggregator", receives: false },
-  { role: "trustee", receives: false },
-  { role: "mdms", receives: true },
-  { role: "ucs", receives: false },
-];
+/** A party that the registry lists, and whether it receives sealed messages. */
+interface Listed {
+  readonly role: Role;
+  readonly folder: PartyFolder;
+  readonly receives: boolean;
+  readonly trusteeIndex?: number;
+}
+
+/** The opener exists only where it is needed; a trustee that holds a share receives it sealed. */
+function listedParties(options: InitOptions): Listed[] {
+  const { quorum } = options;
+  const plain = (role: Role & PartyFolder, receives: boolean): Listed => {
+    return { role, folder: role, receives };
+  };
+  const shareHolders = trusteeFolders(quorum).map((folder, index): Listed => {
+    return { role: "trustee", folder, receives: true, trusteeIndex: index + 1 };
+  });
+  return [
+    plain("concentrator", false),
+    ...(needsOpener(options) ? [plain("opener", true)] : []),
+    plain("aggregator", false),
+    ...(quorum === undefined ? [plain("trustee", false)] : shareHolders),
+    plain("mdms", true),
+    plain("ucs", false),
+  ];
+}
+
+/** The folders that a deployment of these parties has. */
+const foldersOf = (listed: readonly Listed[]): PartyFolder[] => {
+  const parties = new Set(listed.map(({ folder }) => folder));
+  const others = PARTY_FOLDERS.filter((f) => f === "registry" || f === "bus" || f === "meters");
+  return [...others, ...parties];
+};
+
+const needsOpener = ({ neighbourhoods }: InitOptions): boolean =>
+  neighbourhoods.some(({ profile }) => profile === "pes-encrypts");
 
 /** Throws DEPLOYMENT_EXISTS when `root` holds anything. Returns each household's letter. */
 export async function initDeployment(options: InitOptions): Promise<readonly Letter[]> {
@@ -77,13 +111,17 @@ export async function initDeployment(options: InitOptions): Promise<readonly Let
     const message = `${options.root} is not empty; choose another folder, or remove it yourself`;
     throw new CliError("DEPLOYMENT_EXISTS", message);
   }
-  for (const party of PARTY_FOLDERS) {
+  const listed = listedParties(options);
+  for (const party of foldersOf(listed)) {
     await mkdir(layout.folder(party), { recursive: true, mode: 0o700 });
   }
-  const { parties, openerSpki } = await createParties(layout);
+  const { parties, openerSpki } = await createParties(layout, listed);
   const tariffJws = await createTariffSigner(layout, parties, options.tariff);
-  const paillierKey = await createPaillierKey(layout, options.keyBits);
-  await initialiseLedger(layout.folder("trustee"), layout.folder("trustee"));
+  const registeredKey = await createPaillierKey(layout, parties, options);
+  const { paillierKey } = registeredKey;
+  for (const trustee of trusteeFolders(options.quorum)) {
+    await initialiseLedger(layout.folder(trustee), layout.folder(trustee));
+  }
   const meters = await Promise.all(options.households.map(createMeter));
   const servicePoints = options.households.map((household, index): NewServicePoint => {
     const meter = meters[index];
@@ -98,7 +136,7 @@ export async function initDeployment(options: InitOptions): Promise<readonly Let
   });
   const state = await createRegistryState({
     parties,
-    paillierKey,
+    ...registeredKey,
     policy: options.policy,
     tariffs: [tariffJws],
     neighbourhoods: options.neighbourhoods,
@@ -107,26 +145,35 @@ export async function initDeployment(options: InitOptions): Promise<readonly Let
   });
   await saveState(statePath(layout.folder("registry")), state);
   const rootKey = (await createKeysFile(layout.keys("registry"), false)).signer.publicKey;
-  await writeTokens(layout);
+  await writeTokens(layout, listed);
   await writeConfigs(layout, toHex(rootKey), options);
   const labels = options.households.map(({ label }) => label);
   const { letters, meters: provisioning } = await lettersOf(state, labels);
-  await writeMeters(layout, { openerKey: toBase64Url(openerSpki), meters, provisioning });
+  await writeMeters(layout, {
+    ...(openerSpki && { openerKey: toBase64Url(openerSpki) }),
+    paillierKey,
+    meters,
+    provisioning,
+  });
   // Written last: a deployment without this file was not finished and is not served.
-  await writeDeployment(layout, { clock: options.clock, policyId: options.policy.id });
+  const { clock, policy, quorum } = options;
+  const opener = needsOpener(options);
+  await writeDeployment(layout, { clock, policyId: policy.id, opener, quorum });
   return letters;
 }
 
 async function createParties(
   layout: Layout,
-): Promise<{ parties: Party[]; openerSpki: Uint8Array }> {
+  listed: readonly Listed[],
+): Promise<{ parties: Party[]; openerSpki: Uint8Array | undefined }> {
   const parties: Party[] = [];
-  let openerSpki = new Uint8Array(0);
-  for (const { role, receives } of LISTED) {
-    const { signer, spki } = await createKeysFile(layout.keys(role), receives);
-    const party = { role, signingKey: toHex(signer.publicKey) };
+  let openerSpki: Uint8Array | undefined;
+  for (const { role, folder, receives, trusteeIndex } of listed) {
+    const { signer, spki } = await createKeysFile(layout.keys(folder), receives);
+    const number = trusteeIndex === undefined ? {} : { trusteeIndex };
+    const party = { role, signingKey: toHex(signer.publicKey), ...number };
     parties.push(spki === undefined ? party : { ...party, encryptionKey: toBase64Url(spki) });
-    if (role === "opener" && spki !== undefined) openerSpki = spki.slice();
+    if (role === "opener") openerSpki = spki?.slice();
   }
   return { parties, openerSpki };
 }
@@ -143,14 +190,6 @@ async function createTariffSigner(
   return signDocument("smarter-metering/tariff", tariff, signer);
 }
 
-/** The Paillier secret goes into the trustee's folder and nowhere else; returns the public key. */
-async function createPaillierKey(layout: Layout, bits: number): Promise<unknown> {
-  const { publicKey, secretKey } = await generateKeyPair({ bits });
-  const path = join(layout.folder("trustee"), "paillier-secret.json");
-  await writeSecretFile(path, JSON.stringify(serializeSecretKey(secretKey)));
-  return serializePublicKey(publicKey);
-}
-
 /** A meter's own keys, made where it is installed. */
 export async function createMeter(): Promise<MeterSecrets> {
   const seed = primitives.randomBytes(32);
@@ -163,12 +202,12 @@ export async function createMeter(): Promise<MeterSecrets> {
 }
 
 /** One bearer token for each party, known to it, the registry and the bus; one for the administrator. */
-async function writeTokens(layout: Layout): Promise<void> {
+async function writeTokens(layout: Layout, listed: readonly Listed[]): Promise<void> {
   const token = (): string => toHex(primitives.randomBytes(32));
   const parties: Record<string, string> = {};
-  for (const { role } of LISTED) {
-    parties[role] = token();
-    await writeSecretFile(layout.token(role), parties[role]);
+  for (const { folder } of listed) {
+    parties[folder] = token();
+    await writeSecretFile(layout.token(folder), parties[folder]);
   }
   const registryTokens = JSON.stringify({ admin: token(), parties });
   await writeSecretFile(join(layout.folder("registry"), "tokens.json"), registryTokens);
@@ -180,7 +219,7 @@ async function writeConfigs(
   registryRootKey: string,
   options: InitOptions,
 ): Promise<void> {
-  const { basePort, policy, openerPlaintextReadingsMax } = options;
+  const { basePort, openerPlaintextReadingsMax, quorum } = options;
   const port = (offset: number): number => (basePort === 0 ? 0 : basePort + offset);
   const listen = (offset: number) => ({ host: "127.0.0.1", port: port(offset) });
   const url = (offset: number): string => `http://127.0.0.1:${port(offset)}`;
@@ -197,23 +236,33 @@ async function writeConfigs(
   const tokensFile = "tokens.json";
   const configs: Partial<Record<PartyFolder, object>> = {
     registry: { folder: ".", keysFile: "keys.json", tokensFile, listen: listen(0) },
-    bus: { ...store, tokensFile, listen: listen(1) },
+    bus: { ...store, tokensFile, shareHolders: quorum?.trustees ?? 0, listen: listen(1) },
     concentrator: { ...peers(2), ...store, mqttListen: listen(8) },
-    opener: { ...peers(3), openerPlaintextReadingsMax },
+    ...(needsOpener(options) && { opener: { ...peers(3), openerPlaintextReadingsMax } }),
     aggregator: { ...peers(4), ...store },
-    trustee: {
-      ...peers(5),
-      paillierKeyFile: "paillier-secret.json",
-      ledgerFolder: ".",
-      policyId: policy.id,
-    },
+    ...trusteeConfigs(options, peers),
     mdms: { ...peers(6), ...store },
     ucs: { ...peers(7), ...store },
   };
-  for (const party of PARTY_FOLDERS) {
-    const config = configs[party];
-    if (config === undefined) continue;
-    const text = `${JSON.stringify({ role: party, ...config }, null, 2)}\n`;
+  for (const [party, config] of Object.entries(configs) as [PartyFolder, object][]) {
+    const role = party.replace(/-\d+$/, "");
+    const text = `${JSON.stringify({ role, ...config }, null, 2)}\n`;
     await writeFileAtomic(layout.config(party), text);
   }
+}
+
+/** The first trustee keeps the port that it has alone; the others follow those of the other roles. */
+function trusteeConfigs(
+  { policy, quorum }: InitOptions,
+  peers: (offset: number) => object,
+): Partial<Record<PartyFolder, object>> {
+  const own = { ledgerFolder: ".", policyId: policy.id };
+  if (quorum === undefined) {
+    return { trustee: { ...peers(5), paillierKeyFile: SECRET_KEY_FILE, ...own } };
+  }
+  const share = { shareFile: SHARE_FILE, transcriptFile: TRANSCRIPT_FILE };
+  const configs = trusteeFolders(quorum).map((folder, index) => {
+    return [folder, { ...peers(index === 0 ? 5 : 8 + index), share, ...own }] as const;
+  });
+  return Object.fromEntries(configs);
 }

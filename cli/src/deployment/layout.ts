@@ -12,7 +12,14 @@ export const PARTY_FOLDERS = [
   "mdms",
   "ucs",
 ] as const;
-export type PartyFolder = (typeof PARTY_FOLDERS)[number];
+/** Trustees that hold shares have a folder each. */
+export type PartyFolder = (typeof PARTY_FOLDERS)[number] | `trustee-${number}`;
+
+/** The trustees' folders, in the order of their numbers; without a quorum there is one. */
+export function trusteeFolders(quorum: { readonly trustees: number } | undefined): PartyFolder[] {
+  if (quorum === undefined) return ["trustee"];
+  return Array.from({ length: quorum.trustees }, (_, i): PartyFolder => `trustee-${i + 1}`);
+}
 
 export interface Layout {
   readonly root: string;

@@ -16,8 +16,10 @@ export interface MeterSecrets {
 }
 
 export interface MetersFile {
-  /** RSA SubjectPublicKeyInfo of the opener, base64url. */
-  readonly openerKey: string;
+  /** RSA SubjectPublicKeyInfo of the opener, base64url; absent where there is none. */
+  readonly openerKey?: string;
+  /** Pinned in meters that encrypt for themselves; as serialised by packages/paillier. */
+  readonly paillierKey?: unknown;
   readonly meters: readonly MeterSecrets[];
   readonly provisioning: readonly MeterProvisioning[];
 }

@@ -36,6 +36,8 @@ export const schemas = {
     z.strictObject({
       role: z.literal("bus"),
       storeFolder: paths.path(),
+      /** How many hold shares of the Paillier key; 0: one trustee holds all of it. */
+      shareHolders: z.number().int().min(0).max(16).default(0),
       tokensFile: paths.secretFile(),
       listen,
     }),
@@ -65,7 +67,11 @@ export const schemas = {
     z.strictObject({
       role: z.literal("trustee"),
       ...peers(paths),
-      paillierKeyFile: paths.secretFile(),
+      /** Either the whole Paillier secret, or a share of it. */
+      paillierKeyFile: paths.secretFile().optional(),
+      share: z
+        .strictObject({ shareFile: paths.secretFile(), transcriptFile: paths.path() })
+        .optional(),
       ledgerFolder: paths.path(),
       /** The release policy this trustee serves; any other is refused. */
       policyId: z.string().min(1).max(64),

@@ -1,8 +1,11 @@
 /** Starts all roles in one process, or one of them, over the same code (docs/operating.md). */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Clock } from "@smarter-metering/runtime";
 import { ROLE_NAMES, type RoleName } from "../deployment/role-config.ts";
-import type { Layout } from "../deployment/layout.ts";
+import { CliError, EXIT } from "../cli-error.ts";
+import { loadDeployment } from "../deployment/deployment-file.ts";
+import { trusteeFolders, type Layout, type PartyFolder } from "../deployment/layout.ts";
 import type { Party, Shared } from "./party.ts";
 import {
   startAggregatorRole,
@@ -34,8 +37,16 @@ export interface ServeOptions {
 
 /** One role from its own configuration file; registry and bus over loopback HTTP. */
 export function serveRole(role: RoleName, config: string, options: ServeOptions): Promise<Party> {
+  if (role === "opener" && !existsSync(config)) throw noOpener(config);
   return START[role](resolve(config), { ...options, bus: undefined, registry: undefined });
 }
+
+function noOpener(config: string): CliError {
+  const message = `${config} does not exist; where every meter encrypts for itself there is no opener to serve`;
+  return new CliError("NO_OPENER", message, EXIT.refused);
+}
+
+const noParty = Promise.resolve(undefined);
 
 export { ROLE_NAMES };
 
@@ -46,6 +57,13 @@ export async function serveAll(layout: Layout, options: ServeOptions) {
     const party = await starting;
     started.push(party);
     return party;
+  };
+  const { opener: hasOpener, quorum } = loadDeployment(layout);
+  const startTrustees = async (folders: readonly PartyFolder[], shared: Shared) => {
+    const configs = folders.map((folder) => layout.config(folder));
+    const starting = configs.map((config) => keep(startTrusteeRole(config, shared)));
+    await Promise.allSettled(starting);
+    return Promise.all(starting);
   };
   const alone = { ...options, bus: undefined, registry: undefined };
   try {
@@ -58,22 +76,22 @@ export async function serveAll(layout: Layout, options: ServeOptions) {
     };
     const starting = [
       keep(startConcentratorRole(layout.config("concentrator"), shared)),
-      keep(startOpenerRole(layout.config("opener"), shared)),
+      hasOpener ? keep(startOpenerRole(layout.config("opener"), shared)) : noParty,
       keep(startAggregatorRole(layout.config("aggregator"), shared)),
-      keep(startTrusteeRole(layout.config("trustee"), shared)),
+      startTrustees(trusteeFolders(quorum), shared),
       keep(startMdmsRole(layout.config("mdms"), shared)),
       keep(startUcsRole(layout.config("ucs"), shared)),
     ] as const;
     // When one refuses, the others have to be there before they can be closed.
     await Promise.allSettled(starting);
-    const [concentrator, opener, aggregator, trustee, mdms, ucs] = await Promise.all(starting);
+    const [concentrator, opener, aggregator, trustees, mdms, ucs] = await Promise.all(starting);
     return {
       registry,
       bus,
       concentrator,
       opener,
       aggregator,
-      trustee,
+      trustees,
       mdms,
       ucs,
       urls: Object.assign({}, ...started.map(({ urls }) => urls)) as Record<string, string>,

@@ -13,7 +13,6 @@ import {
   type MdmsService,
 } from "@smarter-metering/mdms";
 import { openerLogFields, startOpener, type OpenerService } from "@smarter-metering/opener";
-import { parseSecretKey } from "@smarter-metering/paillier";
 import { parseMdmsView, parseNetworkView, parseUcsView } from "@smarter-metering/protocol";
 import {
   createApp,
@@ -36,10 +35,11 @@ import { startUcs, ucsLogFields, type UcsService } from "@smarter-metering/ucs";
 import { z } from "zod";
 import { loadKeysFile } from "../deployment/keys-file.ts";
 import { loadRoleConfig, type RoleConfig } from "../deployment/role-config.ts";
+import { loadHeldKey } from "./held-key.ts";
 import { opening, type Closable } from "./opening.ts";
 import { startEngine } from "./party-engine.ts";
 import { connectPeers, partyLogger, type Party, type Peers, type Shared } from "./party.ts";
-import { busTokens, streams } from "./streams.ts";
+import { busTokens, streamsOf } from "./streams.ts";
 import { portalWebFolder } from "./web-folder.ts";
 
 const VERSION = "1";
@@ -101,6 +101,7 @@ export function startBusRole(path: string, shared: Shared): Promise<Started<Embe
         migrations: [],
       }),
     );
+    const streams = streamsOf(config.shareHolders);
     const bus = await keep(openBus({ store, streams, clock: systemClock, log }));
     const app = serveBus(bus, { tokens: busTokens(tokens), log });
     const listening = await keep(listen({ app, ...config.listen }));
@@ -226,7 +227,8 @@ export function startTrusteeRole(path: string, shared: Shared): Promise<Started<
     const peers = await keep(
       connectPeers("trustee", config, shared, { ...networkPeers, logFields }),
     );
-    const key = new TextDecoder().decode(await readSecretFile(config.paillierKeyFile));
+    const secretKey = await loadHeldKey(config, peers.keys);
+    const name = "trustee" in secretKey ? `trustee-${secretKey.trustee}` : "trustee";
     const engine = await keep(startEngine(1, peers));
     const service = await keep(
       startTrustee(
@@ -234,7 +236,7 @@ export function startTrusteeRole(path: string, shared: Shared): Promise<Started<
         {
           ...portsOf(peers, shared.clock),
           engine,
-          secretKey: await parseSecretKey(JSON.parse(key)),
+          secretKey,
           signer: peers.keys.signer,
           ledgerFolder: config.ledgerFolder,
         },
@@ -242,8 +244,8 @@ export function startTrusteeRole(path: string, shared: Shared): Promise<Started<
     );
     const health = await keep(listenHealth("Trustee", config, peers));
     return {
-      ...partyOf("trustee", peers, service, [health, engine]),
-      urls: { trustee: health.url },
+      ...partyOf(name, peers, service, [health, engine]),
+      urls: { [name]: health.url },
     };
   });
 }
@@ -260,19 +262,21 @@ export function startMdmsRole(path: string, shared: Shared): Promise<Started<Mdm
         migrations: mdmsMigrations,
       }),
     );
+    const engine = await keep(startEngine(1, peers));
     const service = await keep(
       startMdms(
         { secureCookies: false }, // Plain HTTP on the loopback; a reverse proxy in front adds TLS.
         {
           ...portsOf(peers, systemClock), // People's sessions and lock-outs run in real time.
           store,
+          engine,
           signer: peers.keys.signer,
           recipientSecret: secretOf(peers, config),
         },
       ),
     );
     const http = await keep(listen({ app: service.http, ...config.listen }));
-    return { ...partyOf("mdms", peers, service, [http, store]), urls: { mdms: http.url } };
+    return { ...partyOf("mdms", peers, service, [http, engine, store]), urls: { mdms: http.url } };
   });
 }
 

@@ -5,13 +5,24 @@ import type { BusToken, ConsumerName, StreamOptions } from "@smarter-metering/ru
 const MESSAGES_MAX = 100_000;
 const DAY_SECONDS = 86_400;
 
-export const streams: readonly StreamOptions[] = [
+/** Names under which trustees take requests: each share holder gets all of them. */
+const trusteeNames = (shareHolders: number): string[] =>
+  shareHolders === 0
+    ? ["trustee"]
+    : Array.from({ length: shareHolders }, (_, index) => `trustee-${index + 1}`);
+
+export const streamsOf = (shareHolders: number): readonly StreamOptions[] => [
   { name: "frames", consumers: ["opener"], messagesMax: MESSAGES_MAX },
   { name: "sealed", consumers: ["ucs"], messagesMax: MESSAGES_MAX },
   { name: "customer-keys", consumers: ["ucs"], messagesMax: MESSAGES_MAX },
   { name: "downlink", consumers: ["concentrator"], messagesMax: 10_000 },
   { name: "contributions", consumers: ["aggregator"], messagesMax: MESSAGES_MAX },
-  { name: "release-requests", consumers: ["trustee"], messagesMax: 10_000 },
+  {
+    name: "release-requests",
+    consumers: trusteeNames(shareHolders),
+    // A share holder may be away for long while the others go on.
+    messagesMax: shareHolders === 0 ? 10_000 : MESSAGES_MAX,
+  },
   {
     name: "releases",
     consumers: ["mdms", "aggregator"],
@@ -19,15 +30,31 @@ export const streams: readonly StreamOptions[] = [
     // The trustee reads its own newest release at start: a ledger behind it was rolled back.
     retainAcked: { seconds: 40 * DAY_SECONDS },
   },
+  {
+    name: "partial-releases",
+    consumers: ["mdms", "aggregator"],
+    messagesMax: MESSAGES_MAX,
+    retainAcked: { seconds: 40 * DAY_SECONDS },
+  },
   { name: "refusals", consumers: ["aggregator"], messagesMax: 10_000 },
 ];
 
 const consumer = (stream: string, name: string): ConsumerName => ({ stream, consumer: name });
 
+const trusteeGrant = (name: string, answers: string): Omit<BusToken, "token"> => ({
+  publish: [answers, "refusals"],
+  consume: [
+    consumer("release-requests", name),
+    // To read its own newest answer; it settles nothing under this name.
+    consumer(answers, name),
+  ],
+});
+
 /** What each role's token opens at the bus: nothing beside its own hops. */
 const GRANTS: Readonly<Record<string, Omit<BusToken, "token">>> = {
   concentrator: {
-    publish: ["frames", "sealed", "customer-keys"],
+    // Contributions: those that meters make themselves; each is signed, by opener or meter.
+    publish: ["frames", "sealed", "customer-keys", "contributions"],
     consume: [consumer("downlink", "concentrator")],
   },
   opener: { publish: ["contributions"], consume: [consumer("frames", "opener")] },
@@ -36,28 +63,27 @@ const GRANTS: Readonly<Record<string, Omit<BusToken, "token">>> = {
     consume: [
       consumer("contributions", "aggregator"),
       consumer("releases", "aggregator"),
+      consumer("partial-releases", "aggregator"),
       consumer("refusals", "aggregator"),
     ],
   },
-  trustee: {
-    publish: ["releases", "refusals"],
-    consume: [
-      consumer("release-requests", "trustee"),
-      // To read its own newest release; it settles nothing under this name.
-      consumer("releases", "trustee"),
-    ],
+  trustee: trusteeGrant("trustee", "releases"),
+  mdms: {
+    publish: [],
+    consume: [consumer("releases", "mdms"), consumer("partial-releases", "mdms")],
   },
-  mdms: { publish: [], consume: [consumer("releases", "mdms")] },
   ucs: {
     publish: ["downlink"],
     consume: [consumer("sealed", "ucs"), consumer("customer-keys", "ucs")],
   },
 };
 
-/** Grants for the tokens of `bus/tokens.json`, a map from role to token. */
+/** Grants for the tokens of `bus/tokens.json`, a map from role, or role and number, to token. */
 export function busTokens(tokens: Readonly<Record<string, string>>): BusToken[] {
   return Object.entries(tokens).flatMap(([role, token]) => {
-    const grant = GRANTS[role];
+    const grant = /^trustee-\d+$/.test(role)
+      ? trusteeGrant(role, "partial-releases")
+      : GRANTS[role];
     return grant === undefined ? [] : [{ token, ...grant }];
   });
 }

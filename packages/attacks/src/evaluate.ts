@@ -1,5 +1,6 @@
 // Runs every passive attack over targets, sums and seeds, on raw readings and on what the MDMS
 // receives. A researcher's own machine; no party of the system runs it on its customers.
+import { setImmediate } from "node:timers/promises";
 import { edgesOf, risesOf } from "./attacks/edges.ts";
 import { geoma } from "./attacks/geoma.ts";
 import { hmm } from "./attacks/hmm.ts";
@@ -26,17 +27,19 @@ import { withHome } from "./views.ts";
 export interface EvaluationOptions {
   /** After every target: rounds begun, targets done of the round's. */
   readonly progress?: (round: number, done: number, targets: number) => void;
+  /** Ends it between two targets, with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /**
  * Measurements of all attacks over the rounds. Deterministic. Rounds are taken one at a time, so a
  * generator keeps one panel in memory.
  */
-export function evaluate(
+export async function evaluate(
   rounds: Iterable<Round>,
   plan: Plan,
-  { progress }: EvaluationOptions = {},
-): Measurement[] {
+  { progress, signal }: EvaluationOptions = {},
+): Promise<Measurement[]> {
   const tally = new Tally();
   let [number, linked]: [number, Round["panel"] | undefined] = [0, undefined];
   for (const round of rounds) {
@@ -47,6 +50,8 @@ export function evaluate(
     const chosen = drawHomes(round.panel, round.seed).slice(0, plan.targets);
     const profile = meanProfile(round.panel.homes.map((home) => home.load));
     for (const [done, home] of chosen.entries()) {
+      // Minutes of work: others of the process get their turn, a signal above all.
+      await setImmediate(undefined, signal && { signal });
       attackTarget(round, plan, home, profile, tally);
       progress?.(number, done + 1, chosen.length);
     }

@@ -1,7 +1,7 @@
 // The gates of the passive attacks as data: what each must reach on raw readings, and what it must
 // not on what the MDMS receives at the policy's k.
 import type { Measure, Measurement } from "./measurement.ts";
-import type { AttackRow, Result } from "./row.ts";
+import type { Figure, GateRow } from "./row.ts";
 
 /** A measured number and the side of it that counts. */
 interface Reading extends Measure {
@@ -57,8 +57,8 @@ export const PASSIVE_GATES: readonly Gate[] = [
  * homes, the policy's `contributorsMin`; where the data have fewer, the largest there is, which is
  * easier to attack.
  */
-export function gateRows(measurements: readonly Measurement[], homesMin: number): AttackRow[] {
-  return PASSIVE_GATES.flatMap((gate): AttackRow[] => {
+export function gateRows(measurements: readonly Measurement[], homesMin: number): GateRow[] {
+  return PASSIVE_GATES.flatMap((gate): GateRow[] => {
     const controls = measurements.filter((measured) => isOf(measured, gate.control));
     const systems = measurements.filter((measured) => isOf(measured, gate.system));
     const control = controls.find(({ homes }) => homes === 1);
@@ -71,8 +71,8 @@ export function gateRows(measurements: readonly Measurement[], homesMin: number)
       {
         attack: gate.attack,
         view: isBill ? "one bill" : `sum of ${system.homes} homes`,
-        control: resultOf(gate.control, control),
-        system: resultOf(gate.system, system),
+        control: figureOf(gate.control, control),
+        system: figureOf(gate.system, system),
         bound: { controlMin: gate.control.min, systemMax },
       },
     ];
@@ -92,9 +92,9 @@ function isOf(measured: Measurement, { attack, reference, metric }: Measure): bo
   );
 }
 
-function resultOf({ metric, side, reference }: Reading, measured: Measurement): Result {
+function figureOf({ metric, side, reference }: Reading, measured: Measurement): Figure {
   const name = metric === "auc" ? "AUC" : metric;
   const figure = side === "delta" && metric !== "advantage" ? `${name} in − out` : name;
   const shown = `${figure}, ${reference}`;
-  return { kind: "measured", figure: shown, estimate: measured[side] };
+  return { figure: shown, estimate: measured[side] };
 }

@@ -26,7 +26,7 @@ export { estimate } from "./metrics/estimate.ts";
 export type { Estimate, Sample } from "./metrics/estimate.ts";
 export { matthewsCorrelation } from "./metrics/mcc.ts";
 export { NMI_BINS, normalizedMutualInformation } from "./metrics/nmi.ts";
-export { panelOf, syntheticPanel } from "./panel.ts";
+export { figuresOfPanel, panelOf, syntheticPanel } from "./panel.ts";
 export type { Panel, PanelHome } from "./panel.ts";
 export {
   FULL_PLAN,
@@ -37,10 +37,10 @@ export {
   syntheticRounds,
 } from "./plan.ts";
 export type { Plan, Round } from "./plan.ts";
-export { renderReport, renderRows } from "./report.ts";
+export { renderSection, renderTable, renderVerdict } from "./report.ts";
 export type { ReportSection } from "./report.ts";
 export { judgeRow } from "./row.ts";
-export type { AttackRow, Bound, Result, Verdict } from "./row.ts";
+export type { Bound, Figure, GateRow, Verdict } from "./row.ts";
 export { coarsen, daysBetween, daysOf } from "./trace.ts";
 export type { Trace } from "./trace.ts";
 export { bandsOfPanel, billRegisters, withHome } from "./views.ts";

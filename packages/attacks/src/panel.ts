@@ -1,8 +1,8 @@
 // A panel: the plaintext households that an evaluation attacks, real or synthetic, on one grid.
 // No party of the system holds one: it is made of files given for research, or of a seed, on a
 // researcher's own machine.
-import type { Series } from "@smarter-metering/readings";
-import { syntheticNeighbourhood } from "@smarter-metering/readings";
+import type { Figures, Series } from "@smarter-metering/readings";
+import { figuresOf, syntheticNeighbourhood } from "@smarter-metering/readings";
 import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
 import { AttackError } from "./error.ts";
 import type { Trace } from "./trace.ts";
@@ -90,6 +90,24 @@ export function syntheticPanel(options: {
     neighbourhood.map(({ series }) => ({ ...series, label: `${seed}/${series.label}` })),
     { zone, occupied: neighbourhood.map(({ truth }) => truth.occupied) },
   );
+}
+
+/** What the homes of a panel are like, for whoever compares it with another. */
+export function figuresOfPanel({ homes, startSeconds, slotsPerDay }: Panel): Figures {
+  const series = homes.map(({ label, load, exported }): Series => {
+    const [imported, exports] = [load, exported].map(({ wattHours }) =>
+      wattHours.map((energy) => 1000 * energy),
+    );
+    return {
+      label,
+      startSeconds,
+      intervalSeconds: DAY_SECONDS / slotsPerDay,
+      importMilliwattHours: imported ?? new Float64Array(0),
+      exportMilliwattHours: exports ?? new Float64Array(0),
+      quality: new Uint8Array(load.wattHours.length),
+    };
+  });
+  return figuresOf(series);
 }
 
 /** ⌊R_end/1000⌋ − ⌊R_start/1000⌋ of the cumulative register: telescopes, as the contributions do. */

@@ -1,9 +1,9 @@
-// The privacy evaluation as Markdown, from rows and measurements.
+// What was measured on one set of homes as Markdown: gates, homes, measurements.
 import type { Figures } from "@smarter-metering/readings";
 import type { Measurement } from "./measurement.ts";
 import type { Estimate } from "./metrics/estimate.ts";
 import { judgeRow } from "./row.ts";
-import type { AttackRow, Result } from "./row.ts";
+import type { Figure, GateRow, Verdict } from "./row.ts";
 
 /** One data set and what was measured on it. */
 export interface ReportSection {
@@ -13,53 +13,43 @@ export interface ReportSection {
   /** Level, peak, memory and spread of the homes, by name of the panel. */
   readonly figures: readonly { readonly name: string; readonly figures: Figures }[];
   readonly measurements: readonly Measurement[];
-  /** Gates on these homes, or active attacks. */
-  readonly rows: readonly AttackRow[];
+  /** Gates on these homes. */
+  readonly rows: readonly GateRow[];
 }
 
-/** The whole report. Ends with a newline. */
-export function renderReport(title: string, sections: readonly ReportSection[]): string {
-  const failed = sections.flatMap(({ rows }) => rows).filter((row) => !holds(row)).length;
-  const parts = [
-    `# ${title}`,
-    failed === 0 ? "Every gate holds." : `**${failed} gate(s) do not hold.**`,
-    "_In − out_: the same attack with the target among the homes summed, and with another home in \
-its place. Intervals are 95 %.",
-    ...sections.flatMap(renderSection),
-  ];
-  return `${parts.join("\n\n")}\n`;
-}
-
-function renderSection({ title, about, figures, measurements, rows }: ReportSection): string[] {
+/** A section without a newline at its end; its tables are aligned, as formatters want them. */
+export function renderSection({
+  title,
+  about,
+  figures,
+  measurements,
+  rows,
+}: ReportSection): string {
   return [
     `## ${title}`,
     about,
-    ...(rows.length > 0 ? ["### Gates", renderRows(rows)] : []),
+    ...(rows.length > 0 ? ["### Gates", renderGates(rows)] : []),
     ...(figures.length > 0 ? ["### Homes", renderFigures(figures)] : []),
     ...(measurements.length > 0 ? ["### Measurements", renderMeasurements(measurements)] : []),
-  ];
+  ].join("\n\n");
 }
 
-/** Gates and active attacks in one table. */
-export function renderRows(rows: readonly AttackRow[]): string {
-  return table(
-    ["attack", "view", "control", "system", "bound", "code", "verdict"],
+function renderGates(rows: readonly GateRow[]): string {
+  return renderTable(
+    ["attack", "view", "control", "system", "bound", "verdict"],
     rows.map((row) => [
       row.attack,
       row.view,
-      renderResult(row.control),
-      renderResult(row.system),
-      row.bound === undefined
-        ? "refused"
-        : `control ≥ ${digits(row.bound.controlMin)}, system ≤ ${digits(row.bound.systemMax)}`,
-      row.code ?? "",
-      verdictOf(row),
+      renderFigure(row.control),
+      renderFigure(row.system),
+      `control ≥ ${digits(row.bound.controlMin)}, system ≤ ${digits(row.bound.systemMax)}`,
+      renderVerdict(judgeRow(row)),
     ]),
   );
 }
 
 function renderMeasurements(measurements: readonly Measurement[]): string {
-  return table(
+  return renderTable(
     ["attack", "to find", "metric", "homes", "in", "out", "in − out", "targets × seeds"],
     measurements.map((measured) => [
       measured.attack,
@@ -75,7 +65,7 @@ function renderMeasurements(measurements: readonly Measurement[]): string {
 }
 
 function renderFigures(figures: ReportSection["figures"]): string {
-  return table(
+  return renderTable(
     ["homes", "kWh a day", "CV between homes", "peak kW", "lag 1", "lag 24 h", "base kW"],
     figures.map(({ name, figures: of }) => [
       name,
@@ -89,27 +79,28 @@ function renderFigures(figures: ReportSection["figures"]): string {
   );
 }
 
-const holds = (row: AttackRow): boolean => verdictOf(row) === "holds";
-
-function verdictOf(row: AttackRow): string {
-  const { controlHolds, systemHolds } = judgeRow(row);
+/** Of a passive or of an active attack. */
+export function renderVerdict({ controlHolds, systemHolds }: Verdict): string {
   if (!controlHolds) return "**proves nothing: the control fails**";
   return systemHolds ? "holds" : "**fails**";
 }
 
-function renderResult(result: Result): string {
-  if (result.kind !== "measured") return result.kind;
-  return `${result.figure} ${renderEstimate(result.estimate)}`;
-}
+const renderFigure = ({ figure, estimate }: Figure): string =>
+  `${figure} ${renderEstimate(estimate)}`;
 
 const renderEstimate = ({ mean, low, high }: Estimate): string =>
   `${digits(mean)} [${digits(low)}, ${digits(high)}]`;
 
 const digits = (value: number): string => value.toFixed(3).replace("-", "−");
 
-/** Cells are our own words and numbers, except labels of files: a bar would end a cell. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+/** Columns as wide as their widest cell. A bar in a cell (a label of a file may have one) would end it. */
+export function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
+  const widths = head.map((_, column) =>
+    cells.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), 3),
+  );
+  const line = (row: readonly string[], fill = " "): string =>
+    `| ${widths.map((width, column) => (row[column] ?? "").padEnd(width, fill)).join(" | ")} |`;
+  const [first = [], ...others] = cells;
+  return [line(first), line([], "-"), ...others.map((row) => line(row))].join("\n");
 }

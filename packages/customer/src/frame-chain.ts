@@ -8,27 +8,40 @@ import {
   frameHash,
   toHex,
   verifyFrame,
+  type FrameHeader,
   type SealedFrame,
 } from "@smarter-metering/protocol";
 import type { PinnedMeter } from "./pinned-meters.ts";
 
-export interface ChainFindings {
-  /** Not a frame at all. */
-  malformed: number;
-  /** Of a meter that is not pinned, or under another service point's name. */
-  foreign: number;
-  badSignatures: number;
-  /** Frames that contradict another one of the same meter; none of them is used. */
-  equivocations: number;
-  /** Neighbours in the count whose hashes do not link. */
-  brokenLinks: number;
-  /** Counters between the first and last frame of an epoch that are not there: live frames that were dropped, or losses. */
-  holes: number;
+export interface FrameFault {
+  readonly kind:
+    /** Not a frame at all. */
+    | "malformed"
+    /** Of a meter that is not pinned, or under another service point's name. */
+    | "foreign"
+    | "badSignatures"
+    /** Frames that contradict each other; none of them is used. */
+    | "equivocations"
+    /** Neighbours in the count whose hashes do not link. */
+    | "brokenLinks";
+  /** Which of the frames given, from 0. */
+  readonly positions: readonly number[];
+  /** As those frames say, which need not be true. */
+  readonly headers: readonly FrameHeader[];
 }
 
-interface Verified {
+export interface CheckedFrame {
+  readonly position: number;
   readonly frame: SealedFrame;
   readonly hash: Uint8Array;
+}
+
+export interface CheckedFrames {
+  /** Those that may be opened, in the order of the chain, each once. */
+  readonly frames: readonly CheckedFrame[];
+  readonly faults: readonly FrameFault[];
+  /** Counters between the first and last frame of an epoch that are not there: live frames that were dropped, or losses. */
+  readonly holes: number;
 }
 
 export function findMeter(
@@ -41,60 +54,71 @@ export function findMeter(
   );
 }
 
-/** The frames that may be opened, in the order of the chain, each once. Adds to `findings`. */
-export async function checkedFrames(
+export async function checkFrames(
   meters: readonly PinnedMeter[],
   encoded: readonly Uint8Array[],
-  findings: ChainFindings,
-): Promise<SealedFrame[]> {
-  const verified = new Map<string, Verified>();
-  for (const bytes of encoded) {
-    const entry = await verifiedFrame(meters, bytes, findings);
-    if (entry !== undefined) verified.set(toHex(entry.hash), entry);
+): Promise<CheckedFrames> {
+  const verified = new Map<string, CheckedFrame>();
+  const faults: FrameFault[] = [];
+  for (const [position, bytes] of encoded.entries()) {
+    const entry = await verifiedFrame(meters, bytes, position);
+    if ("kind" in entry) {
+      faults.push(entry);
+      continue;
+    }
+    const name = toHex(entry.hash);
+    if (!verified.has(name)) verified.set(name, entry);
   }
-  const contradicted = contradictions([...verified.values()]);
-  findings.equivocations += contradicted.size;
+  const contradictions = contradictionsOf([...verified.values()]);
+  const contradicted = new Set(contradictions.flat());
+  faults.push(...contradictions.map((entries) => faultOf("equivocations", entries)));
   const chains = groupBy(
     [...verified.values()].filter((entry) => !contradicted.has(entry)),
     ({ frame: { header } }) => `${toHex(header.meterId)} ${header.keyEpoch}`,
   );
-  const frames: SealedFrame[] = [];
+  let holes = 0;
   for (const chain of chains.values()) {
     chain.sort((a, b) => a.frame.header.counter - b.frame.header.counter);
-    checkLinks(chain, findings);
-    for (const { frame } of chain) frames.push(frame);
+    const links = checkLinks(chain);
+    holes += links.holes;
+    faults.push(...links.faults);
   }
-  return frames;
+  return { frames: [...chains.values()].flat(), faults, holes };
 }
 
 async function verifiedFrame(
   meters: readonly PinnedMeter[],
   bytes: Uint8Array,
-  findings: ChainFindings,
-): Promise<Verified | undefined> {
+  position: number,
+): Promise<CheckedFrame | FrameFault> {
   let frame: SealedFrame;
   try {
     frame = decodeFrame(bytes);
   } catch {
-    findings.malformed++;
-    return undefined;
+    return { kind: "malformed", positions: [position], headers: [] };
   }
+  const stated = { positions: [position], headers: [frame.header] };
   const meter = findMeter(meters, frame.header);
-  if (meter === undefined) {
-    findings.foreign++;
-    return undefined;
-  }
+  if (meter === undefined) return { kind: "foreign", ...stated };
   try {
     await verifyFrame(frame, meter.meterKey);
   } catch {
-    findings.badSignatures++;
-    return undefined;
+    return { kind: "badSignatures", ...stated };
   }
-  return { frame, hash: await frameHash(frame) };
+  return { position, frame, hash: await frameHash(frame) };
 }
 
+const faultOf = (kind: FrameFault["kind"], entries: readonly CheckedFrame[]): FrameFault => ({
+  kind,
+  positions: entries.map(({ position }) => position),
+  headers: entries.map(({ frame }) => frame.header),
+});
+
 /** As `Map.groupBy`, which Node 20 does not have. */
-function groupBy<Item>(items: readonly Item[], key: (item: Item) => string): Map<string, Item[]> {
+export function groupBy<Item>(
+  items: readonly Item[],
+  key: (item: Item) => string,
+): Map<string, Item[]> {
   const groups = new Map<string, Item[]>();
   for (const item of items) {
     const name = key(item);
@@ -105,8 +129,8 @@ function groupBy<Item>(items: readonly Item[], key: (item: Item) => string): Map
   return groups;
 }
 
-/** Frames that share a counter, or BLOCKs that share a block and first slot, with another frame (§2.7). */
-function contradictions(entries: readonly Verified[]): Set<Verified> {
+/** Frames that share a counter, or BLOCKs that share a block and first slot (§2.7); the same frames are named once. */
+function contradictionsOf(entries: readonly CheckedFrame[]): CheckedFrame[][] {
   const names = entries.flatMap((entry) => {
     const { kind, meterId, keyEpoch, counter, blockStart, firstSlot } = entry.frame.header;
     const meter = toHex(meterId);
@@ -114,20 +138,25 @@ function contradictions(entries: readonly Verified[]): Set<Verified> {
     const bySlot = { entry, name: `${meter} slot ${blockStart} ${firstSlot}` };
     return kind === "BLOCK" ? [byCounter, bySlot] : [byCounter];
   });
-  const shared = [...groupBy(names, ({ name }) => name).values()].filter(
-    (group) => group.length > 1,
-  );
-  return new Set(shared.flat().map(({ entry }) => entry));
+  const groups = [...groupBy(names, ({ name }) => name).values()]
+    .filter((group) => group.length > 1)
+    .map((group) => group.map(({ entry }) => entry));
+  const distinct = groupBy(groups, (group) => group.map(({ position }) => position).join(" "));
+  return [...distinct.values()].flatMap((same) => same.slice(0, 1));
 }
 
-function checkLinks(chain: readonly Verified[], findings: ChainFindings): void {
-  for (const [index, { frame }] of chain.entries()) {
+function checkLinks(chain: readonly CheckedFrame[]): Pick<CheckedFrames, "faults" | "holes"> {
+  const faults: FrameFault[] = [];
+  let holes = 0;
+  for (const [index, entry] of chain.entries()) {
     const previous = chain[index - 1];
     if (previous === undefined) continue;
-    const missing = frame.header.counter - previous.frame.header.counter - 1;
-    findings.holes += missing;
-    if (missing === 0 && !equalBytes(frame.header.previousFrameHash, previous.hash)) {
-      findings.brokenLinks++;
+    const { counter, previousFrameHash } = entry.frame.header;
+    const missing = counter - previous.frame.header.counter - 1;
+    holes += missing;
+    if (missing === 0 && !equalBytes(previousFrameHash, previous.hash)) {
+      faults.push(faultOf("brokenLinks", [entry]));
     }
   }
+  return { faults, holes };
 }

@@ -1,5 +1,13 @@
 /** @smarter-metering/customer: what a customer's own device does (docs/protocol.md §10), in the browser and in Node. */
+export {
+  type ContributionEvidence,
+  type LoggedContribution,
+  type ShownContribution,
+} from "./check-contributions.ts";
+export { makeDisputePacket, type ChosenSlots, type DisputePacket } from "./dispute-packet.ts";
 export { CustomerError, type CustomerErrorCode } from "./error.ts";
+export { LINKS, type BrokenCode, type Link, type LinkName } from "./link.ts";
+export { recomputeContributions } from "./own-contributions.ts";
 export {
   derivePasswordKeys,
   ITERATIONS_MIN,
@@ -16,6 +24,7 @@ export {
 export { openReadings, toCsv, type Findings, type Quality, type Reading } from "./readings.ts";
 export { compareStatement, type Comparison, type Explanation } from "./recompute.ts";
 export { deriveRecoveryKeys, parseRecoveryKey, type RecoveryKey } from "./recovery-key.ts";
+export type { RegistryEvidence } from "./registered.ts";
 export {
   changePassword,
   createVault,
@@ -29,4 +38,6 @@ export {
   type Registration,
   type VaultItems,
 } from "./vault.ts";
+export { verifyDisputePacket, type Disclosed, type DisputeReport } from "./verify-dispute.ts";
+export { verifyBill, type BillEvidence, type BillReport, type BillVerdict } from "./verify-bill.ts";
 export type { WrappedItem } from "./wrapped-item.ts";

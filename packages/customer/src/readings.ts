@@ -2,22 +2,17 @@
  * From sealed frames and key envelopes to the customer's own readings (docs/protocol.md §2, §3), on his device. Only he and, for moments,
  * the opener ever hold these values.
  */
-import {
-  decodeEnvelope,
-  openEnvelope,
-  openFrame,
-  toHex,
-  verifyEnvelope,
-  type FrameBody,
-  type RecipientSecret,
-  type SealedFrame,
-} from "@smarter-metering/protocol";
+import type { FrameBody, RecipientSecret, SealedFrame } from "@smarter-metering/protocol";
+import type { FrameFault } from "./frame-chain.ts";
+import { openFrames, type OpenedFrames, type Sealed } from "./open-frames.ts";
 import type { PinnedMeter } from "./pinned-meters.ts";
-import { checkedFrames, findMeter, type ChainFindings } from "./frame-chain.ts";
 
 /** By code (docs/protocol.md §1.4). */
 const QUALITIES = ["valid", "missing", "estimated", "edited", "questionable"] as const;
 export type Quality = (typeof QUALITIES)[number];
+
+/** What is not there, or no quality, counts as missing. */
+export const qualityOf = (code: number | undefined): Quality => QUALITIES[code ?? 1] ?? "missing";
 
 /** One interval [startSeconds, startSeconds + intervalSeconds), epoch seconds. */
 export interface Reading {
@@ -29,14 +24,14 @@ export interface Reading {
 }
 
 /** Counts of what did not pass; all 0 but `holes` when everyone is honest and nothing was lost. */
-export interface Findings extends Readonly<ChainFindings> {
+export interface Findings extends Readonly<Record<FrameFault["kind"], number>> {
+  /** Counters between the first and last frame of an epoch that are not there: live frames that were dropped, or losses. */
+  readonly holes: number;
   /** Envelopes that are malformed, foreign, badly signed, for someone else or for another key than they say. */
   readonly badEnvelopes: number;
   /** Well-signed frames without a key that opens them. */
   readonly unopenable: number;
 }
-
-type Counts = { -readonly [Name in keyof Findings]: Findings[Name] };
 
 /**
  * Verifies and opens everything and sorts the readings by time, each interval once; a LIVE reading gives way to the BLOCK that covers it.
@@ -45,26 +40,31 @@ type Counts = { -readonly [Name in keyof Findings]: Findings[Name] };
 export async function openReadings(
   meters: readonly PinnedMeter[],
   secret: RecipientSecret,
-  sealed: { readonly envelopes: readonly Uint8Array[]; readonly frames: readonly Uint8Array[] },
+  sealed: Sealed,
 ): Promise<{ readings: Reading[]; findings: Findings }> {
-  const findings: Counts = {
-    malformed: 0,
-    foreign: 0,
-    badSignatures: 0,
-    equivocations: 0,
-    brokenLinks: 0,
-    holes: 0,
-    badEnvelopes: 0,
-    unopenable: 0,
+  const opened = await openFrames(meters, secret, sealed);
+  return { readings: sortedReadings(opened.opened), findings: countsOf(opened) };
+}
+
+function countsOf({ faults, holes, envelopeFaults, closed }: OpenedFrames): Findings {
+  // A frame that contradicts several others is still one frame.
+  const count = (kind: FrameFault["kind"]): number =>
+    new Set(faults.filter((fault) => fault.kind === kind).flatMap(({ positions }) => positions))
+      .size;
+  return {
+    malformed: count("malformed"),
+    foreign: count("foreign"),
+    badSignatures: count("badSignatures"),
+    equivocations: count("equivocations"),
+    brokenLinks: count("brokenLinks"),
+    holes,
+    badEnvelopes: envelopeFaults.length,
+    unopenable: closed.length,
   };
-  const keys = await openKeys(meters, secret, sealed.envelopes, findings);
-  const frames = await checkedFrames(meters, sealed.frames, findings);
-  const opened: { frame: SealedFrame; body: FrameBody }[] = [];
-  for (const frame of frames) {
-    const body = await openedBody(frame, keys);
-    if (body === undefined) findings.unopenable++;
-    else opened.push({ frame, body });
-  }
+}
+
+/** The readings of opened frames by time, each interval once. */
+export function sortedReadings(opened: OpenedFrames["opened"]): Reading[] {
   const blocks = opened.filter(({ frame }) => frame.header.kind === "BLOCK");
   const spans = mergedSpans(blocks.map(({ frame }) => frame));
   const byStart = new Map<number, Reading>();
@@ -76,46 +76,7 @@ export async function openReadings(
       }
     }
   }
-  const readings = [...byStart.values()].sort((a, b) => a.startSeconds - b.startSeconds);
-  return { readings, findings };
-}
-
-/** Data keys by their commitment, which names meter, epoch and key at once (§2.4). */
-async function openKeys(
-  meters: readonly PinnedMeter[],
-  secret: RecipientSecret,
-  envelopes: readonly Uint8Array[],
-  findings: Counts,
-): Promise<Map<string, Uint8Array>> {
-  const keys = new Map<string, Uint8Array>();
-  for (const bytes of envelopes) {
-    try {
-      const envelope = decodeEnvelope(bytes);
-      const meter = findMeter(meters, envelope);
-      if (meter === undefined) {
-        findings.badEnvelopes++;
-        continue;
-      }
-      await verifyEnvelope(envelope, meter.meterKey);
-      keys.set(toHex(envelope.keyCommitment), await openEnvelope(envelope, secret));
-    } catch {
-      findings.badEnvelopes++;
-    }
-  }
-  return keys;
-}
-
-async function openedBody(
-  frame: SealedFrame,
-  keys: ReadonlyMap<string, Uint8Array>,
-): Promise<FrameBody | undefined> {
-  const key = keys.get(toHex(frame.header.keyCommitment));
-  if (key === undefined) return undefined;
-  try {
-    return await openFrame(frame, key);
-  } catch {
-    return undefined; // Counted by the caller.
-  }
+  return [...byStart.values()].sort((a, b) => a.startSeconds - b.startSeconds);
 }
 
 function* readingsOf({ header }: SealedFrame, body: FrameBody): Generator<Reading> {
@@ -126,7 +87,7 @@ function* readingsOf({ header }: SealedFrame, body: FrameBody): Generator<Readin
       intervalSeconds,
       importMilliwattHours: body.importMilliwattHours[i] ?? 0,
       exportMilliwattHours: body.exportMilliwattHours[i] ?? 0,
-      quality: QUALITIES[body.quality[i] ?? 1] ?? "missing",
+      quality: qualityOf(body.quality[i]),
     };
   }
 }

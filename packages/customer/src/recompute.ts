@@ -4,6 +4,7 @@
  */
 import type { Statement } from "@smarter-metering/protocol";
 import { bandsOf, priceBill, type Bill, type Tariff } from "@smarter-metering/tariff";
+import type { Totals } from "./bill-window.ts";
 import type { Reading } from "./readings.ts";
 
 export type Explanation =
@@ -33,14 +34,16 @@ export interface Comparison {
   readonly explanation: Explanation;
 }
 
-interface Totals {
-  readonly bands: readonly bigint[];
-  readonly exported: bigint;
+interface CoveredTotals extends Totals {
   readonly coveredSeconds: number;
 }
 
 /** Sums of the readings in [statement.from, statement.to), by the band that holds in each. Throws TariffError. */
-function totalsOf(statement: Statement, readings: readonly Reading[], tariff: Tariff): Totals {
+export function totalsOf(
+  statement: Pick<Statement, "from" | "to" | "zone">,
+  readings: readonly Reading[],
+  tariff: Tariff,
+): CoveredTotals {
   const bands = tariff.calendar.bands.map(() => 0n);
   let exported = 0n;
   let coveredSeconds = 0;
@@ -60,10 +63,13 @@ function totalsOf(statement: Statement, readings: readonly Reading[], tariff: Ta
   return { bands, exported, coveredSeconds };
 }
 
-function inWindow(readings: readonly Reading[], statement: Statement): Reading[] {
+function inWindow(
+  readings: readonly Reading[],
+  { from, to }: Pick<Statement, "from" | "to">,
+): Reading[] {
   return readings.filter(
     ({ startSeconds, intervalSeconds }) =>
-      startSeconds >= statement.from && startSeconds + intervalSeconds <= statement.to,
+      startSeconds >= from && startSeconds + intervalSeconds <= to,
   );
 }
 
@@ -121,13 +127,13 @@ export function compareStatement(
 }
 
 /** Undefined when the text is not an amount with exactly `digits` decimals. */
-function minorUnits(amount: string, digits: number): bigint | undefined {
+export function minorUnits(amount: string, digits: number): bigint | undefined {
   const pattern = digits === 0 ? /^-?\d+$/ : new RegExp(`^-?\\d+\\.\\d{${digits}}$`);
   return pattern.test(amount) ? BigInt(amount.replace(".", "")) : undefined;
 }
 
 /** The statement bills the bands of the calendar, all of them and no other. */
-function namesBands(statement: Statement, tariff: Tariff): boolean {
+export function namesBands(statement: Statement, tariff: Tariff): boolean {
   const names = Object.keys(statement.registers_mWh).toSorted();
   return names.join("\n") === tariff.calendar.bands.toSorted().join("\n");
 }

@@ -1,10 +1,9 @@
 /**
- * From an opened frame to contributions (docs/protocol.md §6.3, §6.4): the one function that does it, run by the opener
- * (`pes-encrypts`), by the meter (`meter-encrypts`) and by a customer who re-computes his own ciphertexts.
+ * From an opened frame to contributions (docs/protocol.md §6.3): the one function that does it, run by the opener (`pes-encrypts`),
+ * by the meter (`meter-encrypts`) and by a customer who re-computes his own ciphertexts.
  */
 import { pack, packingFor, type Packing } from "@smarter-metering/paillier";
-import { primitives } from "#primitives";
-import { concatBytes, fromHex, utf8 } from "./bytes.ts";
+import { fromHex } from "./bytes.ts";
 import { encodeContributionHeader, type ContributionHeader, type Stream } from "./contribution.ts";
 import { ProtocolError, wellFormed } from "./error.ts";
 import { REGISTER_BITS, type FrameBody } from "./frame-body.ts";
@@ -54,6 +53,21 @@ export function billPacking(modulusBits: number): Packing {
   return packingFor({ valueBits: REGISTER_BITS, additionsMax: ADDITIONS_MAX, modulusBits });
 }
 
+/** What a BLOCK frame has to contribute (§6.3), in the order in which it is made. */
+export function streamsOf(
+  frame: Pick<FrameHeader, "firstSlot" | "count" | "intervalSeconds">,
+  { load, blockSeconds }: ContributionContext,
+): Stream[] {
+  const endsAt = (frame.firstSlot + frame.count) * frame.intervalSeconds;
+  const loads: Stream[] =
+    load === undefined || frame.count === 0
+      ? []
+      : load.exportToo
+        ? ["LOAD", "LOAD_EXPORT"]
+        : ["LOAD"];
+  return endsAt === blockSeconds ? [...loads, "BILL"] : loads;
+}
+
 /**
  * The contributions of one opened BLOCK frame: LOAD (and LOAD_EXPORT where the cohort has it) if it has readings, BILL if it ends
  * its block. Throws FRAME_OUT_OF_RANGE when a value cannot be, or slots do not fit the LOAD grid: the frame contributes nothing.
@@ -67,99 +81,34 @@ export function planContributions(
   wellFormed(header.kind === "BLOCK", "a LIVE frame has nothing to contribute");
   const endsAt = (header.firstSlot + header.count) * header.intervalSeconds;
   if (endsAt > context.blockSeconds) refuse("it ends after its block");
-  const planned: PlannedContribution[] = [];
-  const { load } = context;
-  if (load !== undefined && header.count > 0) {
-    const imported = context.bandCount;
-    const end = registerSum(body, 0, imported);
-    planned.push(
-      planLoad("LOAD", header, hash, body.importMilliwattHours, end, body.quality, context, load),
-    );
-    if (load.exportToo) {
-      const exportEnd = registerSum(body, imported, imported + 1);
-      const values = body.exportMilliwattHours;
-      planned.push(
-        planLoad("LOAD_EXPORT", header, hash, values, exportEnd, body.quality, context, load),
-      );
-    }
-  }
-  if (endsAt === context.blockSeconds) planned.push(planBill(header, hash, body, context));
-  return planned;
+  return streamsOf(header, context).map((stream) => {
+    const { packing, firstSlot, count } = slotsOf(stream, header, context);
+    const { values, bitmap } =
+      stream === "BILL"
+        ? { values: body.registersMilliwattHours, bitmap: new Uint8Array(0) }
+        : loadValues(stream, body, context.bandCount, { firstSlot, count, packing });
+    const contribution = contributionHeaderOf(stream, header, hash, bitmap, context);
+    return {
+      header: contribution,
+      headerBytes: encodeContributionHeader(contribution),
+      message: messageOf(packing, values),
+    };
+  });
 }
 
-function registerSum(body: FrameBody, from: number, to: number): number {
-  return body.registersMilliwattHours
-    .slice(from, to)
-    .reduce((sum, register) => sum + Number(register), 0);
-}
-
-function refuse(what: string): never {
-  throw new ProtocolError("FRAME_OUT_OF_RANGE", `frame contributes nothing: ${what}`);
-}
-
-function planLoad(
-  stream: Stream,
-  header: FrameHeader,
-  hash: Uint8Array,
-  values: Uint32Array,
-  registerEnd: number,
-  quality: Uint8Array,
-  context: ContributionContext,
-  load: NonNullable<ContributionContext["load"]>,
-): PlannedContribution {
-  const ratio = load.intervalSeconds / header.intervalSeconds;
-  if (!Number.isInteger(ratio) || header.firstSlot % ratio !== 0 || header.count % ratio !== 0) {
-    refuse("its intervals do not fit the LOAD grid");
-  }
-  const firstSlot = header.firstSlot / ratio;
-  const count = header.count / ratio;
-  const packing = loadPacking(load.valueBits, context.modulusBits);
-  if (firstSlot + count > packing.slots) refuse("its block has more slots than a ciphertext");
-  const bitmap = new Uint8Array(Math.ceil(count / 8));
-  const wattHours = Array.from({ length: firstSlot }, () => 0n);
-  let register = registerEnd - values.reduce((sum, value) => sum + value, 0);
-  if (register < 0) refuse("its readings exceed its register");
-  for (let slot = 0; slot < count; slot++) {
-    const before = Math.floor(register / 1000);
-    let complete = true;
-    for (let i = slot * ratio; i < (slot + 1) * ratio; i++) {
-      register += values[i] ?? 0;
-      complete &&= quality[i] !== QUALITY_MISSING;
-    }
-    // A slot without a value must add nothing: the set's sum is bounded by the number of its values (§5).
-    const energy = complete ? Math.floor(register / 1000) - before : 0;
-    if (energy >= 2 ** load.valueBits) refuse("a reading exceeds the fuse");
-    wattHours.push(BigInt(energy));
-    if (complete) bitmap[slot >> 3] = (bitmap[slot >> 3] ?? 0) | (1 << (slot & 7));
-  }
-  const grid = { firstSlot, count, intervalSeconds: load.intervalSeconds };
-  return plan(stream, header, hash, grid, bitmap, wattHours, packing, context);
-}
-
-function planBill(
-  header: FrameHeader,
-  hash: Uint8Array,
-  body: FrameBody,
-  context: ContributionContext,
-): PlannedContribution {
-  const { firstSlot, count, intervalSeconds } = header;
-  const grid = { firstSlot, count, intervalSeconds };
-  const packing = billPacking(context.modulusBits);
-  const registers = body.registersMilliwattHours;
-  return plan("BILL", header, hash, grid, new Uint8Array(0), registers, packing, context);
-}
-
-function plan(
+/**
+ * The header that §6.2 and §6.3 prescribe for a frame's contribution to `stream`; all of it but the bitmap follows from what is in
+ * clear. Throws FRAME_OUT_OF_RANGE when the frame does not fit the LOAD grid.
+ */
+export function contributionHeaderOf(
   stream: Stream,
   frame: FrameHeader,
   frameHash: Uint8Array,
-  grid: Pick<ContributionHeader, "firstSlot" | "count" | "intervalSeconds">,
   bitmap: Uint8Array,
-  values: readonly bigint[],
-  packing: Packing,
   context: ContributionContext,
-): PlannedContribution {
-  const header: ContributionHeader = {
+): ContributionHeader {
+  const { packing, ...grid } = slotsOf(stream, frame, context);
+  return {
     profile: frame.profile,
     stream,
     paillierKeyId: context.paillierKeyId,
@@ -173,26 +122,105 @@ function plan(
     bitmap,
     frameHash,
   };
-  const headerBytes = encodeContributionHeader(header);
+}
+
+function refuse(what: string): never {
+  throw new ProtocolError("FRAME_OUT_OF_RANGE", `frame contributes nothing: ${what}`);
+}
+
+interface Slots extends Pick<ContributionHeader, "firstSlot" | "count" | "intervalSeconds"> {
+  readonly packing: Packing;
+}
+
+/** Where a frame's values stand in its contribution: in LOAD intervals of the cohort, or for BILL in the meter's own. */
+function slotsOf(
+  stream: Stream,
+  { firstSlot, count, intervalSeconds }: FrameHeader,
+  { load, modulusBits }: ContributionContext,
+): Slots {
+  if (stream === "BILL" || load === undefined) {
+    return { firstSlot, count, intervalSeconds, packing: billPacking(modulusBits) };
+  }
+  const ratio = load.intervalSeconds / intervalSeconds;
+  if (!Number.isInteger(ratio) || firstSlot % ratio !== 0 || count % ratio !== 0) {
+    refuse("its intervals do not fit the LOAD grid");
+  }
+  const packing = loadPacking(load.valueBits, modulusBits);
+  const grid = { firstSlot: firstSlot / ratio, count: count / ratio };
+  if (grid.firstSlot + grid.count > packing.slots) {
+    refuse("its block has more slots than a ciphertext");
+  }
+  return { ...grid, intervalSeconds: load.intervalSeconds, packing };
+}
+
+/** Whole Wh in each slot of the block, and which slots have a value (§1.4, §6.3). */
+function loadValues(
+  stream: Stream,
+  body: FrameBody,
+  bandCount: number,
+  { firstSlot, count, packing }: Pick<Slots, "firstSlot" | "count" | "packing">,
+): { values: readonly bigint[]; bitmap: Uint8Array } {
+  const { quality } = body;
+  const isExport = stream === "LOAD_EXPORT";
+  const readings = isExport ? body.exportMilliwattHours : body.importMilliwattHours;
+  const registerEnd = isExport
+    ? registerSum(body, bandCount, bandCount + 1)
+    : registerSum(body, 0, bandCount);
+  const ratio = readings.length / count;
+  const bitmap = new Uint8Array(Math.ceil(count / 8));
+  const values = Array.from({ length: firstSlot }, () => 0n);
+  let register = registerEnd - readings.reduce((sum, value) => sum + value, 0);
+  if (register < 0) refuse("its readings exceed its register");
+  for (let slot = 0; slot < count; slot++) {
+    const before = Math.floor(register / 1000);
+    let complete = true;
+    for (let i = slot * ratio; i < (slot + 1) * ratio; i++) {
+      register += readings[i] ?? 0;
+      complete &&= quality[i] !== QUALITY_MISSING;
+    }
+    // A slot without a value must add nothing: the set's sum is bounded by the number of its values (§5).
+    const energy = complete ? Math.floor(register / 1000) - before : 0;
+    if (energy >= 2 ** packing.valueBits) refuse("a reading exceeds the fuse");
+    values.push(BigInt(energy));
+    if (complete) bitmap[slot >> 3] = (bitmap[slot >> 3] ?? 0) | (1 << (slot & 7));
+  }
+  return { values, bitmap };
+}
+
+function registerSum(body: FrameBody, from: number, to: number): number {
+  return body.registersMilliwattHours
+    .slice(from, to)
+    .reduce((sum, register) => sum + Number(register), 0);
+}
+
+function messageOf(packing: Packing, values: readonly bigint[]): Uint8Array {
   const digits = pack(packing, values)
     .toString(16)
     .padStart(packing.modulusBits / 4, "0");
-  return { header, headerBytes, message: fromHex(digits, packing.modulusBits / 8) };
+  return fromHex(digits, packing.modulusBits / 8);
+}
+
+/** A contribution that is still to be signed. */
+export interface EncryptedContribution {
+  readonly header: ContributionHeader;
+  readonly headerBytes: Uint8Array;
+  readonly ciphertext: Uint8Array;
 }
 
 /**
- * The deterministic blinding of §6.4: ⌈|n|/2⌉ bits, big-endian, from the epoch's data key, the contribution's header and the
- * message itself. Source: RFC 5869, with the message inside so that no blinding serves two messages.
+ * Encrypts what a frame contributes, and wipes the messages. `encrypt` gives the ciphertext of a message of |n|/8 bytes: the opener's
+ * and the customer's under `blindingOf`, the meter's under a blinding that it has prepared. Rejects with what `encrypt` rejects with.
  */
-export async function blindingOf(
-  dataKey: Uint8Array,
-  planned: Pick<PlannedContribution, "headerBytes" | "message">,
-  modulusBits: number,
-): Promise<Uint8Array> {
-  const blindKey = await primitives.hkdfSha256(dataKey, utf8("smarter-metering/blind/v1"), 32);
-  const info = concatBytes(
-    await primitives.sha256(planned.headerBytes),
-    await primitives.sha256(planned.message),
-  );
-  return primitives.hkdfSha256(blindKey, info, modulusBits / 16);
+export async function encryptContributions(
+  planned: readonly PlannedContribution[],
+  encrypt: (planned: PlannedContribution) => Promise<Uint8Array>,
+): Promise<EncryptedContribution[]> {
+  // Settled, not all: a message may not be wiped while another call still reads it.
+  const results = await Promise.allSettled(planned.map(encrypt));
+  for (const { message } of planned) message.fill(0);
+  return planned.map(({ header, headerBytes }, index) => {
+    const result = results[index];
+    if (result?.status !== "fulfilled") throw result?.reason;
+    return { header, headerBytes, ciphertext: result.value };
+  });
 }

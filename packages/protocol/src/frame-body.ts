@@ -4,11 +4,20 @@
  */
 import { Reader, Writer } from "./encoding.ts";
 import { wellFormed } from "./error.ts";
+import type { FrameHeader } from "./frame.ts";
 
 export const REGISTERS = 8;
 /** Registers are below 2^48 mWh, which is 281 GWh: what a BILL slot holds (§5). */
 export const REGISTER_BITS = 48;
 const QUALITY_CODE_MAX = 4;
+/** Of it follow the blindings of a meter's own contributions (§6.4). */
+export const BLINDING_SEED_BYTES = 32;
+
+/** What the size of a body depends on: nothing that is not in the header. */
+export type BodyShape = Pick<FrameHeader, "profile" | "kind" | "count">;
+
+const hasBlindingSeed = ({ profile, kind }: BodyShape): boolean =>
+  profile === "meter-encrypts" && kind === "BLOCK";
 
 export interface FrameBody {
   /** mWh per interval, each below 2^32. */
@@ -18,12 +27,17 @@ export interface FrameBody {
   readonly quality: Uint8Array;
   /** At the frame's end, mWh: one per band, then export, then zeros. Always 8. */
   readonly registersMilliwattHours: readonly bigint[];
+  /** 32 random bytes, in every BLOCK of `meter-encrypts` and nowhere else; with it its contributions open. */
+  readonly blindingSeed?: Uint8Array;
 }
 
-/** 4 + 4 + 1 bytes an interval and 8 registers of 8 bytes. */
-export const bodyBytes = (count: number): number => 9 * count + 8 * REGISTERS;
+/** 4 + 4 + 1 bytes an interval, 8 registers of 8 bytes, and the seed where there is one. */
+export const bodyBytes = (shape: BodyShape): number =>
+  9 * shape.count + 8 * REGISTERS + (hasBlindingSeed(shape) ? BLINDING_SEED_BYTES : 0);
 
-export function encodeBody(body: FrameBody, count: number): Uint8Array {
+export function encodeBody(body: FrameBody, shape: BodyShape): Uint8Array {
+  const { count } = shape;
+  const { blindingSeed = new Uint8Array(0) } = body;
   const { importMilliwattHours, exportMilliwattHours, quality, registersMilliwattHours } = body;
   wellFormed(
     [importMilliwattHours, exportMilliwattHours, quality].every((list) => list.length === count),
@@ -32,7 +46,11 @@ export function encodeBody(body: FrameBody, count: number): Uint8Array {
   wellFormed(registersMilliwattHours.length === REGISTERS, "a body has 8 registers");
   wellFormed(registersMilliwattHours.every(isRegister), "register out of range");
   wellFormed(quality.every(isQuality), "unknown quality");
-  const bytes = new Uint8Array(bodyBytes(count));
+  wellFormed(
+    blindingSeed.length === (hasBlindingSeed(shape) ? BLINDING_SEED_BYTES : 0),
+    "a blinding seed of 32 bytes goes with each BLOCK of meter-encrypts and nothing else",
+  );
+  const bytes = new Uint8Array(bodyBytes(shape));
   const view = new DataView(bytes.buffer);
   for (let i = 0; i < count; i++) {
     view.setUint32(4 * i, importMilliwattHours[i] ?? 0);
@@ -42,11 +60,13 @@ export function encodeBody(body: FrameBody, count: number): Uint8Array {
   const registers = new Writer();
   for (const register of registersMilliwattHours) registers.u64(register);
   bytes.set(registers.finish(), 9 * count);
+  bytes.set(blindingSeed, bytes.length - blindingSeed.length);
   return bytes;
 }
 
-export function decodeBody(bytes: Uint8Array, count: number): FrameBody {
-  wellFormed(bytes.length === bodyBytes(count), "body of the wrong length");
+export function decodeBody(bytes: Uint8Array, shape: BodyShape): FrameBody {
+  const { count } = shape;
+  wellFormed(bytes.length === bodyBytes(shape), "body of the wrong length");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const importMilliwattHours = new Uint32Array(count);
   const exportMilliwattHours = new Uint32Array(count);
@@ -60,7 +80,10 @@ export function decodeBody(bytes: Uint8Array, count: number): FrameBody {
   const reader = new Reader(bytes.subarray(9 * count));
   const registersMilliwattHours = Array.from({ length: REGISTERS }, () => reader.u64());
   wellFormed(registersMilliwattHours.every(isRegister), "register out of range");
-  return { importMilliwattHours, exportMilliwattHours, quality, registersMilliwattHours };
+  const body = { importMilliwattHours, exportMilliwattHours, quality, registersMilliwattHours };
+  return hasBlindingSeed(shape)
+    ? { ...body, blindingSeed: reader.fixed(BLINDING_SEED_BYTES) }
+    : body;
 }
 
 const isQuality = (code: number): boolean => code <= QUALITY_CODE_MAX;
@@ -72,4 +95,5 @@ export function wipeBody(body: FrameBody): void {
   body.importMilliwattHours.fill(0);
   body.exportMilliwattHours.fill(0);
   body.quality.fill(0);
+  body.blindingSeed?.fill(0);
 }

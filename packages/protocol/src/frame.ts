@@ -118,7 +118,7 @@ export function decodeFrame(bytes: Uint8Array): SealedFrame {
   const reader = new Reader(bytes);
   const header = readFrameHeader(reader);
   const headerBytes = reader.consumed();
-  const body = reader.fixed(bodyBytes(header.count) + TAG_BYTES);
+  const body = reader.fixed(bodyBytes(header) + TAG_BYTES);
   const signature = reader.fixed(SIGNATURE_BYTES);
   reader.end();
   return { header, headerBytes, body, signature };
@@ -162,7 +162,7 @@ export async function sealFrame(
   meter: Signer,
 ): Promise<SealedFrame> {
   const headerBytes = encodeFrameHeader(header);
-  const plaintext = encodeBody(body, header.count);
+  const plaintext = encodeBody(body, header);
   const sealed = await primitives.aesGcmSeal(key, nonceOf(header), headerBytes, plaintext);
   plaintext.fill(0);
   const unsigned = { headerBytes, body: sealed };
@@ -183,7 +183,7 @@ export async function openFrame(frame: SealedFrame, key: Uint8Array): Promise<Fr
     if (plaintext === undefined || !committed) {
       throw new ProtocolError("FRAME_UNOPENABLE", "cannot open frame");
     }
-    return decodeBody(plaintext, header.count);
+    return decodeBody(plaintext, header);
   } finally {
     plaintext?.fill(0);
   }

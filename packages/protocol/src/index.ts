@@ -1,15 +1,20 @@
 /** @smarter-metering/protocol: every message that crosses a trust border (docs/protocol.md). */
+export { blindingOf, metersBlinding, type BlindingSource } from "./blinding.ts";
 export { concatBytes, equalBytes, fromHex, fromUtf8, toHex, utf8 } from "./bytes.ts";
 export {
   ADDITIONS_MAX,
   billPacking,
-  blindingOf,
+  encryptContributions,
   loadPacking,
   loadValueBits,
   planContributions,
+  streamsOf,
   type ContributionContext,
+  type EncryptedContribution,
   type PlannedContribution,
 } from "./contribute.ts";
+export { arePrescribed } from "./contributed-frame.ts";
+export { contributionContext, paillierKeyOf } from "./contribution-context.ts";
 export {
   contributionLeaf,
   decodeContribution,
@@ -44,7 +49,13 @@ export {
   type EnrolmentRequest,
 } from "./enrolment.ts";
 export { ProtocolError, wellFormed, type ProtocolErrorCode } from "./error.ts";
-export { REGISTER_BITS, REGISTERS, wipeBody, type FrameBody } from "./frame-body.ts";
+export {
+  BLINDING_SEED_BYTES,
+  REGISTER_BITS,
+  REGISTERS,
+  wipeBody,
+  type FrameBody,
+} from "./frame-body.ts";
 export {
   decodeFrame,
   encodeFrame,
@@ -92,6 +103,17 @@ export {
   type Role,
   type ServicePoint,
 } from "./network-view.ts";
+export {
+  agreementOf,
+  decodePartialRelease,
+  encodePartialRelease,
+  openPartialRelease,
+  partialContext,
+  sealPartialRelease,
+  verifyPartialRelease,
+  type PartialContent,
+  type PartialRelease,
+} from "./partial-release.ts";
 export { parseMdmsView, parseUcsView, type MdmsView, type UcsView } from "./party-views.ts";
 export { primitives } from "#primitives";
 export type { Primitives } from "./primitives.ts";
@@ -136,23 +158,40 @@ export {
   signRefusal,
   verifyRefusal,
   verifyRelease,
-  type BillRelease,
-  type LoadRelease,
   type Refusal,
-  type ReleaseContent,
   type SealedRelease,
 } from "./release.ts";
 export {
+  releaseOf,
+  type AggregateTerms,
+  type BillAggregateTerms,
+  type BillRelease,
+  type LoadAggregateTerms,
+  type LoadRelease,
+  type ReleaseContent,
+} from "./release-content.ts";
+export {
   generateRecipient,
+  openShare,
   openToken,
   recipientFromSpki,
   recipientSecret,
+  sealShare,
   sealToken,
   spkiOfPkcs8,
   type Recipient,
   type RecipientSecret,
 } from "./sealing.ts";
 export { checkSignature, signerFromSeed, type Signer } from "./signature.ts";
+export {
+  openSlots,
+  readRegisters,
+  readSlot,
+  slotsRoot,
+  verifySlot,
+  type SlotOpening,
+  type SlotReading,
+} from "./slot-commitments.ts";
 export { signStatement, verifyStatement, type Statement } from "./statement.ts";
 export {
   decodeUplink,
@@ -162,4 +201,5 @@ export {
   UPLINK_BYTES_MAX,
   UPLINK_ITEMS_MAX,
   type UplinkItem,
+  type UplinkMessage,
 } from "./uplink.ts";

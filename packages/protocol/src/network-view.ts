@@ -8,6 +8,7 @@ import { parseJson } from "./jws.ts";
 
 const hex16 = z.string().regex(/^[0-9a-f]{32}$/);
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
+const bank = z.string().regex(/^[0-9a-f]{16}$/);
 const seconds = z.number().int().nonnegative();
 const profile = z.enum(["pes-encrypts", "meter-encrypts"]);
 
@@ -26,8 +27,10 @@ export const party = z.strictObject({
   role: z.enum(ROLES),
   /** Ed25519, raw, hex. */
   signingKey: hex32,
-  /** RSA SubjectPublicKeyInfo, base64url; of the opener and the MDMS. */
+  /** RSA SubjectPublicKeyInfo, base64url; of the opener, the MDMS, and trustees that hold a share. */
   encryptionKey: z.string().optional(),
+  /** Of a trustee that holds a share: its number in the key ceremony. */
+  trusteeIndex: z.number().int().min(1).max(255).optional(),
 });
 export type Party = z.infer<typeof party>;
 
@@ -62,6 +65,7 @@ const servicePoint = z.strictObject({
   network: hex16,
   zone: z.string(),
   fuse: z.strictObject({ amps: z.number().positive(), phases: z.number().int().min(1).max(3) }),
+  /** One of the view's `consumptionClasses`. */
   consumptionClass: z.string(),
   profile,
   /** The meter's own interval. */
@@ -69,7 +73,7 @@ const servicePoint = z.strictObject({
   /** A local midnight. */
   contractStart: seconds,
   contractEnd: seconds.nullable(),
-  registerBank: z.string().regex(/^[0-9a-f]{16}$/),
+  registerBank: bank,
   bandCount: z.number().int().min(1).max(7),
   /** base64url; sealed to the MDMS, opaque to everyone who reads this view. */
   mdmsToken: z.string(),
@@ -82,8 +86,14 @@ const networkView = z.strictObject({
   parties: z.array(party),
   /** As serialised by packages/paillier. */
   paillierKey: z.unknown(),
+  /** Where trustees hold shares of the key: as serialised by packages/paillier. */
+  verificationKey: z.unknown().optional(),
   /** As parsed by packages/policy. */
   policy: z.unknown(),
+  /** By register bank (§2.1), as parsed by packages/tariff. A bank that was ever used stays: past bills are read by it. */
+  calendars: z.record(bank, z.unknown()),
+  /** Typical consumption of a class in kWh a year. */
+  consumptionClasses: z.record(z.string().min(1).max(64), z.number().positive()),
   cohorts: z.array(cohort),
   servicePoints: z.array(servicePoint),
 });
@@ -100,6 +110,10 @@ export interface NetworkView {
   cohortAt(id: string, blockStart: number): Cohort | undefined;
   /** The cohort version that has `network` as a member in that block. */
   cohortOf(network: string, blockStart: number): Cohort | undefined;
+  /** Every cohort version that ever had `network` as a member, in order of versions. */
+  cohortsOf(network: string): readonly Cohort[];
+  /** Every version of the cohort, in order. */
+  versionsOf(id: string): readonly Cohort[];
   parties(role: Role): readonly Party[];
 }
 
@@ -143,6 +157,8 @@ export function indexNetworkView(document: NetworkViewDocument): NetworkView {
     cohortAt: inForce,
     cohortOf: (network, blockStart) =>
       memberships.get(network)?.find((entry) => inForce(entry.id, blockStart) === entry),
+    cohortsOf: (network) => memberships.get(network) ?? [],
+    versionsOf: (id) => versions.get(id) ?? [],
     parties: (role) => document.parties.filter((entry) => entry.role === role),
   };
 }

@@ -12,6 +12,8 @@ const mdmsView = z.strictObject({
   kind: z.literal("smarter-metering/mdms-view"),
   parties: z.array(party),
   policy: z.unknown(),
+  /** Where trustees hold shares of the Paillier key: as serialised by packages/paillier. */
+  verificationKey: z.unknown().optional(),
   /** Tariffs as JWS by a tariff signer. */
   tariffs: z.array(z.string()),
   cohorts: z.array(

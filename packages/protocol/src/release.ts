@@ -1,61 +1,15 @@
 /** Releases, trustee → MDMS, and refusals, trustee → aggregator (docs/protocol.md §8.5). */
-import { z } from "zod";
 import { concatBytes, fromUtf8, toHex, utf8 } from "./bytes.ts";
 import { Reader, Writer } from "./encoding.ts";
 import { ProtocolError, wellFormed } from "./error.ts";
 import { parseJson } from "./jws.ts";
+import { NAME_BYTES_MAX, releaseContent, type ReleaseContent } from "./release-content.ts";
 import { openSealed, sealTo, type Recipient, type RecipientSecret } from "./sealing.ts";
 import { checkSignature, SIGNATURE_BYTES, signedBytes, type Signer } from "./signature.ts";
 
 const RELEASE_VERSION = 1;
-const NAME_BYTES_MAX = 64;
 const REASON_BYTES_MAX = 500;
 const JWE_BYTES_MAX = 1024 * 1024;
-
-const decimal = z.string().regex(/^(?:0|[1-9]\d*)$/);
-const seconds = z.number().int().nonnegative();
-const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
-
-/** A neighbourhood's load of one block: counts per slot, never who. */
-const loadRelease = z.strictObject({
-  kind: z.literal("LOAD"),
-  stream: z.enum(["LOAD", "LOAD_EXPORT"]),
-  cohort: z.string().min(1).max(NAME_BYTES_MAX),
-  cohortVersion: z.number().int().positive(),
-  blockStart: seconds,
-  intervalSeconds: z.number().int().positive(),
-  /** Service points in the sum, and how many of them have a value in each slot. */
-  contributors: z.number().int().nonnegative(),
-  members: z.number().int().nonnegative(),
-  contributorsPerSlot: z.array(z.number().int().nonnegative()),
-  energy_Wh: z.array(z.number().int().nonnegative()),
-  policyId: z.string(),
-  registryEpoch: z.number().int().nonnegative(),
-  paillierKeyId: hex32,
-  requestDigest: hex32,
-});
-
-/** A service point's registers over one billing window: last border minus first, per band, then export. */
-const billRelease = z.strictObject({
-  kind: z.literal("BILL"),
-  /** base64url; opens at the MDMS to its own pseudonym of the service point. */
-  servicePointToken: z.string().min(1),
-  fromGrid: seconds,
-  toGrid: seconds,
-  fromBorder: seconds,
-  toBorder: seconds,
-  registerBank: z.string().regex(/^[0-9a-f]{16}$/),
-  registers_mWh: z.array(decimal).length(8),
-  policyId: z.string(),
-  registryEpoch: z.number().int().nonnegative(),
-  paillierKeyId: hex32,
-  requestDigest: hex32,
-});
-
-const releaseContent = z.discriminatedUnion("kind", [loadRelease, billRelease]);
-export type LoadRelease = z.infer<typeof loadRelease>;
-export type BillRelease = z.infer<typeof billRelease>;
-export type ReleaseContent = LoadRelease | BillRelease;
 
 export interface SealedRelease {
   readonly kind: "LOAD" | "BILL";

@@ -1,6 +1,6 @@
 /**
- * Sealing to one recipient: compact JWE, RSA-OAEP-256 + A256GCM (docs/protocol.md §3.1, §8.5). Used for key envelopes and
- * releases, each with its own `typ`, so that one can never be taken for the other.
+ * Sealing to one recipient: compact JWE, RSA-OAEP-256 + A256GCM (docs/protocol.md §3.1, §8.5, §8.6). Used for key envelopes, releases and
+ * shares of the Paillier key, each with its own `typ`, so that one can never be taken for the other.
  */
 import { CompactEncrypt, compactDecrypt } from "jose";
 import { primitives } from "#primitives";
@@ -11,7 +11,11 @@ import { toBase64Url } from "./jws.ts";
 const RSA_OAEP = { name: "RSA-OAEP", hash: "SHA-256" };
 const MODULUS_BITS_MIN = 3072;
 
-export type SealedType = "smarter-metering/data-key" | "smarter-metering/release";
+export type SealedType =
+  | "smarter-metering/data-key"
+  | "smarter-metering/release"
+  | "smarter-metering/partial-release"
+  | "smarter-metering/secret-share";
 
 /** A public RSA key with its id, the SHA-256 of its SubjectPublicKeyInfo. */
 export interface Recipient {
@@ -108,6 +112,16 @@ export async function openSealed(
     return undefined;
   }
 }
+
+/** A dealer's share of the Paillier key, sealed to its trustee (§8.6). */
+export const sealShare = (trustee: Recipient, share: Uint8Array): Promise<Uint8Array> =>
+  sealTo(trustee, "smarter-metering/secret-share", share);
+
+/** Undefined for every cause of failure. */
+export const openShare = (
+  trustee: RecipientSecret,
+  sealed: Uint8Array,
+): Promise<Uint8Array | undefined> => openSealed(trustee, "smarter-metering/secret-share", sealed);
 
 /** The registry's token for a service point at the MDMS (§8.5): RSA-OAEP with its own label. */
 const TOKEN_LABEL = utf8("smarter-metering/mdms-token/v1");

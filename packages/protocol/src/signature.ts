@@ -14,6 +14,7 @@ export type SignatureDomain =
   | "smarter-metering/contribution-meter/v1"
   | "smarter-metering/release-request/v1"
   | "smarter-metering/release/v1"
+  | "smarter-metering/partial-release/v1"
   | "smarter-metering/refusal/v1"
   | "smarter-metering/enrolment-offer/v1"
   | "smarter-metering/enrolment-answer/v1";

@@ -4,29 +4,46 @@ import { wellFormed } from "./error.ts";
 
 export const UPLINK_ITEMS_MAX = 256;
 const PART_BYTES_MAX = 65_535;
-const ITEM_BYTES_MAX = 2 * PART_BYTES_MAX + 16;
+/** A contribution to each stream. */
+const CONTRIBUTIONS_MAX = 3;
+const ITEM_BYTES_MAX = (1 + CONTRIBUTIONS_MAX) * PART_BYTES_MAX + 16;
 /** One request's body at most: 256 items of a full day's frame fit with ample room. */
 export const UPLINK_BYTES_MAX = 4 * 1024 * 1024;
 
-/** `openerEnvelope` is empty for LIVE frames and in profile `meter-encrypts`. */
 export type UplinkItem =
+  /** `openerEnvelope` is empty for LIVE frames. */
   | { readonly kind: "FRAME"; readonly frame: Uint8Array; readonly openerEnvelope: Uint8Array }
+  /** A BLOCK of `meter-encrypts` with the contributions that its meter made of it, in the order of §6.3. */
+  | {
+      readonly kind: "CONTRIBUTED_FRAME";
+      readonly frame: Uint8Array;
+      readonly contributions: readonly Uint8Array[];
+    }
   | {
       readonly kind: "ENVELOPE" | "ENROLMENT_OFFER" | "ENROLMENT_ANSWER";
       readonly message: Uint8Array;
     };
+
+/** An item that is no frame. */
+export type UplinkMessage = Extract<UplinkItem, { readonly message: Uint8Array }>;
 
 const KINDS: readonly UplinkItem["kind"][] = [
   "FRAME",
   "ENVELOPE",
   "ENROLMENT_OFFER",
   "ENROLMENT_ANSWER",
+  "CONTRIBUTED_FRAME",
 ];
 
 export function encodeUplinkItem(item: UplinkItem): Uint8Array {
   const writer = new Writer().u8(KINDS.indexOf(item.kind) + 1);
   if (item.kind === "FRAME") {
     writer.vector(item.frame, PART_BYTES_MAX, 1).vector(item.openerEnvelope, PART_BYTES_MAX);
+  } else if (item.kind === "CONTRIBUTED_FRAME") {
+    const { frame, contributions } = item;
+    wellFormed(contributions.length <= CONTRIBUTIONS_MAX, "one contribution to a stream");
+    writer.vector(frame, PART_BYTES_MAX, 1).u8(contributions.length);
+    for (const contribution of contributions) writer.vector(contribution, PART_BYTES_MAX, 1);
   } else {
     writer.vector(item.message, PART_BYTES_MAX, 1);
   }
@@ -38,6 +55,13 @@ export function decodeUplinkItem(bytes: Uint8Array): UplinkItem {
   const kind = KINDS[reader.u8() - 1];
   wellFormed(kind !== undefined, "unknown kind of uplink item");
   const first = reader.vector(PART_BYTES_MAX, 1);
+  if (kind === "CONTRIBUTED_FRAME") {
+    const count = reader.u8();
+    wellFormed(count <= CONTRIBUTIONS_MAX, "one contribution to a stream");
+    const contributions = Array.from({ length: count }, () => reader.vector(PART_BYTES_MAX, 1));
+    reader.end();
+    return { kind, frame: first, contributions };
+  }
   if (kind !== "FRAME") {
     reader.end();
     return { kind, message: first };

@@ -3,8 +3,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import {
+  arePrescribed,
   billPacking,
   blindingOf,
+  encodeContributionHeader,
+  metersBlinding,
   contributionLeaf,
   fromHex,
   frameHash,
@@ -19,6 +22,8 @@ import {
   type ChainHead,
   type ContributionContext,
   type FrameBody,
+  type Contribution,
+  type ContributionHeader,
   type FrameHeader,
   type Judgement,
 } from "@smarter-metering/protocol";
@@ -320,21 +325,30 @@ test("packing: the documented sizes, and enough bits for every fuse", () => {
   );
 });
 
+/** The opener's blinding of a contribution. */
+function openersBlinding(
+  key: Uint8Array,
+  { headerBytes, message }: { readonly headerBytes: Uint8Array; readonly message: Uint8Array },
+): Promise<Uint8Array> {
+  const header = { profile: "pes-encrypts", stream: "LOAD" } as const;
+  return blindingOf({ header, headerBytes, message }, { dataKey: key }, modulusBits);
+}
+
 test("blinding: a function of key, header and message, different when any of them is", async () => {
   const message = filled(modulusBits / 8, 7);
   const headerBytes = filled(100, 8);
-  const blinding = await blindingOf(dataKey, { headerBytes, message }, modulusBits);
+  const blinding = await openersBlinding(dataKey, { headerBytes, message });
   assert.equal(8 * blinding.length, modulusBits / 2);
   assert.equal(toHex(blinding).slice(0, 32), "689d61bbc3bdc040aecae35626e42809");
-  assert.deepEqual(await blindingOf(dataKey, { headerBytes, message }, modulusBits), blinding);
+  assert.deepEqual(await openersBlinding(dataKey, { headerBytes, message }), blinding);
   const flip = (bytes: Uint8Array, bit: number): Uint8Array =>
     bytes.map((byte, index) => (index === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte));
   await fc.assert(
     fc.asyncProperty(fc.nat(255), fc.nat(799), fc.nat(modulusBits - 1), async (a, b, c) => {
       const others = await Promise.all([
-        blindingOf(flip(dataKey, a), { headerBytes, message }, modulusBits),
-        blindingOf(dataKey, { headerBytes: flip(headerBytes, b), message }, modulusBits),
-        blindingOf(dataKey, { headerBytes, message: flip(message, c) }, modulusBits),
+        openersBlinding(flip(dataKey, a), { headerBytes, message }),
+        openersBlinding(dataKey, { headerBytes: flip(headerBytes, b), message }),
+        openersBlinding(dataKey, { headerBytes, message: flip(message, c) }),
       ]);
       assert.equal(new Set([blinding, ...others].map(toHex)).size, 4);
     }),
@@ -353,11 +367,104 @@ test("blinding: two streams of one frame never share one", async () => {
     context({ load: { intervalSeconds: 900, valueBits: 14, exportToo: true } }),
   );
   const blindings = await Promise.all(
-    planned.map((entry) => blindingOf(dataKey, entry, modulusBits)),
+    planned.map((entry) => blindingOf(entry, { dataKey }, modulusBits)),
   );
   // All three messages are 0 here: only the headers tell them apart.
   assert.equal(new Set(planned.map(({ message }) => toHex(message))).size, 1);
   assert.equal(new Set(blindings.map(toHex)).size, 3);
+});
+
+/** Computed with another implementation of HKDF: LOAD, BILL, LOAD_EXPORT. */
+const METERS_BLINDINGS = [
+  "282fbb0b0755183c370a0ed6039e28f7",
+  "34884b9bbb314f71083bfc242cfc7cd4",
+  "ddd40056e7502af3c2a51e8ce4ab6c24",
+];
+
+test("blinding: a meter's follows from its seed and the stream alone", async () => {
+  const seed = filled(32, 0x99);
+  const streams = ["LOAD", "BILL", "LOAD_EXPORT"] as const;
+  const all = await Promise.all(streams.map((stream) => metersBlinding(seed, stream, modulusBits)));
+  assert.deepEqual(
+    all.map((blinding) => toHex(blinding).slice(0, 32)),
+    METERS_BLINDINGS,
+  );
+  assert(all.every(({ length }) => 8 * length === modulusBits / 2));
+  const [load] = all;
+  for (const value of [1, 2]) {
+    const header = { profile: "meter-encrypts", stream: "LOAD" } as const;
+    const planned = { header, headerBytes: filled(9, value), message: filled(384, value) };
+    const source = { dataKey: filled(32, value), blindingSeed: seed };
+    assert.deepEqual(await blindingOf(planned, source, modulusBits), load);
+    assert.throws(() => blindingOf(planned, { dataKey }, modulusBits), {
+      code: "PROTOCOL_MALFORMED",
+    });
+  }
+  const other = await metersBlinding(filled(32, 0x98), "LOAD", modulusBits);
+  assert.notDeepEqual(other, load);
+});
+
+test("prescribed contributions: those of §6.3 or none, each header to the byte", async () => {
+  const frame = await frameHeader({ profile: "meter-encrypts", count: 96 });
+  const hash = filled(32, 0x22);
+  const load = { intervalSeconds: 900, valueBits: 14, exportToo: true };
+  const terms = context({ load });
+  const day = body(
+    Array.from({ length: 96 }, () => 2000),
+    [200_000n],
+  );
+  const made = planContributions(frame, hash, day, terms).map(
+    ({ header, headerBytes }): Contribution => ({
+      header,
+      headerBytes,
+      ciphertext: filled(modulusBits / 4, 1),
+      signature: filled(64, 0),
+    }),
+  );
+  const [first, second, bill] = made;
+  assert.ok(first && second && bill);
+  const prescribed = (list: readonly Contribution[], other = terms, header = frame): boolean =>
+    arePrescribed(list, header, hash, other);
+  assert.ok(prescribed(made));
+  assert.ok(prescribed([]));
+  // A missing reading clears its bit: which ones are missing, only the meter can say.
+  const gaps = { ...first.header, bitmap: filled(12, 0x55) };
+  assert.ok(prescribed([remade(first, gaps), second, bill]));
+  const wrong: Record<string, boolean> = {
+    order: prescribed([second, first, bill]),
+    "one missing": prescribed([first, bill]),
+    "one twice": prescribed([first, first, bill]),
+    "one too many": prescribed([...made, bill]),
+    "short ciphertext": prescribed([{ ...first, ciphertext: filled(9, 1) }, second, bill]),
+    "no export": prescribed(made, context({ load: { ...load, exportToo: false } })),
+    "no cohort": prescribed(made, context({ load: undefined })),
+    "other bits": prescribed(made, context({ load: { ...load, valueBits: 15 } })),
+    "other interval": prescribed(made, context({ load: { ...load, intervalSeconds: 3600 } })),
+    "other grid": prescribed(made, context({ load: { ...load, intervalSeconds: 1000 } })),
+    "other key": prescribed(made, context({ load, paillierKeyId: filled(32, 0x12) })),
+    "other modulus": prescribed(made, context({ load, modulusBits: 2048 })),
+    "longer block": prescribed(made, context({ load, blockSeconds: 90_000 })),
+    "other frame": arePrescribed(made, frame, filled(32, 0x23), terms),
+  };
+  const headers: Record<string, Partial<FrameHeader>> = {
+    "other meter": { meterId: filled(16, 1) },
+    "other pseudonym": { networkPseudonym: filled(16, 1) },
+    "other block": { blockStart: 0 },
+    "other slots": { firstSlot: 1, count: 95 },
+    "other bank": { registerBank: filled(8, 1) },
+    "other profile": { profile: "pes-encrypts" },
+  };
+  for (const [name, change] of Object.entries(headers)) {
+    wrong[name] = prescribed(made, terms, { ...frame, ...change });
+  }
+  const accepted = Object.entries(wrong).filter(([, isPrescribed]) => isPrescribed);
+  assert.deepEqual(accepted, []);
+});
+
+const remade = (contribution: Contribution, header: ContributionHeader): Contribution => ({
+  ...contribution,
+  header,
+  headerBytes: encodeContributionHeader(header),
 });
 
 test("Merkle root: RFC 6962's published roots; order, number and level all count", async () => {

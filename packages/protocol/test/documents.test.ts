@@ -182,6 +182,8 @@ const document: NetworkViewDocument = {
   parties: [{ role: "opener", signingKey: "11".repeat(32) }],
   paillierKey: {},
   policy: {},
+  calendars: { ["dd".repeat(8)]: {} },
+  consumptionClasses: { H0: 4500 },
   cohorts: [2, 1].map((version) => ({
     id: "C-01",
     version,
@@ -222,6 +224,14 @@ test("a network view answers who serves, who belongs where, and since when", () 
   assert.equal(view.cohortOf(network(2), 2000)?.version, 2);
   assert.equal(view.cohortAt("C-01", 999), undefined);
   assert.equal(view.cohort("C-01", 2)?.fromBlock, 2000);
+  assert.deepEqual(
+    ["C-01", "C-02"].map((id) => view.versionsOf(id).map(({ version }) => version)),
+    [[1, 2], []],
+  );
+  assert.deepEqual(
+    [1, 2, 3].map((byte) => view.cohortsOf(network(byte)).map(({ version }) => version)),
+    [[1, 2], [2], []],
+  );
   assert.equal(view.meterAt(network(1), network(8), 1500)?.signingKey, "22".repeat(32));
   assert.equal(view.meterAt(network(1), network(8), 1501), undefined);
   assert.equal(view.meterAt(network(1), network(9), 1499), undefined);

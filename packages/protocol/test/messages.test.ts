@@ -17,6 +17,7 @@ import {
   decodeEnvelope,
   decodeFrame,
   decodeOffer,
+  decodePartialRelease,
   decodeRefusal,
   decodeRelease,
   decodeRequest,
@@ -29,6 +30,7 @@ import {
   encodeEnvelope,
   encodeFrame,
   encodeOffer,
+  encodePartialRelease,
   encodeRefusal,
   encodeRelease,
   encodeRequest,
@@ -63,6 +65,7 @@ import {
   verifyFrame,
   verifyEnrolmentAnswer,
   verifyOffer,
+  verifyPartialRelease,
   verifyRefusal,
   verifyRelease,
   verifyRequest,
@@ -80,6 +83,7 @@ import {
   filled,
   frameBody,
   frameHeader,
+  seededBody,
   keyEpoch,
   meterId,
   networkPseudonym,
@@ -157,11 +161,14 @@ const answer: Kind = {
     await checkMac(mac, meterMac(enrolmentCode, context, meterKey));
   },
 };
+const frameKind: Kind = {
+  read: reading(decodeFrame, encodeFrame),
+  authenticate: (bytes) => verifyFrame(decodeFrame(bytes), meter.publicKey),
+};
+
 const kinds: Record<string, Kind> = {
-  frame: {
-    read: reading(decodeFrame, encodeFrame),
-    authenticate: (bytes) => verifyFrame(decodeFrame(bytes), meter.publicKey),
-  },
+  frame: frameKind,
+  frameOfMeter: frameKind,
   envelope: {
     read: reading(decodeEnvelope, encodeEnvelope),
     authenticate: (bytes) => verifyEnvelope(decodeEnvelope(bytes), meter.publicKey),
@@ -173,6 +180,10 @@ const kinds: Record<string, Kind> = {
   release: {
     read: reading(decodeRelease, encodeRelease),
     authenticate: (bytes) => verifyRelease(decodeRelease(bytes), trustee.publicKey),
+  },
+  partialRelease: {
+    read: reading(decodePartialRelease, encodePartialRelease),
+    authenticate: (bytes) => verifyPartialRelease(decodePartialRelease(bytes), trustee.publicKey),
   },
   refusal: {
     read: reading(decodeRefusal, encodeRefusal),
@@ -256,6 +267,7 @@ test("a signature of one kind fits no other, though the signed parts are the sam
     "smarter-metering/contribution-meter/v1",
     "smarter-metering/release-request/v1",
     "smarter-metering/release/v1",
+    "smarter-metering/partial-release/v1",
     "smarter-metering/refusal/v1",
     "smarter-metering/enrolment-offer/v1",
     "smarter-metering/enrolment-answer/v1",
@@ -302,6 +314,7 @@ test("out-of-range fields are refused on both sides", async () => {
     ["contributionByOpener", decodeContribution, 92, [0, 25]], // v: none, and wider than its slot
     ["contributionByOpener", decodeContribution, 96, [0x06]], // bit beyond the bitmap
     ["release", decodeRelease, 1, [0, 3]],
+    ["partialRelease", decodePartialRelease, 52, [0]], // trustees are numbered from 1
     ["loadRequest", decodeRequest, 1, [0, 4]],
     ["enrolmentAnswer", decodeEnrolmentAnswer, 49, [2]],
   ];
@@ -359,7 +372,8 @@ test("a frame opens to what was sealed, and only with its own header, body, epoc
     { previousFrameHash: filled(32, 0) },
   ];
   for (const change of changes) {
-    const twin = await sealFrame(await frameHeader(change), frameBody, dataKey, meter);
+    const body = change.profile === undefined ? frameBody : seededBody;
+    const twin = await sealFrame(await frameHeader(change), body, dataKey, meter);
     const swapped = { ...twin, body: frame.body };
     await assert.rejects(openFrame(swapped, dataKey), unopenable, JSON.stringify(change));
     await assert.rejects(verifyFrame(swapped, meter.publicKey), badSignature);
@@ -370,6 +384,35 @@ test("a frame opens to what was sealed, and only with its own header, body, epoc
   await verifyFrame(uncommitted, meter.publicKey);
   await assert.rejects(openFrame(uncommitted, otherKey), unopenable);
   await assert.rejects(verifyFrame(frame, stranger.publicKey), badSignature);
+});
+
+test("a blinding seed is in each BLOCK of meter-encrypts, and in no other frame", async () => {
+  const frame = decodeFrame(vector("frameOfMeter"));
+  assert.deepEqual(await openFrame(frame, dataKey), seededBody);
+  const seal = async (changes: Partial<FrameHeader>, body: typeof frameBody) =>
+    sealFrame(await frameHeader(changes), body, dataKey, meter);
+  const own = { profile: "meter-encrypts" } as const;
+  await assert.rejects(seal(own, frameBody), malformed);
+  await assert.rejects(seal({}, seededBody), malformed);
+  await assert.rejects(seal({ ...own, kind: "LIVE" }, seededBody), malformed);
+  for (const length of [0, 31, 33]) {
+    const body = { ...frameBody, blindingSeed: filled(length, 1) };
+    await assert.rejects(seal(own, body), malformed, `${length}`);
+  }
+  // The size tells kind, profile and count, which are in clear, and nothing else.
+  const sizes = [
+    await seal({}, frameBody),
+    await seal({ kind: "LIVE" }, frameBody),
+    await seal({ ...own, kind: "LIVE" }, frameBody),
+    await seal(own, seededBody),
+    await seal(own, { ...seededBody, quality: filled(2, 1), blindingSeed: filled(32, 0) }),
+  ].map(({ body }) => body.length);
+  const plain = sizes[0] ?? 0;
+  assert.deepEqual(sizes, [plain, plain, plain, plain + 32, plain + 32]);
+  const bytes = vector("frameOfMeter");
+  assert.throws(() => decodeFrame(bytes.subarray(0, -32)), malformed);
+  bytes[1] = 1; // pes-encrypts
+  assert.throws(() => decodeFrame(bytes), malformed);
 });
 
 test("a key envelope opens for its recipient alone", async () => {
@@ -556,6 +599,14 @@ test("uplink: items and bodies round-trip; unknown kinds, empty messages and exc
       },
       plain,
     ),
+    fc.record(
+      {
+        kind: fc.constant("CONTRIBUTED_FRAME" as const),
+        frame: part,
+        contributions: fc.array(part, { maxLength: 3 }),
+      },
+      plain,
+    ),
   );
   fc.assert(
     fc.property(fc.array(item, { maxLength: 8 }), (items) => {
@@ -567,10 +618,19 @@ test("uplink: items and bodies round-trip; unknown kinds, empty messages and exc
     }),
   );
   assert.throws(() => encodeUplinkItem({ kind: "ENVELOPE", message: filled(0, 0) }), malformed);
+  const four = Array.from({ length: 4 }, () => filled(1, 1));
+  const excess = { kind: "CONTRIBUTED_FRAME", frame: filled(1, 1), contributions: four } as const;
+  assert.throws(() => encodeUplinkItem(excess), malformed);
   for (const hex of [
     "",
     "00000101",
-    "05000101",
+    "05000101", // no number of contributions
+    "0500010101", // no contribution where one is announced
+    "05000101010000", // an empty one
+    "050001010000", // one byte more
+    "0500010104000101000101000101000101", // one more than there are streams
+    "0500000000",
+    "06000101",
     "02000101ff",
     "020000",
     "0100010100",

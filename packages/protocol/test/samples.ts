@@ -23,7 +23,8 @@ import {
   type EnrolmentContext,
   type FrameBody,
   type FrameHeader,
-  type ReleaseContent,
+  type LoadRelease,
+  type PartialContent,
   type Signer,
 } from "@smarter-metering/protocol";
 
@@ -82,6 +83,9 @@ export const frameBody: FrameBody = {
   registersMilliwattHours: [2n ** 48n - 1n, 5n, 1n, 0n, 0n, 0n, 0n, 0n],
 };
 
+/** Of a BLOCK in `meter-encrypts`. */
+export const seededBody: FrameBody = { ...frameBody, blindingSeed: filled(32, 0x99) };
+
 export const contributionHeader = (
   changes: Partial<ContributionHeader> = {},
 ): ContributionHeader => ({
@@ -111,7 +115,7 @@ export const enrolmentContext: EnrolmentContext = {
   nonce: filled(16, 0x44),
 };
 
-export const releaseContent: ReleaseContent = {
+export const releaseContent: LoadRelease = {
   kind: "LOAD",
   stream: "LOAD",
   cohort: "C-01",
@@ -128,6 +132,13 @@ export const releaseContent: ReleaseContent = {
   requestDigest: "55".repeat(32),
 };
 
+const { energy_Wh: _, ...loadTerms } = releaseContent;
+export const partialContent: PartialContent = {
+  terms: { ...loadTerms, loadValueBits: 14 },
+  product: filled(8, 0x77),
+  partial: filled(40, 0x78),
+};
+
 async function contribution(header: ContributionHeader, signer: Signer): Promise<Uint8Array> {
   const bytes = encodeContributionHeader(header);
   return encodeContribution(await signContribution(bytes, header, filled(8, 0x66), signer));
@@ -137,6 +148,7 @@ async function contribution(header: ContributionHeader, signer: Signer): Promise
 export async function deterministicMessages(): Promise<Record<string, Uint8Array>> {
   const { meter, opener, aggregator, trustee } = await signers();
   const frame = await sealFrame(await frameHeader(), frameBody, dataKey, meter);
+  const own = await frameHeader({ profile: "meter-encrypts" });
   const byOpener = await contribution(
     contributionHeader({ frameHash: await frameHash(frame) }),
     opener,
@@ -180,6 +192,7 @@ export async function deterministicMessages(): Promise<Record<string, Uint8Array
   const refused = { ...pair, accepted: false, mac: filled(32, 0) };
   return {
     frame: encodeFrame(frame),
+    frameOfMeter: encodeFrame(await sealFrame(own, seededBody, dataKey, meter)),
     contributionByOpener: byOpener,
     contributionByMeter: byMeter,
     loadRequest: encodeRequest(loadRequest),

@@ -26,7 +26,9 @@ import {
   type NetworkView,
   type SealedFrame,
   type UplinkItem,
+  type UplinkMessage,
 } from "@smarter-metering/protocol";
+import { examineContributions, type ExaminedContribution } from "./examine-contributions.ts";
 import { checkHeader, type FrameRules } from "./frame-rules.ts";
 import { refused, type Refusal } from "./verdict.ts";
 
@@ -40,6 +42,8 @@ export interface ExaminedFrame {
   readonly hash: Uint8Array;
   /** The uplink item as it came, with the opener's envelope. */
   readonly item: Uint8Array;
+  /** Of a BLOCK in `meter-encrypts`: what its meter made of it. */
+  readonly contributions: readonly ExaminedContribution[];
 }
 
 /** A customer envelope, an enrolment offer or an enrolment answer, under a good signature. */
@@ -69,7 +73,7 @@ export async function examineItem(
 ): Promise<Examined> {
   try {
     const decoded = decodeUplinkItem(item);
-    return decoded.kind === "FRAME"
+    return "frame" in decoded
       ? await examineFrame(decoded, item, rules, known)
       : await examineMessage(decoded, item, rules.view);
   } catch (error) {
@@ -81,7 +85,7 @@ export async function examineItem(
 }
 
 async function examineFrame(
-  decoded: Extract<UplinkItem, { kind: "FRAME" }>,
+  decoded: Exclude<UplinkItem, UplinkMessage>,
   item: Uint8Array,
   rules: FrameRules,
   known: KnownEnvelopes,
@@ -94,16 +98,21 @@ async function examineFrame(
   if ("status" in checked) return checked;
   const signingKey = fromHex(checked.signingKey);
   await verifyFrame(frame, signingKey);
-  const fault = await checkOpenerEnvelope(frame, decoded.openerEnvelope, signingKey, known);
-  if (fault !== undefined) return fault;
+  const hash = await frameHash(frame);
+  const companions =
+    decoded.kind === "FRAME"
+      ? await checkOpenerEnvelope(frame, decoded.openerEnvelope, signingKey, known)
+      : await examineContributions(frame.header, hash, decoded.contributions, rules, signingKey);
+  if ("status" in companions) return companions;
   return {
     kind: "frame",
     meterId: toHex(frame.header.meterId),
     network: toHex(frame.header.networkPseudonym),
     frame,
     frameBytes: decoded.frame,
-    hash: await frameHash(frame),
+    hash,
     item,
+    contributions: companions,
   };
 }
 
@@ -116,13 +125,15 @@ async function checkOpenerEnvelope(
   bytes: Uint8Array,
   signingKey: Uint8Array,
   known: KnownEnvelopes,
-): Promise<Refusal | undefined> {
+): Promise<readonly [] | Refusal> {
   const { header } = frame;
-  const expected = header.kind === "BLOCK" && header.profile === "pes-encrypts";
-  if (!expected || bytes.length === 0) {
-    return expected || bytes.length > 0
+  if (header.kind === "BLOCK" && header.profile === "meter-encrypts") {
+    return refused("FRAME_MALFORMED", "a BLOCK of meter-encrypts comes with its contributions");
+  }
+  if (header.kind === "LIVE" || bytes.length === 0) {
+    return header.kind === "BLOCK" || bytes.length > 0
       ? refused("FRAME_MALFORMED", "an opener's envelope goes with each BLOCK and nothing else")
-      : undefined;
+      : [];
   }
   const envelope = decodeEnvelope(bytes);
   if (
@@ -135,15 +146,15 @@ async function checkOpenerEnvelope(
     return refused("FRAME_MALFORMED", "the opener's envelope belongs to another frame");
   }
   const name = toHex(await primitives.sha256(signingKey, bytes));
-  if (known.has(name)) return undefined;
+  if (known.has(name)) return [];
   await verifyEnvelope(envelope, signingKey);
   if (known.size >= KNOWN_ENVELOPES_MAX) known.clear();
   known.add(name);
-  return undefined;
+  return [];
 }
 
 async function examineMessage(
-  decoded: Exclude<UplinkItem, { kind: "FRAME" }>,
+  decoded: UplinkMessage,
   item: Uint8Array,
   view: NetworkView,
 ): Promise<Examined> {
@@ -169,7 +180,7 @@ async function examineMessage(
 function decodeMessage({
   kind,
   message,
-}: Exclude<UplinkItem, { kind: "FRAME" }>): KeyEnvelope | EnrolmentOffer | EnrolmentAnswer {
+}: UplinkMessage): KeyEnvelope | EnrolmentOffer | EnrolmentAnswer {
   if (kind === "ENVELOPE") return decodeEnvelope(message);
   return kind === "ENROLMENT_OFFER" ? decodeOffer(message) : decodeEnrolmentAnswer(message);
 }

@@ -1,7 +1,7 @@
 /**
  * Puts accepted items on the bus, each on the streams it is meant for: BLOCK frames with their
- * envelope to the opener, all frames to the UCS, customers' keys and enrolment to the UCS. Closed
- * bytes in, the same bytes out.
+ * envelope to the opener, or their meters' own contributions to the aggregator; all frames to the
+ * UCS, customers' keys and enrolment to the UCS. Closed bytes in, the same bytes out.
  */
 import { primitives, toHex } from "@smarter-metering/protocol";
 import type { Bus, BusMessage } from "@smarter-metering/runtime";
@@ -16,6 +16,7 @@ export function forwardTo(bus: Bus): Forward {
   return async (items) => {
     const frames: BusMessage[] = [];
     const sealed: BusMessage[] = [];
+    const contributions: BusMessage[] = [];
     const customerKeys: BusMessage[] = [];
     for (const entry of items) {
       const subject = entry.network;
@@ -26,11 +27,17 @@ export function forwardTo(bus: Bus): Forward {
       }
       const id = toHex(entry.hash);
       sealed.push({ id, subject, body: entry.frameBytes });
-      if (entry.frame.header.kind === "BLOCK") frames.push({ id, subject, body: entry.item });
+      for (const { stream, bytes } of entry.contributions) {
+        contributions.push({ id: `${id}/${stream}`, subject, body: bytes });
+      }
+      const { kind, profile } = entry.frame.header;
+      const isForOpener = kind === "BLOCK" && profile === "pes-encrypts";
+      if (isForOpener) frames.push({ id, subject, body: entry.item });
     }
     const results = await Promise.all([
       bus.publish("frames", frames),
       bus.publish("sealed", sealed),
+      bus.publish("contributions", contributions),
       bus.publish("customer-keys", customerKeys),
     ]);
     return results.every((result) => !("full" in result));

@@ -9,6 +9,8 @@ export type RefusalCode =
   | "FRAME_FUTURE"
   | "FRAME_OFF_GRID"
   | "FRAME_PROFILE"
+  /** A meter's own contributions are not those that the registry prescribes for the frame. */
+  | "FRAME_TERMS"
   | "FRAME_FORKED"
   | "FRAME_STALE_EPOCH";
 

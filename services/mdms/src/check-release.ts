@@ -13,6 +13,7 @@ import {
   type BillRelease,
   type LoadRelease,
   type RecipientSecret,
+  type ReleaseContent,
   type SealedRelease,
   type Statement,
 } from "@smarter-metering/protocol";
@@ -26,6 +27,8 @@ export type ReleaseRefusal =
   | "MDMS_BAD_SIGNATURE"
   /** Made under another policy than the registry's. */
   | "MDMS_POLICY"
+  /** A whole release where trustees hold shares of the key, or a share where one holds all of it. */
+  | "MDMS_KEY_HOLDING"
   | "MDMS_UNOPENABLE"
   /** The registry's token for the service point does not open. */
   | "MDMS_TOKEN"
@@ -38,16 +41,20 @@ export type ReleaseRefusal =
   /** No tariff that a registered signer vouches for is in force. */
   | "MDMS_TARIFF";
 
-interface Opened {
-  readonly sealed: SealedRelease;
-  readonly trusteeKey: Uint8Array;
+/** Where a release comes from: a trustee that holds the key, or the agreement of t that hold shares of it. */
+export type Origin =
+  | { readonly sealed: SealedRelease; readonly trusteeKey: Uint8Array }
+  | { readonly agreed: Uint8Array };
+
+interface FromOrigin {
+  readonly origin: Origin;
 }
-export interface CheckedLoad extends Opened {
+export interface CheckedLoad extends FromOrigin {
   readonly kind: "LOAD";
   readonly load: LoadRelease;
   readonly blockEnd: number;
 }
-export interface CheckedBill extends Opened {
+export interface CheckedBill extends FromOrigin {
   readonly kind: "BILL";
   readonly bill: BillRelease;
   readonly statement: Statement;
@@ -72,20 +79,30 @@ export async function checkRelease(
 ): Promise<ReleaseCheck> {
   const sealed = await attempt(() => decodeRelease(bytes));
   if (sealed === undefined) return refused("MDMS_MALFORMED");
+  if (registry.verificationKey !== undefined) return refused("MDMS_KEY_HOLDING");
   const trusteeKey = await signerOf(sealed, registry.trusteeKeys);
   if (trusteeKey === undefined) return refused("MDMS_BAD_SIGNATURE");
   const content = await attempt(() => openRelease(sealed, secret));
   if (content === undefined) return refused("MDMS_UNOPENABLE");
   if (content.registryEpoch > registry.epoch) return { outcome: "too-early" };
   if (content.policyId !== registry.policy.id) return refused("MDMS_POLICY");
-  const opened = { sealed, trusteeKey };
+  return checkContent(content, { sealed, trusteeKey }, registry, secret);
+}
+
+/** What a release says must fit the registry, whoever it comes from. */
+export async function checkContent(
+  content: ReleaseContent,
+  origin: Origin,
+  registry: RegistryContext,
+  secret: RecipientSecret,
+): Promise<ReleaseCheck> {
   return content.kind === "LOAD"
-    ? checkLoad(content, opened, registry)
-    : checkBill(content, opened, registry, secret);
+    ? checkLoad(content, origin, registry)
+    : checkBill(content, origin, registry, secret);
 }
 
 /** Undefined for what a peer got wrong; anything else is our failure and is thrown. */
-async function attempt<T>(work: () => T | Promise<T>): Promise<T | undefined> {
+export async function attempt<T>(work: () => T | Promise<T>): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
@@ -105,7 +122,7 @@ async function signerOf(
   return undefined;
 }
 
-function checkLoad(load: LoadRelease, opened: Opened, registry: RegistryContext): ReleaseCheck {
+function checkLoad(load: LoadRelease, origin: Origin, registry: RegistryContext): ReleaseCheck {
   const { blockStart, intervalSeconds } = load;
   const cohort = registry.cohortAt(load.cohort, blockStart);
   if (cohort?.version !== load.cohortVersion || cohort.members !== load.members) {
@@ -122,12 +139,12 @@ function checkLoad(load: LoadRelease, opened: Opened, registry: RegistryContext)
     load.contributors <= load.members &&
     load.contributorsPerSlot.every((count) => count <= load.contributors);
   if (!onGrid) return refused("MDMS_OFF_GRID");
-  return { outcome: "valid", release: { ...opened, kind: "LOAD", load, blockEnd } };
+  return { outcome: "valid", release: { origin, kind: "LOAD", load, blockEnd } };
 }
 
 async function checkBill(
   bill: BillRelease,
-  opened: Opened,
+  origin: Origin,
   registry: RegistryContext,
   secret: RecipientSecret,
 ): Promise<ReleaseCheck> {
@@ -149,7 +166,7 @@ async function checkBill(
   if (registers === undefined) return refused("MDMS_REGISTERS");
   try {
     const statement = makeStatement(bill, point, tariff, registers);
-    return { outcome: "valid", release: { ...opened, kind: "BILL", bill, statement } };
+    return { outcome: "valid", release: { origin, kind: "BILL", bill, statement } };
   } catch (error) {
     if (!(error instanceof TariffError)) throw error;
     return refused(error.code === "TARIFF_NOT_IN_FORCE" ? "MDMS_TARIFF" : "MDMS_OFF_GRID");

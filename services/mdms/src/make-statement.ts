@@ -1,6 +1,14 @@
 /** From a BILL release to a statement (docs/protocol.md §11): pure, so that the customer's recomputation can be compared with it. */
-import { REGISTER_BITS, type BillRelease, type Statement } from "@smarter-metering/protocol";
+import {
+  REGISTER_BITS,
+  signStatement,
+  type BillRelease,
+  type Signer,
+  type Statement,
+} from "@smarter-metering/protocol";
 import { formatMicro, formatMinor, priceBill, type BillLine } from "@smarter-metering/tariff";
+import type { CheckedBill, CheckedLoad } from "./check-release.ts";
+import type { Storable } from "./release-store.ts";
 import type { MdmsServicePoint, RegisteredTariff } from "./registry-context.ts";
 
 /** Energy in kWh is exact with six decimals: 1 mWh is 10⁻⁶ kWh. */
@@ -69,6 +77,16 @@ export function makeStatement(
     estimated: false,
     requestDigest: release.requestDigest,
   };
+}
+
+/** A release as it is stored: a bill with its signed statement. */
+export async function withStatement(
+  release: CheckedLoad | CheckedBill,
+  signer: Signer,
+): Promise<Storable> {
+  if (release.kind === "LOAD") return release;
+  // Ed25519 is deterministic: a repeat after a crash makes the same document.
+  return { ...release, jws: await signStatement(release.statement, signer) };
 }
 
 function describeLine(

@@ -3,14 +3,9 @@
  * cannot be decided comes again; one that never can is set aside with a code and raises an alarm.
  */
 import assert from "node:assert/strict";
-import {
-  primitives,
-  signStatement,
-  type RecipientSecret,
-  type Signer,
-} from "@smarter-metering/protocol";
+import { primitives, type RecipientSecret, type Signer } from "@smarter-metering/protocol";
 import type { MdmsView, RegistryFeed } from "@smarter-metering/protocol";
-import { errorFields, hasCode } from "@smarter-metering/runtime";
+import { errorFields } from "@smarter-metering/runtime";
 import type {
   Clock,
   Counter,
@@ -22,8 +17,10 @@ import type {
 } from "@smarter-metering/runtime";
 import { raiseAlarm } from "./alarms.ts";
 import { checkRelease, type ReleaseCheck } from "./check-release.ts";
+import { withStatement } from "./make-statement.ts";
+import { isPassing, RETRY_MS } from "./passing-trouble.ts";
 import { registryContext } from "./registry-context.ts";
-import { storeReleases, type Storable, type Stored } from "./release-store.ts";
+import { storeReleases, type Stored } from "./release-store.ts";
 
 export interface ManagerPorts {
   readonly clock: Clock;
@@ -37,13 +34,8 @@ export interface ManagerPorts {
   readonly recipientSecret: RecipientSecret;
 }
 
-/** The registry is looked at every few seconds; the store's troubles are short or final. */
-const RETRY_MS = 5_000;
-
-/** Troubles of the store that pass, or end with a restart; the message is none the worse. */
-const PASSING = ["STORE_BUSY", "STORE_CLOSED", "STORE_WORKER_DIED"] as const;
-
-const CODES: Readonly<Record<Exclude<Stored, "stored" | "duplicate">, string>> = {
+/** Codes of releases that contradict what is stored. */
+export const CONFLICT_CODES: Readonly<Record<Exclude<Stored, "stored" | "duplicate">, string>> = {
   conflict: "MDMS_CONFLICT",
   "sequence-reused": "MDMS_SEQUENCE_REUSED",
 };
@@ -75,7 +67,7 @@ export class Manager {
     try {
       return await this.#decide(batch, checks);
     } catch (error) {
-      if (!PASSING.some((code) => hasCode(error, code))) throw error;
+      if (!isPassing(error)) throw error;
       const fields = { sequence: batch[0]?.sequence, count: batch.length, ...errorFields(error) };
       this.#ports.log.warn("releases wait", fields);
       this.#releases.add(batch.length, { outcome: "retry" });
@@ -102,7 +94,7 @@ export class Manager {
   ): Promise<Verdict> {
     if (check.outcome === "refused") return this.#refuse(delivery, check.code);
     if (stored === "conflict" || stored === "sequence-reused") {
-      return this.#refuse(delivery, CODES[stored]);
+      return this.#refuse(delivery, CONFLICT_CODES[stored]);
     }
     this.#releases.add(1, { outcome: stored ?? "too-early" });
     return stored === undefined ? { retryAfterMs: RETRY_MS } : { ack: true };
@@ -112,13 +104,7 @@ export class Manager {
   async #store(checks: readonly ReleaseCheck[]): Promise<(Stored | undefined)[]> {
     const { store, signer } = this.#ports;
     const releases = checks.flatMap((check) => (check.outcome === "valid" ? [check.release] : []));
-    const storable = await Promise.all(
-      releases.map(async (release): Promise<Storable> => {
-        if (release.kind === "LOAD") return release;
-        // Ed25519 is deterministic: a repeat after a crash makes the same document.
-        return { ...release, jws: await signStatement(release.statement, signer) };
-      }),
-    );
+    const storable = await Promise.all(releases.map((one) => withStatement(one, signer)));
     const outcomes = (await storeReleases(store, storable, this.#nowSeconds())).values();
     return checks.map(({ outcome }) => (outcome === "valid" ? outcomes.next().value : undefined));
   }

@@ -20,8 +20,9 @@ import { addCustomerApi } from "./api/customer-api.ts";
 import { addDeploymentApi } from "./api/deployment-api.ts";
 import { addLoadApi } from "./api/load-api.ts";
 import { addSessionApi } from "./api/session-api.ts";
+import { Combiner, type CombinerPorts } from "./combiner.ts";
 import { MdmsError, type MdmsErrorCode } from "./error.ts";
-import { Manager, type ManagerPorts } from "./manager.ts";
+import { Manager } from "./manager.ts";
 import { addPages } from "./pages/pages.ts";
 import { registryContext } from "./registry-context.ts";
 import type { WebPorts } from "./web-ports.ts";
@@ -31,7 +32,7 @@ export interface MdmsConfig {
   readonly secureCookies: boolean;
 }
 
-export interface MdmsPorts extends ManagerPorts {
+export interface MdmsPorts extends CombinerPorts {
   readonly bus: Bus;
 }
 
@@ -44,8 +45,8 @@ export interface MdmsService {
   close(): Promise<void>;
 }
 
-/** What this role logs: nothing beyond what every role does. */
-export const mdmsLogFields: LogFields = runtimeLogFields;
+/** What this role logs beyond what every role does: trustees, by their numbers. */
+export const mdmsLogFields: LogFields = { ...runtimeLogFields, trustee: "number" };
 
 /** Each costs up to two RSA decryptions: some tenths of a second's work, and one transaction. */
 const BATCH_MAX = 64;
@@ -74,9 +75,12 @@ export function startMdms(config: MdmsConfig, ports: MdmsPorts): Promise<MdmsSer
   const http = createMdmsApp(ports, { store, guard, context });
 
   const manager = new Manager(ports);
-  const subscription = bus.consume("releases", "mdms", { batchMax: BATCH_MAX }, (batch) =>
-    manager.take(batch),
-  );
+  const combiner = new Combiner(ports);
+  const batches = { batchMax: BATCH_MAX };
+  const subscriptions = [
+    bus.consume("releases", "mdms", batches, (batch) => manager.take(batch)),
+    bus.consume("partial-releases", "mdms", batches, (batch) => combiner.take(batch)),
+  ];
   const cancelForget = clock.every(FORGET_EVERY_MS, async () => {
     try {
       await sessions.forget();
@@ -90,7 +94,7 @@ export function startMdms(config: MdmsConfig, ports: MdmsPorts): Promise<MdmsSer
     createOperator: (operator) => createOperator(ports, operator),
     async close() {
       cancelForget();
-      await subscription.stop();
+      await Promise.all(subscriptions.map((subscription) => subscription.stop()));
     },
   });
 }

@@ -94,4 +94,26 @@ export const migrations: readonly Migration[] = [
         outcome text not null)`,
     ],
   },
+  {
+    name: "0003-shares",
+    statements: [
+      // A release that was combined here has no trustee of its own: what it came from is in `share`.
+      `alter table release alter column trustee drop not null,
+        alter column sequence drop not null, alter column sealed drop not null`,
+      // Partial releases as they were received. Without a verdict one has not been looked into yet.
+      `create table share (
+        digest bytea not null,
+        trustee bytea not null,
+        sequence int8 not null,
+        sealed bytea not null,
+        verdict text,
+        received_at int8 not null,
+        primary key (digest, trustee),
+        unique (trustee, sequence))`,
+      `create table combination (
+        digest bytea primary key,
+        agreed bytea not null,
+        corrupt bool not null)`,
+    ],
+  },
 ];

@@ -1,4 +1,5 @@
 /** What the MDMS reads from one registry epoch, parsed and verified once (docs/protocol.md §9). Public data only. */
+import { parseVerificationKey, type VerificationKey } from "@smarter-metering/paillier";
 import { parsePolicy, type ReleasePolicy } from "@smarter-metering/policy";
 import {
   fromHex,
@@ -24,6 +25,10 @@ export interface RegistryContext {
   readonly epoch: number;
   readonly policy: ReleasePolicy;
   readonly trusteeKeys: readonly Uint8Array[];
+  /** Present where trustees hold shares of the Paillier key; then the MDMS combines their answers. */
+  readonly verificationKey: VerificationKey | undefined;
+  /** The signing key of the trustee with this number in the key ceremony. */
+  shareHolder(index: number): Uint8Array | undefined;
   /** Those signed by a registered tariff signer, by id; others are left out. */
   readonly tariffs: ReadonlyMap<string, RegisteredTariff>;
   /** By MDMS pseudonym, in the order of the pseudonyms. */
@@ -36,7 +41,7 @@ export interface RegistryContext {
 
 const contexts = new WeakMap<MdmsView, Promise<RegistryContext>>();
 
-/** Parses a snapshot at its first use. Rejects with PolicyError when its policy is none. */
+/** Parses a snapshot at its first use. Rejects with PolicyError or PaillierError for a bad one. */
 export function registryContext(snapshot: RegistrySnapshot<MdmsView>): Promise<RegistryContext> {
   let context = contexts.get(snapshot.view);
   if (context === undefined) {
@@ -64,6 +69,16 @@ async function parseContext({ epoch, view }: RegistrySnapshot<MdmsView>): Promis
     epoch,
     policy: parsePolicy(view.policy),
     trusteeKeys: keysOf("trustee"),
+    verificationKey:
+      view.verificationKey === undefined
+        ? undefined
+        : await parseVerificationKey(view.verificationKey),
+    shareHolder(index) {
+      const holder = view.parties.find(
+        ({ role, trusteeIndex }) => role === "trustee" && trusteeIndex === index,
+      );
+      return holder && fromHex(holder.signingKey, 32);
+    },
     tariffs,
     servicePoints: new Map(points.map((point) => [point.servicePoint, point])),
     cohorts: new Map(versions.map((cohort) => [cohort.id, cohort])),

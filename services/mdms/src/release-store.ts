@@ -4,6 +4,7 @@
  */
 import { encodeRelease, equalBytes, fromHex, toHex } from "@smarter-metering/protocol";
 import { insertMany, type Sql, type SqlValue, type Store } from "@smarter-metering/runtime";
+import { insertCombinations } from "./share-store.ts";
 import type { CheckedBill, CheckedLoad } from "./check-release.ts";
 
 export type Stored =
@@ -45,8 +46,8 @@ export function storeReleases(
 
 /** What decides about a release: what the database holds, and those before it in the batch. */
 interface Known {
-  /** Encoded releases by request digest, hex. */
-  readonly sealed: Map<string, Uint8Array>;
+  /** By request digest, hex: the encoded release, or null for one that was combined here. */
+  readonly sealed: Map<string, Uint8Array | null>;
   readonly numbers: Set<string>;
   /** Blocks and windows of this batch by what they belong to. */
   readonly spans: Map<string, Span[]>;
@@ -60,15 +61,15 @@ interface Span {
 }
 
 async function loadKnown(sql: Sql, releases: readonly Storable[]): Promise<Known> {
-  const digests = releases.map(({ sealed }) => sealed.requestDigest);
-  const sealed = await sql.query<{ digest: Uint8Array; sealed: Uint8Array }>(
+  const sealed = await sql.query<{ digest: Uint8Array; sealed: Uint8Array | null }>(
     "select digest, sealed from release where digest = any($1::bytea[])",
-    [digests],
+    [releases.map(digestOf)],
   );
+  const origins = releases.flatMap(({ origin }) => ("sealed" in origin ? [origin] : []));
   const numbers = await sql.query<{ trustee: Uint8Array; sequence: bigint }>(
     `select trustee, sequence from release
       where (trustee, sequence) in (select * from unnest($1::bytea[], $2::int8[]))`,
-    [releases.map(({ trusteeKey }) => trusteeKey), releases.map((one) => one.sealed.sequence)],
+    [origins.map(({ trusteeKey }) => trusteeKey), origins.map((one) => one.sealed.sequence)],
   );
   const overlapping = new Set<number>();
   for (const kind of ["LOAD", "BILL"] as const) {
@@ -113,25 +114,31 @@ async function loadOverlapping(
   return rows.map(({ position }) => position);
 }
 
+const digestOf = (release: Storable): Uint8Array =>
+  fromHex((release.kind === "LOAD" ? release.load : release.bill).requestDigest, 32);
+
 /** Judges one release, and remembers one that is to be stored. */
 function judge(release: Storable, position: number, known: Known): Stored {
-  const { requestDigest, sequence } = release.sealed;
-  const encoded = encodeRelease(release.sealed);
-  const digest = toHex(requestDigest);
+  const { origin } = release;
+  const digest = toHex(digestOf(release));
+  const encoded = "sealed" in origin ? encodeRelease(origin.sealed) : null;
   const before = known.sealed.get(digest);
-  if (before !== undefined) return equalBytes(before, encoded) ? "duplicate" : "conflict";
-  const number = numberOf(release.trusteeKey, sequence);
-  if (known.numbers.has(number)) return "sequence-reused";
+  if (before !== undefined) return isSame(before, encoded) ? "duplicate" : "conflict";
+  const numbers = "sealed" in origin ? [numberOf(origin.trusteeKey, origin.sealed.sequence)] : [];
+  if (numbers.some((number) => known.numbers.has(number))) return "sequence-reused";
   const { stream, owner, start, end } = spanOf(release);
   const name = `${stream}/${owner}`;
   const spans = known.spans.get(name) ?? [];
   const overlaps = spans.some((span) => span.start < end && span.end > start);
   if (overlaps || known.overlapping.has(position)) return "conflict";
   known.sealed.set(digest, encoded);
-  known.numbers.add(number);
+  for (const number of numbers) known.numbers.add(number);
   known.spans.set(name, [...spans, { start, end }]);
   return "stored";
 }
+
+const isSame = (a: Uint8Array | null, b: Uint8Array | null): boolean =>
+  a === null || b === null ? a === b : equalBytes(a, b);
 
 /** The block of a cohort, or the window of a service point, that a release is about. */
 function spanOf(
@@ -158,21 +165,30 @@ async function insertReleases(
     kind: "text",
     trustee: "bytea",
     sequence: "int8",
+    sealed: "bytea",
     policy_id: "text",
     registry_epoch: "int8",
-    sealed: "bytea",
     received_at: "int8",
   } as const;
   const rows = releases.map((release): SqlValue[] => {
-    const { kind, requestDigest, policyId, sequence } = release.sealed;
-    const { registryEpoch } = release.kind === "LOAD" ? release.load : release.bill;
-    const from = [requestDigest, kind, release.trusteeKey, sequence, policyId, registryEpoch];
-    return [...from, encodeRelease(release.sealed), receivedAt];
+    const { kind, origin } = release;
+    const { policyId, registryEpoch } = kind === "LOAD" ? release.load : release.bill;
+    const from =
+      "sealed" in origin
+        ? [origin.trusteeKey, origin.sealed.sequence, encodeRelease(origin.sealed)]
+        : [null, null, null];
+    return [digestOf(release), kind, ...from, policyId, registryEpoch, receivedAt];
   });
   await insertMany(sql, "release", columns, rows);
+  const combined = releases.flatMap((release) =>
+    "agreed" in release.origin
+      ? [{ digest: digestOf(release), agreed: release.origin.agreed, corrupt: false }]
+      : [],
+  );
+  await insertCombinations(sql, combined);
 }
 
-async function insertLoad(sql: Sql, { load, blockEnd, sealed }: CheckedLoad): Promise<void> {
+async function insertLoad(sql: Sql, { load, blockEnd }: CheckedLoad): Promise<void> {
   await sql.query(
     `insert into load_block
       (cohort, stream, block_start, block_end, cohort_version, interval_seconds, contributors,
@@ -189,7 +205,7 @@ async function insertLoad(sql: Sql, { load, blockEnd, sealed }: CheckedLoad): Pr
       load.members,
       load.contributorsPerSlot,
       load.energy_Wh,
-      sealed.requestDigest,
+      fromHex(load.requestDigest, 32),
     ],
   );
 }

@@ -52,7 +52,9 @@ export async function startFixture(options: WorldOptions = {}): Promise<Fixture>
     store,
     // Its own: the bus's housekeeping has no part in a test that lets days pass.
     clock: manualClock(clock.nowMs()),
-    streams: [{ name: "releases", consumers: ["mdms"], messagesMax: 10_000 }],
+    streams: ["releases", "partial-releases"].map((name) => {
+      return { name, consumers: ["mdms"], messagesMax: 10_000 };
+    }),
   });
   const metrics = createMetrics();
   const ports: MdmsPorts = {
@@ -61,6 +63,7 @@ export async function startFixture(options: WorldOptions = {}): Promise<Fixture>
     metrics,
     bus,
     store,
+    engine: world.engine,
     registry: world.mdmsFeed,
     signer: world.parties.mdms.signer,
     recipientSecret: world.mdms.secret,

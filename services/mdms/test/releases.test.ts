@@ -36,6 +36,8 @@ const COLUMNS: Readonly<Record<string, string>> = {
     "service_point from_grid to_grid from_border to_border zone energy_milliwatt_hours " +
     "export_milliwatt_hours tariff tariff_version lines amount currency estimated jws digest",
   statement_register: "service_point from_grid position band energy_milliwatt_hours",
+  share: "digest trustee sequence sealed verdict received_at",
+  combination: "digest agreed corrupt",
   alarm: "digest code subject first_at last_at",
   operator: "login role password_hash failures locked_until created_at",
   session: "token_hash login created_at seen_at",

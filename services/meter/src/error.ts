@@ -3,6 +3,8 @@
 export type MeterErrorCode =
   /** A meter's provisioning document is not what it should be. */
   | "METER_PROVISIONING"
+  /** A meter that has encrypted for itself is provisioned for an opener: it refuses for ever. */
+  | "METER_PROFILE_LOWERED"
   /** The journal holds what this version did not write. */
   | "METER_JOURNAL"
   /** The readings handed in do not fit the meter's grid or range. */

@@ -9,7 +9,14 @@ import { toHex } from "@smarter-metering/protocol";
 import { openJournal, syncFolder, type Journal } from "@smarter-metering/runtime";
 import { MeterMemory } from "./memory.ts";
 import type { Provisioning } from "./provisioning.ts";
-import { decodeRecord, encodeRecord, namesKey, type MeterRecord, type Names } from "./records.ts";
+import {
+  decodeRecord,
+  encodeRecord,
+  frameRecord,
+  namesKey,
+  type MeterRecord,
+  type Names,
+} from "./records.ts";
 
 const FILE = "meters.journal";
 const EPOCH_KEPT_SECONDS = 400 * 86_400;
@@ -102,18 +109,22 @@ async function replay(
   const memories = new Map(
     meters.map((meter) => [namesKey(meter), new MeterMemory(meter, meter.contractStart)]),
   );
-  // Epochs belong to the meter, across its contracts: the next one is above them all.
+  // Epochs and profile belong to the meter, across its contracts: neither ever goes down.
   const lastEpochs = new Map<string, number>();
+  const encrypting = new Set<string>();
   for (const { names, record } of records) {
     await memories.get(namesKey(names))?.apply(record);
     const opened =
       record.kind === "EPOCH" ? record.keyEpoch : record.kind === "STATE" ? record.lastEpoch : 0;
     const meterId = toHex(names.meterId);
+    if (record.kind === "PROFILE" && record.profile === "meter-encrypts") encrypting.add(meterId);
     lastEpochs.set(meterId, Math.max(lastEpochs.get(meterId) ?? 0, opened));
   }
   for (const meter of meters) {
     const memory = memories.get(namesKey(meter));
-    if (memory !== undefined) memory.lastEpoch = lastEpochs.get(meter.meterName) ?? 0;
+    if (memory === undefined) continue;
+    memory.lastEpoch = lastEpochs.get(meter.meterName) ?? 0;
+    if (encrypting.has(meter.meterName)) memory.profile = "meter-encrypts";
   }
   return memories;
 }
@@ -127,6 +138,9 @@ function* kept(
   for (const meter of meters) {
     const memory = memories.get(namesKey(meter));
     if (memory === undefined) continue;
+    if (memory.profile !== "pes-encrypts") {
+      yield encodeRecord(meter, { kind: "PROFILE", profile: memory.profile });
+    }
     const needed = new Set(memory.waiting.map(({ header }) => header.keyEpoch));
     for (const [keyEpoch, epoch] of memory.epochs) {
       const old = epoch.openedSeconds < nowSeconds - EPOCH_KEPT_SECONDS;
@@ -147,7 +161,7 @@ function* kept(
     });
     for (const [index, frame] of memory.waiting.entries()) {
       const { registers } = memory.waiting[index + 1]?.before ?? memory.progress;
-      yield encodeRecord(meter, { kind: "FRAME", frame: frame.bytes, registers });
+      yield encodeRecord(meter, frameRecord(frame.bytes, registers, frame.contributions));
     }
     if (memory.enrolment !== undefined) yield encodeRecord(meter, memory.enrolment);
   }

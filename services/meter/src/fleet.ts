@@ -4,8 +4,10 @@
  * all its meters, and nothing of anybody else.
  */
 import assert from "node:assert/strict";
+import type { Engine } from "@smarter-metering/paillier";
 import { errorFields, sleepUntil, type Clock, type Logger } from "@smarter-metering/runtime";
 import { backoffMs } from "./backoff.ts";
+import { openStocks, type BlindingStock } from "./blinding-stock.ts";
 import type { Random } from "./enrolment.ts";
 import { MeterError } from "./error.ts";
 import { openFleetJournal, type FleetJournal } from "./fleet-journal.ts";
@@ -42,6 +44,8 @@ export interface FleetPorts {
   readonly journalFolder: string;
   readonly uplink: Uplink;
   readonly random: Random;
+  /** For meters of `meter-encrypts`; whoever opened it closes it, after the fleet. */
+  readonly engine?: Engine;
 }
 
 export interface SendReport {
@@ -73,6 +77,8 @@ export interface MeterStatus {
   /** Code of the refusal that holds the meter back. */
   readonly held: string | undefined;
   readonly forkedFrames: number;
+  /** Of this run: frames with a reading that cannot be, which contribute nothing. */
+  readonly framesOutOfRange: number;
   /** The meter's own display: mWh per band, then export. */
   readonly registersMilliwattHours: readonly bigint[];
 }
@@ -105,9 +111,12 @@ export interface Fleet {
   close(): Promise<void>;
 }
 
-/** Throws METER_PROVISIONING, METER_JOURNAL, and the codes of the runtime's `openJournal`. */
+/**
+ * Throws METER_PROVISIONING, METER_PROFILE_LOWERED, METER_JOURNAL, and the codes of the runtime's
+ * `openJournal`.
+ */
 export async function startFleet(config: FleetConfig, ports: FleetPorts): Promise<Fleet> {
-  const { clock, log, journalFolder, random } = ports;
+  const { clock, log, journalFolder, random, engine } = ports;
   const nowSeconds = (): number => Math.floor(clock.nowMs() / 1000);
   const provisionings = await Promise.all(
     config.meters.map(({ provisioning }) => parseProvisioning(provisioning)),
@@ -115,18 +124,25 @@ export async function startFleet(config: FleetConfig, ports: FleetPorts): Promis
   if (new Set(provisionings.map(({ meterName }) => meterName)).size < provisionings.length) {
     throw new MeterError("METER_PROVISIONING", "a meter is in the fleet twice");
   }
+  const stocks = openStocks(provisionings, engine, random);
   const journal = await openFleetJournal(journalFolder, provisionings, nowSeconds());
   if (journal.tornBytes > 0) log.warn("the journal was torn", { count: journal.tornBytes });
-  const meters = await Promise.all(
-    provisionings.map((provisioning, index) => {
-      const memory = journal.memories.get(namesKey(provisioning));
-      const source = config.meters[index]?.source;
-      assert(memory !== undefined && source !== undefined);
-      return Meter.start(provisioning, memory, { journal, random, source, nowSeconds });
-    }),
-  );
-  const { compactAtBytes = COMPACT_AT_BYTES_DEFAULT } = config;
-  return new RunningFleet(meters, journal, compactAtBytes, ports);
+  const starting = provisionings.map((provisioning, index) => {
+    const memory = journal.memories.get(namesKey(provisioning));
+    const source = config.meters[index]?.source;
+    assert(memory !== undefined && source !== undefined);
+    const blindings = stocks.get(provisioning.contribution?.key.id ?? "");
+    return Meter.start(provisioning, memory, { journal, random, source, nowSeconds, blindings });
+  });
+  try {
+    const meters = await Promise.all(starting);
+    const { compactAtBytes = COMPACT_AT_BYTES_DEFAULT } = config;
+    return new RunningFleet(meters, journal, [...stocks.values()], compactAtBytes, ports);
+  } catch (error) {
+    await Promise.allSettled(starting);
+    await journal.close();
+    throw error;
+  }
 }
 
 interface Tally {
@@ -146,6 +162,7 @@ class RunningFleet implements Fleet {
   readonly tornBytes: number;
   readonly #meters: ReadonlyMap<string, Meter>;
   readonly #journal: FleetJournal;
+  readonly #stocks: readonly BlindingStock[];
   readonly #compactAtBytes: number;
   readonly #ports: FleetPorts;
   readonly #closing = new AbortController();
@@ -155,14 +172,17 @@ class RunningFleet implements Fleet {
   constructor(
     meters: readonly Meter[],
     journal: FleetJournal,
+    stocks: readonly BlindingStock[],
     compactAtBytes: number,
     ports: FleetPorts,
   ) {
     this.#meters = new Map(meters.map((meter) => [meter.name, meter]));
     this.#journal = journal;
+    this.#stocks = stocks;
     this.#compactAtBytes = compactAtBytes;
     this.#ports = ports;
     this.tornBytes = journal.tornBytes;
+    this.#prepareBlindings();
   }
 
   nextBlock(): number {
@@ -181,6 +201,7 @@ class RunningFleet implements Fleet {
       isEnrolled: meter.customer.isEnrolled,
       held: meter.held,
       forkedFrames: meter.forkedFrames,
+      framesOutOfRange: meter.framesOutOfRange,
       registersMilliwattHours: meter.registers,
     }));
   }
@@ -211,7 +232,10 @@ class RunningFleet implements Fleet {
 
   close(): Promise<void> {
     this.#closing.abort();
-    this.#closed ??= this.#tail.then(() => this.#journal.close());
+    this.#closed ??= this.#tail.then(async () => {
+      await Promise.all(this.#stocks.map((stock) => stock.close()));
+      await this.#journal.close();
+    });
     return this.#closed;
   }
 
@@ -271,6 +295,7 @@ class RunningFleet implements Fleet {
 
   async #exchange(request: readonly Sending[], tally: Tally): Promise<number> {
     const { log, uplink } = this.#ports;
+    this.#prepareBlindings(); // While the request is on its way.
     const answer = await uplink.send(
       request.map(({ meter, outgoing }) => ({ meterId: meter.name, item: outgoing.item })),
     );
@@ -303,6 +328,15 @@ class RunningFleet implements Fleet {
       log.info("an enrolment request came", { meterId, outcome });
     }
     return settled.reduce((sum, done) => sum + done, 0);
+  }
+
+  /** In the background. What fails here fails where a blinding is needed, and is an error there. */
+  #prepareBlindings(): void {
+    for (const stock of this.#stocks) {
+      stock.refill().catch((error: unknown) => {
+        this.#ports.log.warn("no blindings could be prepared", errorFields(error));
+      });
+    }
   }
 
   async #eachMeter<T>(work: (meter: Meter) => Promise<T>): Promise<T[]> {

@@ -8,6 +8,7 @@ import {
   encodeUplinkItem,
   frameHash,
   type FrameHeader,
+  type Profile,
 } from "@smarter-metering/protocol";
 import { advance, type Grid, type Position } from "./position.ts";
 import { ZERO_REGISTERS, type Registers } from "./registers.ts";
@@ -29,6 +30,8 @@ export interface WaitingFrame {
   readonly hash: Uint8Array;
   /** The same bytes every time it is sent. */
   readonly item: Uint8Array;
+  /** Of a BLOCK in `meter-encrypts`: the meter's own, signed. */
+  readonly contributions: readonly Uint8Array[];
   /** Where the meter stood before it: where it returns to when the frame is voided. */
   readonly before: Progress;
 }
@@ -42,6 +45,8 @@ export class MeterMemory {
   readonly epochs = new Map<number, Epoch>();
   /** Highest epoch ever opened; 0 before the first. */
   lastEpoch = 0;
+  /** The highest ever used; a meter never goes back. */
+  profile: Profile = "pes-encrypts";
   progress: Progress;
   headHash: Uint8Array = new Uint8Array(32);
   /** In the order of the chain. */
@@ -64,7 +69,12 @@ export class MeterMemory {
         this.lastEpoch = Math.max(this.lastEpoch, record.keyEpoch);
         return;
       case "FRAME":
-        return this.#sealed(record.frame, record.registers);
+        return this.#sealed(record.frame, record.registers, []);
+      case "CONTRIBUTED_FRAME":
+        return this.#sealed(record.frame, record.registers, record.contributions);
+      case "PROFILE":
+        this.profile = record.profile;
+        return;
       case "SETTLED":
         this.waiting = this.waiting.filter(
           ({ header }) => header.keyEpoch !== record.keyEpoch || header.counter !== record.counter,
@@ -93,15 +103,17 @@ export class MeterMemory {
     }
   }
 
-  async #sealed(bytes: Uint8Array, registers: Registers): Promise<void> {
+  async #sealed(
+    bytes: Uint8Array,
+    registers: Registers,
+    contributions: readonly Uint8Array[],
+  ): Promise<void> {
     const frame = decodeFrame(bytes);
     const { header } = frame;
     const hash = await frameHash(frame);
-    const epoch = this.epochs.get(header.keyEpoch);
-    const openerEnvelope =
-      header.kind === "BLOCK" && epoch !== undefined ? epoch.openerEnvelope : new Uint8Array(0);
-    const item = encodeUplinkItem({ kind: "FRAME", frame: bytes, openerEnvelope });
-    this.waiting = [...this.waiting, { header, bytes, hash, item, before: this.progress }];
+    const item = this.#itemOf(header, bytes, contributions);
+    const before = this.progress;
+    this.waiting = [...this.waiting, { header, bytes, hash, item, contributions, before }];
     this.headHash = hash;
     if (header.kind === "LIVE") return;
     const from = { blockStart: header.blockStart, slot: header.firstSlot };
@@ -110,5 +122,20 @@ export class MeterMemory {
       position: advance(this.#grid, from, header.count),
       registers,
     };
+  }
+  #itemOf(
+    { kind, profile, keyEpoch }: FrameHeader,
+    frame: Uint8Array,
+    contributions: readonly Uint8Array[],
+  ): Uint8Array {
+    if (kind === "BLOCK" && profile === "meter-encrypts") {
+      return encodeUplinkItem({ kind: "CONTRIBUTED_FRAME", frame, contributions });
+    }
+    const envelope = kind === "BLOCK" ? this.epochs.get(keyEpoch)?.openerEnvelope : undefined;
+    return encodeUplinkItem({
+      kind: "FRAME",
+      frame,
+      openerEnvelope: envelope ?? new Uint8Array(0),
+    });
   }
 }

@@ -4,26 +4,26 @@
  * one at a time.
  */
 import {
-  encodeEnvelope,
   encodeFrame,
   keyCommitment,
-  REGISTERS,
-  sealEnvelope,
   sealFrame,
   wipeBody,
-  type FrameBody,
   type FrameHeader,
 } from "@smarter-metering/protocol";
 import { localDayStart } from "@smarter-metering/tariff";
+import type { BlindingStock } from "./blinding-stock.ts";
 import { CustomerDesk, type OutgoingMessage } from "./customer-desk.ts";
 import type { Random } from "./enrolment.ts";
+import { openEpoch } from "./epoch.ts";
 import { MeterError } from "./error.ts";
 import type { FleetJournal } from "./fleet-journal.ts";
+import { bodyOf, checkLength, part } from "./frame-values.ts";
 import type { Epoch, MeterMemory, WaitingFrame } from "./memory.ts";
+import { contributionsOf, fitsTerms } from "./own-contributions.ts";
 import { blockEndOf, instantOf, nextCount, type Position } from "./position.ts";
 import type { Provisioning } from "./provisioning.ts";
 import { addReadings, type Registers } from "./registers.ts";
-import type { MeterRecord } from "./records.ts";
+import { frameRecord, type MeterRecord } from "./records.ts";
 import type { MeterSource, Readings } from "./source.ts";
 import type { UplinkVerdict } from "./uplink.ts";
 
@@ -48,6 +48,8 @@ export interface MeterPorts {
   readonly random: Random;
   readonly source: MeterSource;
   readonly nowSeconds: () => number;
+  /** Of a meter that makes its contributions itself. */
+  readonly blindings: BlindingStock | undefined;
 }
 
 export interface SealResult {
@@ -63,6 +65,8 @@ export class Meter {
    * The code of a refusal that stands: the meter keeps its frames and does not send until `resume`.
    */
   held: string | undefined;
+  /** Frames of this run with a reading that cannot be: they contribute nothing. */
+  framesOutOfRange = 0;
   readonly #memory: MeterMemory;
   readonly #ports: MeterPorts;
   #epoch: Epoch;
@@ -90,15 +94,22 @@ export class Meter {
     this.customer = customer;
   }
 
-  /** A start of the meter: it opens a new epoch, durably, before anything else. */
+  /**
+   * A start of the meter: it opens a new epoch, durably, before anything else. Frames that wait and
+   * were made under other terms are void, and will be made again. Throws METER_PROFILE_LOWERED.
+   */
   static async start(
     provisioning: Provisioning,
     memory: MeterMemory,
     ports: MeterPorts,
   ): Promise<Meter> {
+    await keepProfile(provisioning, memory, ports);
     const customer = await CustomerDesk.open(provisioning, memory, ports);
     const epoch = await openEpoch(provisioning, memory, ports);
-    return new Meter(provisioning, memory, ports, epoch, customer);
+    const meter = new Meter(provisioning, memory, ports, epoch, customer);
+    const fit = memory.waiting.every((frame) => fitsTerms(frame, provisioning));
+    if (!fit) await meter.#write([{ kind: "VOIDED" }]);
+    return meter;
   }
 
   get name(): string {
@@ -322,10 +333,17 @@ export class Meter {
     // Before anything can fail: a counter is never used twice with one key, whatever happens to its
     // frame.
     this.#counter += 1;
-    const body = bodyOf(readings, registers);
-    const frame = encodeFrame(await sealFrame(header, body, dataKey, signer));
+    const stock = place.kind === "BLOCK" ? this.#ports.blindings : undefined;
+    const blinding = await stock?.take();
+    const body = bodyOf(readings, registers, blinding?.seed);
+    const frame = await sealFrame(header, body, dataKey, signer);
+    let contributions: readonly Uint8Array[] | undefined = [];
+    if (stock !== undefined && blinding !== undefined) {
+      contributions = await contributionsOf(frame, body, blinding, this.provisioning, stock);
+    }
     wipeBody(body);
-    await this.#write([{ kind: "FRAME", frame, registers: kept }]);
+    if (contributions === undefined) this.framesOutOfRange += 1;
+    await this.#write([frameRecord(encodeFrame(frame), kept, contributions ?? [])]);
   }
 
   /** Disk first, then memory. */
@@ -336,25 +354,21 @@ export class Meter {
   }
 }
 
-async function openEpoch(
+/** Upwards alone, and on disk before the first frame of the higher profile. */
+async function keepProfile(
   provisioning: Provisioning,
   memory: MeterMemory,
-  { journal, random, nowSeconds }: MeterPorts,
-  skip = 1,
-): Promise<Epoch> {
-  const { profile, networkPseudonym, meterId, opener, signer } = provisioning;
-  const openedSeconds = nowSeconds();
-  const keyEpoch = Math.max(memory.lastEpoch, openedSeconds - 1) + skip;
-  const dataKey = random(32);
-  const context = { recipient: "opener", networkPseudonym, meterId, keyEpoch } as const;
-  const openerEnvelope =
-    profile === "pes-encrypts"
-      ? encodeEnvelope(await sealEnvelope(context, dataKey, opener, signer))
-      : new Uint8Array(0);
-  const record = { kind: "EPOCH", keyEpoch, dataKey, openedSeconds, openerEnvelope } as const;
+  { journal }: MeterPorts,
+): Promise<void> {
+  const { profile, meterName } = provisioning;
+  if (profile === memory.profile) return;
+  if (profile === "pes-encrypts") {
+    const message = `meter ${meterName} encrypts for itself and seals nothing for an opener any more; provision it for meter-encrypts`;
+    throw new MeterError("METER_PROFILE_LOWERED", message);
+  }
+  const record = { kind: "PROFILE", profile } as const;
   await journal.append(provisioning, [record]);
   await memory.apply(record);
-  return { ...record, wrapped: false };
 }
 
 const isForked = (verdict: UplinkVerdict): boolean =>
@@ -365,29 +379,3 @@ const isStale = (verdict: UplinkVerdict): boolean =>
 
 const isTaken = ({ status }: UplinkVerdict): boolean =>
   status === "accepted" || status === "duplicate";
-
-function checkLength(readings: Readings, count: number): void {
-  const { importMilliwattHours, exportMilliwattHours, quality } = readings;
-  if ([importMilliwattHours, exportMilliwattHours, quality].some((list) => list.length !== count)) {
-    throw new MeterError("METER_SOURCE", `a source gave another number of readings than ${count}`);
-  }
-}
-
-function part(readings: Readings, first: number, count: number): Readings {
-  const take = (values: ArrayLike<number>): number[] =>
-    Array.from({ length: count }, (_, index) => values[first + index] ?? 0);
-  return {
-    importMilliwattHours: take(readings.importMilliwattHours),
-    exportMilliwattHours: take(readings.exportMilliwattHours),
-    quality: take(readings.quality),
-  };
-}
-
-function bodyOf(readings: Readings, registers: Registers): FrameBody {
-  return {
-    importMilliwattHours: Uint32Array.from(readings.importMilliwattHours),
-    exportMilliwattHours: Uint32Array.from(readings.exportMilliwattHours),
-    quality: Uint8Array.from(readings.quality),
-    registersMilliwattHours: Array.from({ length: REGISTERS }, (_, i) => registers[i] ?? 0n),
-  };
-}

@@ -2,6 +2,7 @@
  * What is put into a meter when it is installed: who it is, its secret, its contract, and whom it
  * seals to. The enrolment code is in it and in the customer's letter, nowhere else.
  */
+import { engineKeyOf, parsePublicKey, type EngineKey } from "@smarter-metering/paillier";
 import {
   fromBase64Url,
   fromHex,
@@ -9,6 +10,7 @@ import {
   recipientFromSpki,
   registerBankOf,
   signerFromSeed,
+  type ContributionContext,
   type Profile,
   type Recipient,
   type Signer,
@@ -19,6 +21,8 @@ import { MeterError } from "./error.ts";
 
 /** Bands and the export register fit into the 8 registers of a frame. */
 const BANDS_MAX = 7;
+/** Changes of the cohort's terms over a contract's life. */
+const LOAD_TERMS_MAX = 1024;
 
 const document = z.strictObject({
   label: z.string().min(1).max(128),
@@ -33,8 +37,29 @@ const document = z.strictObject({
   calendar: z.unknown(),
   /** A local midnight. */
   contractStart: z.number().int().nonnegative(),
-  /** The opener's RSA key, SubjectPublicKeyInfo, base64url. */
-  openerKey: z.string(),
+  /** Of `pes-encrypts`: the opener's RSA key, SubjectPublicKeyInfo, base64url. */
+  openerKey: z.string().optional(),
+  /** Of `meter-encrypts`: what the meter contributes, and under which key. */
+  contribution: z
+    .strictObject({
+      /** As serialised by packages/paillier: pinned here, as the registry had it. */
+      paillierKey: z.unknown(),
+      /**
+       * LOAD terms of the service point's cohort, each from a block on, in ascending order; none
+       * before the first: then BILL alone is contributed.
+       */
+      load: z
+        .array(
+          z.strictObject({
+            fromBlock: z.number().int().nonnegative(),
+            intervalSeconds: z.number().int().positive(),
+            valueBits: z.number().int().min(1).max(48),
+            exportToo: z.boolean(),
+          }),
+        )
+        .max(LOAD_TERMS_MAX),
+    })
+    .optional(),
   /** As in the customer's letter. */
   enrolmentCode: z.string(),
   /**
@@ -44,6 +69,16 @@ const document = z.strictObject({
   concentrator: z.url(),
 });
 export type ProvisioningDocument = z.infer<typeof document>;
+
+export interface ContributionTerms {
+  readonly key: EngineKey;
+  /** `key.id` in bytes. */
+  readonly keyId: Uint8Array;
+  /** Undefined while the service point waits for a cohort. */
+  loadAt(blockStart: number): ContributionContext["load"];
+  /** Some of the terms have export. */
+  readonly exportToo: boolean;
+}
 
 export interface Provisioning {
   readonly label: string;
@@ -58,7 +93,10 @@ export interface Provisioning {
   readonly calendar: Calendar;
   readonly registerBank: Uint8Array;
   readonly contractStart: number;
-  readonly opener: Recipient;
+  /** In `pes-encrypts`, and nowhere else. */
+  readonly opener: Recipient | undefined;
+  /** In `meter-encrypts`, and nowhere else. */
+  readonly contribution: ContributionTerms | undefined;
   readonly enrolmentCode: Uint8Array;
   readonly concentrator: string;
 }
@@ -78,6 +116,13 @@ export async function parseProvisioning(value: unknown): Promise<Provisioning> {
     if (localDayStart(data.contractStart, data.zone) !== data.contractStart) {
       throw new RangeError("a contract starts at a local midnight");
     }
+    const isOpened = data.profile === "pes-encrypts";
+    if (isOpened === (data.openerKey === undefined)) {
+      throw new RangeError("an opener's key goes with pes-encrypts and nothing else");
+    }
+    if (isOpened !== (data.contribution === undefined)) {
+      throw new RangeError("contribution terms go with meter-encrypts and nothing else");
+    }
     return {
       label: data.label,
       networkPseudonym: fromHex(data.networkPseudonym, 16),
@@ -90,11 +135,44 @@ export async function parseProvisioning(value: unknown): Promise<Provisioning> {
       calendar,
       registerBank: await registerBankOf(calendar),
       contractStart: data.contractStart,
-      opener: await recipientFromSpki(fromBase64Url(data.openerKey)),
+      opener:
+        data.openerKey === undefined
+          ? undefined
+          : await recipientFromSpki(fromBase64Url(data.openerKey)),
+      contribution: data.contribution && (await contributionTerms(data.contribution)),
       enrolmentCode: parseEnrolmentCode(data.enrolmentCode),
       concentrator: data.concentrator,
     };
   } catch (cause) {
     throw new MeterError("METER_PROVISIONING", `meter ${data.meterId} is badly provisioned`, cause);
   }
+}
+
+/** By identity: the meters of a fleet are often given one object, and parsing a key costs much. */
+const keys = new WeakMap<object, Promise<EngineKey>>();
+
+function paillierKeyOf(serialized: unknown): Promise<EngineKey> {
+  if (typeof serialized !== "object" || serialized === null) throw new RangeError("no key");
+  let key = keys.get(serialized);
+  if (key === undefined) {
+    key = parsePublicKey(serialized).then(engineKeyOf);
+    keys.set(serialized, key);
+  }
+  return key;
+}
+
+async function contributionTerms({
+  paillierKey,
+  load,
+}: NonNullable<ProvisioningDocument["contribution"]>): Promise<ContributionTerms> {
+  if (load.some(({ fromBlock }, index) => fromBlock <= (load[index - 1]?.fromBlock ?? -1))) {
+    throw new RangeError("LOAD terms are not in ascending order");
+  }
+  const key = await paillierKeyOf(paillierKey);
+  return {
+    key,
+    keyId: fromHex(key.id, 32),
+    loadAt: (blockStart) => load.findLast(({ fromBlock }) => fromBlock <= blockStart),
+    exportToo: load.some(({ exportToo }) => exportToo),
+  };
 }

@@ -3,7 +3,7 @@
  * meter's two names; integers are big-endian as on the wire. The journal holds data keys: it is
  * readable by its owner alone, and lives where the meter lives.
  */
-import { Reader, REGISTERS, toHex, Writer } from "@smarter-metering/protocol";
+import { Reader, REGISTERS, toHex, Writer, type Profile } from "@smarter-metering/protocol";
 import { MeterError } from "./error.ts";
 import type { Position } from "./position.ts";
 import type { Registers } from "./registers.ts";
@@ -33,6 +33,18 @@ export interface FrameRecord {
   readonly kind: "FRAME";
   readonly frame: Uint8Array;
   readonly registers: Registers;
+}
+
+/** A BLOCK with what the meter contributes of it: one record, so that none is without the other. */
+export interface ContributedFrameRecord extends Omit<FrameRecord, "kind"> {
+  readonly kind: "CONTRIBUTED_FRAME";
+  readonly contributions: readonly Uint8Array[];
+}
+
+/** The highest profile that this meter has ever used, under this or an earlier contract. */
+export interface ProfileRecord {
+  readonly kind: "PROFILE";
+  readonly profile: Profile;
 }
 
 export type Outcome = "accepted" | "forked";
@@ -91,7 +103,9 @@ export type MeterRecord =
   | VoidedRecord
   | EnrolmentRecord
   | WrappedRecord
-  | StateRecord;
+  | StateRecord
+  | ContributedFrameRecord
+  | ProfileRecord;
 
 const KINDS: readonly MeterRecord["kind"][] = [
   "EPOCH",
@@ -101,7 +115,20 @@ const KINDS: readonly MeterRecord["kind"][] = [
   "ENROLMENT",
   "WRAPPED",
   "STATE",
+  "CONTRIBUTED_FRAME",
+  "PROFILE",
 ];
+const PROFILES: readonly Profile[] = ["pes-encrypts", "meter-encrypts"];
+
+export function frameRecord(
+  frame: Uint8Array,
+  registers: Registers,
+  contributions: readonly Uint8Array[],
+): FrameRecord | ContributedFrameRecord {
+  return contributions.length === 0
+    ? { kind: "FRAME", frame, registers }
+    : { kind: "CONTRIBUTED_FRAME", frame, registers, contributions };
+}
 
 export const namesKey = ({ meterId, networkPseudonym }: Names): string =>
   `${toHex(meterId)}/${toHex(networkPseudonym)}`;
@@ -118,6 +145,13 @@ export function encodeRecord(names: Names, record: MeterRecord): Uint8Array {
     case "FRAME":
       writer.vector(record.frame, PART_BYTES_MAX, 1);
       return writeRegisters(writer, record.registers).finish();
+    case "CONTRIBUTED_FRAME":
+      writer.vector(record.frame, PART_BYTES_MAX, 1);
+      writeRegisters(writer, record.registers).u8(record.contributions.length);
+      for (const bytes of record.contributions) writer.vector(bytes, PART_BYTES_MAX, 1);
+      return writer.finish();
+    case "PROFILE":
+      return writer.u8(PROFILES.indexOf(record.profile)).finish();
     case "SETTLED":
       writer.u32(record.keyEpoch).u64(record.counter);
       return writer.u8(OUTCOMES.indexOf(record.outcome)).finish();
@@ -167,6 +201,18 @@ function readRecord(kind: MeterRecord["kind"], reader: Reader): MeterRecord {
       };
     case "FRAME":
       return { kind, frame: reader.vector(PART_BYTES_MAX, 1), registers: readRegisters(reader) };
+    case "CONTRIBUTED_FRAME": {
+      const sealed = { frame: reader.vector(PART_BYTES_MAX, 1), registers: readRegisters(reader) };
+      const contributions = Array.from({ length: reader.u8() }, () =>
+        reader.vector(PART_BYTES_MAX, 1),
+      );
+      return { kind, ...sealed, contributions };
+    }
+    case "PROFILE": {
+      const profile = PROFILES[reader.u8()];
+      if (profile === undefined) throw new RangeError("unknown profile");
+      return { kind, profile };
+    }
     case "SETTLED": {
       const settled = { keyEpoch: reader.u32(), counter: reader.safeU64() };
       const outcome = OUTCOMES[reader.u8()];

@@ -19,6 +19,7 @@ import {
   type FrameBody,
   type RecipientSecret,
   type SealedFrame,
+  type UplinkMessage,
 } from "@smarter-metering/protocol";
 import type { UplinkAnswer, UplinkEntry, UplinkVerdict } from "../src/index.ts";
 
@@ -27,13 +28,16 @@ export interface AcceptedFrame {
   readonly hash: string;
   readonly bytes: Uint8Array;
   readonly openerEnvelope: Uint8Array;
+  readonly contributions: readonly Uint8Array[];
 }
+
+const NOTHING = new Uint8Array(0);
 
 export class FakeConcentrator {
   /** In the order of acceptance, all meters. */
   accepted: AcceptedFrame[] = [];
   /** Envelopes, offers and answers, as often as they came. */
-  messages: Exclude<ReturnType<typeof decodeUplinkItem>, { kind: "FRAME" }>[] = [];
+  messages: UplinkMessage[] = [];
   downlink: { meterId: string; message: Uint8Array }[] = [];
   /** Codes to refuse frames with, by meter id. */
   refuse = new Map<string, string>();
@@ -81,7 +85,7 @@ export class FakeConcentrator {
       assert(error instanceof ProtocolError);
       return { status: "refused", code: "FRAME_MALFORMED", reason: "" };
     }
-    if (decoded.kind !== "FRAME") {
+    if (!("frame" in decoded)) {
       this.messages.push(decoded);
       if (decoded.kind === "ENROLMENT_ANSWER")
         this.#answered(decodeEnrolmentAnswer(decoded.message));
@@ -118,8 +122,11 @@ export class FakeConcentrator {
         this.#heads.set(meterId, { keyEpoch, counter: header.counter, frameHash: hash });
         this.#counters.set(counter, hash);
         if (header.kind === "BLOCK") this.#slots.set(slot, hash);
-        const { frame: bytes, openerEnvelope } = decoded;
-        this.accepted.push({ frame, hash: toHex(hash), bytes, openerEnvelope });
+        const { frame: bytes } = decoded;
+        const openerEnvelope = "openerEnvelope" in decoded ? decoded.openerEnvelope : NOTHING;
+        const contributions = "contributions" in decoded ? decoded.contributions : [];
+        const hashHex = toHex(hash);
+        this.accepted.push({ frame, hash: hashHex, bytes, openerEnvelope, contributions });
         return { status: "accepted" };
       }
       case "duplicate":

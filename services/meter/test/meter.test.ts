@@ -90,7 +90,7 @@ test("days go out as one chain from the installation on, each frame on disk befo
   await assert.rejects(fleet.sendDay(world.dayStart(4)), { code: "METER_CLOSED" });
 });
 
-test("a minute meter sends a day in parts of quarters; meter-encrypts has no opener", async () => {
+test("a minute meter sends a day in parts of quarters", async () => {
   const concentrator = newConcentrator();
   const options = {
     households: 1,
@@ -110,15 +110,6 @@ test("a minute meter sends a day in parts of quarters; meter-encrypts has no ope
   );
   await checkAccepted(concentrator, 2, { households: 1, intervalSeconds: 60 });
   await fleet.close();
-
-  const other = newConcentrator();
-  const rig = await startRig((entries) => other.take(entries), {
-    households: 1,
-    provisioning: { profile: "meter-encrypts" },
-  });
-  await rig.fleet.sendDay(world.dayStart(1));
-  assert(other.accepted.every(({ openerEnvelope }) => openerEnvelope.length === 0));
-  await rig.fleet.close();
 });
 
 test("a source without data holds its meter back, not the others; bad readings are an error", async () => {

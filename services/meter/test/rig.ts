@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Engine } from "@smarter-metering/paillier";
 import { encodeEnrolmentCode, primitives, toBase64Url, toHex } from "@smarter-metering/protocol";
 import { silentLogger, type Clock } from "@smarter-metering/runtime";
 import { bandAt, localDayStart } from "@smarter-metering/tariff";
@@ -132,6 +133,9 @@ export interface RigOptions {
   readonly provisioning?: object;
   readonly compactAtBytes?: number;
   readonly source?: (index: number) => MeterSource;
+  readonly engine?: Engine;
+  /** Gets a copy of everything that the meters draw. */
+  readonly drawn?: (bytes: Uint8Array) => void;
 }
 
 export type Send = Uplink["send"];
@@ -151,7 +155,12 @@ export async function startRig(send: Send, options: RigOptions = {}): Promise<Ri
       log: silentLogger,
       journalFolder: path,
       uplink,
-      random: (bytes) => primitives.randomBytes(bytes),
+      engine: options.engine ?? world.engine,
+      random: (length) => {
+        const bytes = primitives.randomBytes(length);
+        options.drawn?.(Uint8Array.from(bytes));
+        return bytes;
+      },
     },
   );
   return { fleet, clock, path };

@@ -18,6 +18,7 @@ import { addLocalDays, localDayStart, type Calendar } from "@smarter-metering/ta
 import { z } from "zod";
 import { RegistryError } from "./error.ts";
 import {
+  consumptionClass,
   fuse,
   label,
   name,
@@ -36,7 +37,7 @@ export const newServicePoint = z.strictObject({
   label,
   neighbourhood: name,
   fuse,
-  consumptionClass: z.string().min(1).max(64),
+  consumptionClass,
   /** The meter's own interval. */
   intervalSeconds: z.number().int().positive(),
   /** A local midnight, epoch seconds. */
@@ -78,11 +79,23 @@ export interface MeterProvisioning {
   readonly calendar: Calendar;
   /** 16 bytes, hex. */
   readonly enrolmentCode: string;
+  /** In `meter-encrypts`: what it contributes, as far as it is known now (docs/protocol.md §9.3). */
+  readonly contribution?: { readonly load: readonly LoadTerms[] };
+}
+
+/** What a meter contributes to its cohort's LOAD, from a block on; before the first of them BILL alone. */
+export interface LoadTerms {
+  readonly fromBlock: number;
+  readonly intervalSeconds: number;
+  readonly valueBits: number;
+  readonly exportToo: boolean;
 }
 
 export interface Admitted {
   readonly letters: readonly Letter[];
   readonly meters: readonly MeterProvisioning[];
+  /** As serialised by packages/paillier; pinned in meters that encrypt for themselves. */
+  readonly paillierKey: unknown;
 }
 
 /**
@@ -95,6 +108,7 @@ export async function withServicePoints(
   random: (length: number) => Uint8Array,
 ): Promise<RegistryState> {
   const neighbourhoods = withNeighbourhoods(state.neighbourhoods, request.neighbourhoods ?? []);
+  checkOpener({ ...state, neighbourhoods });
   const mdms = await mdmsRecipient(state);
   const tariffs = tariffsOf(state);
   const byLabel = new Map(state.servicePoints.map((point) => [point.label, point]));
@@ -107,6 +121,10 @@ export async function withServicePoints(
     if (known?.meters.some(({ meterId }) => meterId === meter.meterId) === true) continue;
     if (known !== undefined) throw taken(`label ${terms.label}`);
     const home = checkedHome(terms, neighbourhoods, tariffs);
+    if (!Object.hasOwn(state.consumptionClasses, terms.consumptionClass)) {
+      const message = `${terms.label}: consumption class ${terms.consumptionClass} is not known`;
+      throw new RegistryError("REGISTRY_UNKNOWN", message);
+    }
     if (meters.has(meter.meterId)) throw taken(`the meter of ${terms.label}`);
     meters.add(meter.meterId);
     const mdmsPseudonym = random(16);
@@ -165,13 +183,23 @@ function withNeighbourhoods(
   return [...all.values()];
 }
 
+/** A neighbourhood whose meters need an opener, in a deployment without one, is REGISTRY_INVALID_CHANGE. */
+export function checkOpener({
+  parties,
+  neighbourhoods,
+}: Pick<RegistryState, "parties" | "neighbourhoods">): void {
+  const opened = neighbourhoods.find(({ profile }) => profile === "pes-encrypts");
+  if (opened === undefined || parties.some(({ role }) => role === "opener")) return;
+  throw invalid(`neighbourhood ${opened.id} is pes-encrypts, and this deployment has no opener`);
+}
+
 async function mdmsRecipient({ parties }: RegistryState): Promise<Recipient> {
   const key = parties.find(({ role }) => role === "mdms")?.encryptionKey;
   if (key === undefined) throw invalid("the MDMS has no encryption key");
   return recipientFromSpki(fromBase64Url(key));
 }
 
-/** Letters and provisioning of the service points with these labels. */
+/** Letters and provisioning of the service points with these labels, as the state has them now. */
 export async function lettersOf(
   state: RegistryState,
   labels: readonly string[],
@@ -201,9 +229,28 @@ export async function lettersOf(
       registerBank: toHex(await registerBankOf(calendar)),
       calendar,
       enrolmentCode: enrolmentCode ?? "",
+      ...(home.profile === "meter-encrypts" && {
+        contribution: { load: loadTermsOf(state, network) },
+      }),
     });
   }
-  return { letters, meters };
+  return { letters, meters, paillierKey: state.paillierKey };
+}
+
+/** Of the cohort versions that have this member; one that changes nothing for it is left out. */
+function loadTermsOf({ cohorts }: RegistryState, network: string): LoadTerms[] {
+  const terms: LoadTerms[] = [];
+  const versions = cohorts.filter(({ members }) => members.includes(network));
+  for (const version of versions.toSorted((a, b) => a.fromBlock - b.fromBlock)) {
+    const { fromBlock, intervalSeconds, loadValueBits: valueBits, exportLoad: exportToo } = version;
+    const last = terms.at(-1);
+    const isSame =
+      last?.intervalSeconds === intervalSeconds &&
+      last.valueBits === valueBits &&
+      last.exportToo === exportToo;
+    if (!isSame) terms.push({ fromBlock, intervalSeconds, valueBits, exportToo });
+  }
+  return terms;
 }
 
 /**

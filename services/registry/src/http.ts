@@ -27,7 +27,8 @@ const BODY_BYTES_MAX = 8 * 1024 * 1024;
 /** Bearer tokens; a party without one has no access. */
 export interface RegistryTokens {
   readonly admin: string;
-  readonly parties: Partial<Readonly<Record<Role, string>>>;
+  /** By role; of several trustees by role and number, such as `trustee-2`. */
+  readonly parties: Readonly<Record<string, string>>;
 }
 
 /** Which parties a view is for. */
@@ -82,7 +83,7 @@ export function makeApp(registry: RegistryService, tokens: RegistryTokens, ports
   app.get("/v1/views/:name/:epoch", async (c) => {
     const params = viewParams.safeParse(c.req.param());
     if (!params.success) return problemResponse(c, statusProblem(404));
-    const readers = READERS[params.data.name].map((role) => tokens.parties[role]);
+    const readers = READERS[params.data.name].flatMap((role) => tokensOf(tokens, role));
     if (!(await bears(c, readers))) return problemResponse(c, statusProblem(401));
     const text = await registry.transport().view(params.data.name, params.data.epoch);
     return c.body(text, 200, { "content-type": "application/json", "cache-control": "no-store" });
@@ -109,6 +110,11 @@ export function makeApp(registry: RegistryService, tokens: RegistryTokens, ports
   app.get("/v1/cohort-plan", admin, async (c) => c.json(await registry.cohortPlan()));
   return app;
 }
+
+const tokensOf = ({ parties }: RegistryTokens, role: Role): string[] =>
+  Object.entries(parties)
+    .filter(([name]) => name.replace(/-\d+$/, "") === role)
+    .map(([, token]) => token);
 
 /** Compares hashes in constant time: neither bytes nor length of a token show in the answer's timing. */
 async function bears(c: Context, accepted: readonly (string | undefined)[]): Promise<boolean> {

@@ -3,6 +3,7 @@ export {
   type Admission,
   type Admitted,
   type Letter,
+  type LoadTerms,
   type MeterProvisioning,
   type NewServicePoint,
   lettersOf,

@@ -18,6 +18,7 @@ import { errorFields, lockFolder, runtimeLogFields } from "@smarter-metering/run
 import type { App, Clock, FolderLock, LogFields, Logger, Metrics } from "@smarter-metering/runtime";
 import { openArchive, type Archive } from "./archive.ts";
 import {
+  checkOpener,
   lettersOf,
   withMoveOut,
   withProfile,
@@ -32,6 +33,7 @@ import { makeApp, type RegistryTokens } from "./http.ts";
 import { checkSuccession, issueEpoch, reissueEpoch } from "./issue.ts";
 import { loadState, policyOf, saveState, type Neighbourhood, type RegistryState } from "./state.ts";
 import { withTariff } from "./tariff-list.ts";
+import { checkTrustees } from "./trustees.ts";
 
 /** Waiting joiners are looked at this often: a version in the future may have come into force. */
 const PLAN_PERIOD_MS = 3_600_000;
@@ -83,7 +85,11 @@ export interface StateOptions {
   readonly parties: readonly Party[];
   /** As serialised by packages/paillier. */
   readonly paillierKey: unknown;
+  /** Where trustees hold shares of it: the transcript of the ceremony, likewise. */
+  readonly verificationKey?: unknown;
   readonly policy: unknown;
+  /** Typical consumption of a class in kWh a year. */
+  readonly consumptionClasses?: Readonly<Record<string, number>>;
   /** JWS by a tariff signer among the parties. */
   readonly tariffs: readonly string[];
   readonly neighbourhoods: readonly Neighbourhood[];
@@ -93,14 +99,20 @@ export interface StateOptions {
   readonly random?: (length: number) => Uint8Array;
 }
 
+/** One class is enough where the operator has no table of his own. */
+const CONSUMPTION_CLASSES = { household: 4500 };
+
 /** A state to begin with, cohorts planned; `saveState` it to `statePath`. Throws RegistryError. */
 export async function createRegistryState(options: StateOptions): Promise<RegistryState> {
-  const { parties, paillierKey, policy, firstBlock } = options;
+  const { parties, paillierKey, verificationKey, policy, firstBlock } = options;
+  const { consumptionClasses = CONSUMPTION_CLASSES } = options;
   let state: RegistryState = {
     kind: "smarter-metering/registry-state",
     parties: [...parties],
     paillierKey,
+    ...(verificationKey !== undefined && { verificationKey }),
     policy,
+    consumptionClasses: { ...consumptionClasses },
     tariffs: [],
     neighbourhoods: [...options.neighbourhoods],
     cohortOf: {},
@@ -108,6 +120,8 @@ export async function createRegistryState(options: StateOptions): Promise<Regist
     servicePoints: [],
     issued: null,
   };
+  checkOpener(state);
+  await checkTrustees(state);
   for (const jws of options.tariffs) state = await withTariff(state, jws);
   if (options.servicePoints.length > 0) {
     const request = { servicePoints: [...options.servicePoints] };

@@ -24,10 +24,13 @@ export const fuse = z.strictObject({
   phases: z.number().int().min(1).max(3),
 });
 
+export const consumptionClass = z.string().min(1).max(64);
+
 const party = z.strictObject({
   role: z.enum(ROLES),
   signingKey: hex32,
   encryptionKey: base64url.optional(),
+  trusteeIndex: z.number().int().min(1).max(255).optional(),
 });
 
 export const neighbourhood = z.strictObject({
@@ -70,7 +73,7 @@ const servicePoint = z.strictObject({
   mdmsToken: base64url,
   neighbourhood: name,
   fuse,
-  consumptionClass: z.string(),
+  consumptionClass,
   intervalSeconds: z.number().int().positive(),
   contractStart: seconds,
   contractEnd: seconds.nullable(),
@@ -85,7 +88,11 @@ const registryState = z.strictObject({
   kind: z.literal("smarter-metering/registry-state"),
   parties: z.array(party),
   paillierKey: z.unknown(),
+  /** Where trustees hold shares of the key. */
+  verificationKey: z.unknown().optional(),
   policy: z.unknown(),
+  /** Typical consumption of a class in kWh a year: what trustees weigh its members by (docs/protocol.md §8.3, R2). */
+  consumptionClasses: z.record(consumptionClass, z.number().positive()),
   /** The newest document of each tariff, as JWS by a tariff signer. */
   tariffs: z.array(z.string()),
   neighbourhoods: z.array(neighbourhood),

@@ -27,11 +27,16 @@ export async function viewsOf(
 ): Promise<Views> {
   const neighbourhoods = new Map(state.neighbourhoods.map((entry) => [entry.id, entry]));
   const banks = new Map<string, { registerBank: string; bandCount: number }>();
+  const calendars: NetworkViewDocument["calendars"] = {};
   for (const [id, { calendar }] of tariffs) {
     const registerBank = toHex(await registerBankOf(calendar));
     banks.set(id, { registerBank, bandCount: calendar.bands.length });
+    calendars[registerBank] = calendar;
   }
-  const { parties, paillierKey, policy, cohorts } = state;
+  const { parties, paillierKey, policy, consumptionClasses, cohorts } = state;
+  const shared = state.verificationKey !== undefined && {
+    verificationKey: state.verificationKey,
+  };
   const byNetwork = state.servicePoints.toSorted((a, b) => (a.network < b.network ? -1 : 1));
   const byMdms = state.servicePoints.toSorted((a, b) => (a.mdms < b.mdms ? -1 : 1));
   return {
@@ -39,7 +44,10 @@ export async function viewsOf(
       kind: "smarter-metering/network-view",
       parties,
       paillierKey,
+      ...shared,
       policy,
+      calendars,
+      consumptionClasses,
       cohorts,
       servicePoints: byNetwork.map((point) =>
         networkPoint(
@@ -53,6 +61,7 @@ export async function viewsOf(
       kind: "smarter-metering/mdms-view",
       parties,
       policy,
+      ...shared,
       tariffs: state.tariffs,
       cohorts: cohorts.map(({ id, version, fromBlock, zone, intervalSeconds, members }) => ({
         id,

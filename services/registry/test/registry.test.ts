@@ -13,6 +13,7 @@ import {
   parseMdmsView,
   parseNetworkView,
   parseUcsView,
+  registerBankOf,
   signDocument,
   toBase64Url,
   toHex,
@@ -379,6 +380,7 @@ describe("changes", () => {
       [newPoint("north", 98, { meter: newPoint("north", 0).meter }), "REGISTRY_TAKEN"],
       [newPoint("south", 0), "REGISTRY_UNKNOWN"],
       [newPoint("north", 98, { tariff: "unheard" }), "REGISTRY_UNKNOWN"],
+      [newPoint("north", 98, { consumptionClass: "unheard" }), "REGISTRY_UNKNOWN"],
       [newPoint("north", 98, { contractStart: START + 1 }), "REGISTRY_INVALID_CHANGE"],
       [newPoint("north", 98, { intervalSeconds: 1000 }), "REGISTRY_INVALID_CHANGE"],
     ];
@@ -424,7 +426,9 @@ describe("changes", () => {
     const next = { ...version, version: 2, validFrom: "2026-01-01", taxBasisPoints: 0 };
     const extended = { ...worldTariff, versions: [version, next] };
     await registry.publishTariff(await tariffJws(extended));
-    await registry.publishTariff(await tariffJws({ ...worldTariff, tariff: "another" }));
+    const flat = { ...worldTariff.calendar, id: "flat", rules: [] };
+    const another = { ...worldTariff, tariff: "another", calendar: flat };
+    await registry.publishTariff(await tariffJws(another));
     const forged = await signDocument(
       "smarter-metering/tariff",
       extended,
@@ -443,6 +447,13 @@ describe("changes", () => {
     }
     const view = parseMdmsView(await registry.transport().view("mdms", 2));
     assert.equal(view.tariffs.length, 2);
+    const { document } = parseNetworkView(await registry.transport().view("network", 2));
+    const calendars = [worldTariff.calendar, flat];
+    const banks = await Promise.all(calendars.map(async (one) => toHex(await registerBankOf(one))));
+    assert.deepEqual(
+      document.calendars,
+      Object.fromEntries(banks.map((b, i) => [b, calendars[i]])),
+    );
     await registry.close();
   });
 
@@ -463,6 +474,52 @@ describe("changes", () => {
     await assert.rejects(registry.raiseProfile("north", "pes-encrypts"), { code });
     await clock.advanceTo((START + 5 * 86_400) * 1000);
     assert.deepEqual((await registry.cohortPlan()).versions, []);
+    await registry.close();
+  });
+
+  test("without an opener every neighbourhood encrypts for itself, from the start and later", async () => {
+    const own = terms("north", { profile: "meter-encrypts" });
+    const state = await stateWith([own], pointsOf("north", 6));
+    const parties = state.parties.filter(({ role }) => role !== "opener");
+    const create = (neighbourhoods: readonly Neighbourhood[]): Promise<RegistryState> => {
+      const { paillierKey, policy, tariffs } = state;
+      const servicePoints = pointsOf("north", 6);
+      const terms = { parties, paillierKey, policy, tariffs, neighbourhoods, servicePoints };
+      return createRegistryState({ ...terms, firstBlock: START });
+    };
+    const invalid = { code: "REGISTRY_INVALID_CHANGE" };
+    await assert.rejects(create([terms("north")]), invalid);
+    await assert.rejects(create([own, terms("south")]), invalid);
+    const { registry } = await start(await create([own]));
+    const south = { neighbourhoods: [terms("south")], servicePoints: pointsOf("south", 1) };
+    await assert.rejects(registry.admit(south), invalid);
+    await registry.close();
+  });
+
+  test("a meter that encrypts is told what its cohort's versions say of it, and no other is", async () => {
+    const own = terms("north", { profile: "meter-encrypts" });
+    const { registry } = await start(
+      await stateWith([own, terms("south")], [...pointsOf("north", 6), ...pointsOf("south", 6)]),
+    );
+    const again = (points: readonly NewServicePoint[]) =>
+      registry.admit({ servicePoints: [...points] });
+    const { meters, paillierKey } = await again(pointsOf("north", 1));
+    assert.deepEqual(paillierKey, serializePublicKey(world.paillier.publicKey));
+    const first = { fromBlock: START, intervalSeconds: 3600, valueBits: 16, exportToo: false };
+    assert.deepEqual(meters[0]?.contribution, { load: [first] });
+    assert.equal((await again(pointsOf("south", 1))).meters[0]?.contribution, undefined);
+    // Joiners wait: BILL alone. A larger fuse among them makes the packing wider for everybody.
+    const fuse = { amps: 125, phases: 3 };
+    const joiners = [6, 7, 8, 9, 10].map((index) => newPoint("north", index, { fuse }));
+    const waiting = await again(joiners.slice(0, 4));
+    assert.deepEqual(waiting.meters[0]?.contribution, { load: [] });
+    await again(joiners);
+    const fromBlock = addLocalDays(START, 2, ZONE);
+    const second = { ...first, fromBlock, valueBits: 17 };
+    assert.deepEqual((await again(pointsOf("north", 1))).meters[0]?.contribution, {
+      load: [first, second],
+    });
+    assert.deepEqual((await again(joiners)).meters[0]?.contribution, { load: [second] });
     await registry.close();
   });
 
@@ -578,6 +635,7 @@ describe("cohorts", () => {
       parties: [],
       paillierKey: null,
       policy,
+      consumptionClasses: { household: 4500 },
       tariffs: [],
       neighbourhoods: [terms("north")],
       cohortOf: {},

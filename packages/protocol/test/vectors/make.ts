@@ -2,10 +2,12 @@
 import { writeFileSync } from "node:fs";
 import {
   encodeEnvelope,
+  encodePartialRelease,
   encodeRelease,
   generateRecipient,
   recipientFromSpki,
   sealEnvelope,
+  sealPartialRelease,
   sealRelease,
   toBase64Url,
   toHex,
@@ -17,6 +19,7 @@ import {
   keyEpoch,
   meterId,
   networkPseudonym,
+  partialContent,
   releaseContent,
   signers,
 } from "../samples.ts";
@@ -27,10 +30,13 @@ const recipient = await recipientFromSpki(spki);
 const context = { recipient: "customer", networkPseudonym, meterId, keyEpoch } as const;
 const envelope = await sealEnvelope(context, dataKey, recipient, meter);
 const release = await sealRelease(releaseContent, 9, filled(32, 0x55), recipient, trustee);
+const number = { sequence: 9, trustee: 2 };
+const partial = await sealPartialRelease(partialContent, number, recipient, trustee);
 const messages = {
   ...(await deterministicMessages()),
   envelope: encodeEnvelope(envelope),
   release: encodeRelease(release),
+  partialRelease: encodePartialRelease(partial),
 };
 const document = {
   comment: "Test keys: they protect nothing.",

@@ -19,7 +19,7 @@ import {
   type Store,
   type Verdict,
 } from "@smarter-metering/runtime";
-import { takeRefusals, takeReleases, type AnswerOutcome } from "./answers.ts";
+import { takePartialReleases, takeRefusals, takeReleases, type TakeAnswers } from "./answers.ts";
 import { decideWindows, openFirstWindows } from "./bill-window.ts";
 import {
   checkContributions,
@@ -143,14 +143,11 @@ class Aggregator implements AggregatorService {
     const answers = { batchMax: ANSWERS_PER_BATCH, attemptsMax };
     const subscriptions = [
       bus.consume("contributions", name, contributions, (batch) => this.#record(batch)),
-      bus.consume("releases", name, answers, (batch) =>
-        this.#answer(batch, (bodies) => takeReleases(bodies, this.#ports.store, this.#view())),
+      bus.consume("releases", name, answers, (batch) => this.#answer(batch, takeReleases)),
+      bus.consume("partial-releases", name, answers, (batch) =>
+        this.#answer(batch, takePartialReleases),
       ),
-      bus.consume("refusals", name, answers, (batch) =>
-        this.#answer(batch, (bodies) =>
-          takeRefusals(bodies, this.#ports.store, this.#view(), this.#nowSeconds()),
-        ),
-      ),
+      bus.consume("refusals", name, answers, (batch) => this.#answer(batch, takeRefusals)),
     ];
     for (const { ended } of subscriptions) {
       void ended.then((error) => {
@@ -253,11 +250,10 @@ class Aggregator implements AggregatorService {
     return verdicts;
   }
 
-  async #answer(
-    batch: readonly Delivery[],
-    take: (bodies: readonly Uint8Array[]) => Promise<AnswerOutcome[]>,
-  ): Promise<Verdict[]> {
-    const outcomes = await take(batch.map(({ body }) => body));
+  async #answer(batch: readonly Delivery[], take: TakeAnswers): Promise<Verdict[]> {
+    const { quorum } = await this.#registry();
+    const bodies = batch.map(({ body }) => body);
+    const outcomes = await take(bodies, this.#ports.store, quorum, this.#nowSeconds());
     return outcomes.map((outcome) => {
       this.#meters.answers.add(1, { outcome });
       if (outcome === "RELEASED" || outcome === "REFUSED") return { ack: true };
@@ -320,7 +316,7 @@ function createMeters(metrics: Metrics) {
       ["code"],
     ),
     requests: metrics.counter("aggregator_requests_total", "Release requests published"),
-    answers: metrics.counter("aggregator_answers_total", "Answers of the trustee by outcome", [
+    answers: metrics.counter("aggregator_answers_total", "Answers of trustees by outcome", [
       "outcome",
     ]),
   };

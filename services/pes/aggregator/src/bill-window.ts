@@ -210,6 +210,30 @@ async function applyDecisions(
   );
 }
 
+/**
+ * Opens refused windows again, up to the end of the next one, when the bill by itself would show a
+ * part of somebody's readings beside all that was released (§8.3, R5): over two windows it may hide
+ * it. Only while the next one is open; once that is asked for, the refusal is final. The code stays,
+ * to say why the window is longer.
+ */
+export async function extendExposed(sql: Sql, refused: readonly Uint8Array[]): Promise<void> {
+  await sql.query(
+    `with exposed as (
+       select service_point, from_grid, to_grid from bill_window
+        where digest = any($1::bytea[]) and state = 'SUPPRESSED'
+          and 'R5_EXPOSED' = any(string_to_array(codes, ','))),
+     following as (
+       delete from bill_window n using exposed e
+        where n.service_point = e.service_point and n.from_grid = e.to_grid and n.state = 'OPEN'
+        returning e.service_point, e.from_grid, n.to_grid)
+     update bill_window w set to_grid = f.to_grid, state = 'OPEN', to_block = null,
+       to_slot = null, to_border = null, digest = null, request = null, attempt = 0,
+       retry_at = 0, sealed_at = null
+      from following f where w.service_point = f.service_point and w.from_grid = f.from_grid`,
+    [refused],
+  );
+}
+
 interface WindowRow {
   readonly service_point: string;
   readonly from_grid: bigint;

@@ -2,6 +2,7 @@
 import { createApp, createRoute, problemResponse, z, type App } from "@smarter-metering/runtime";
 import type { AggregatorPorts, AggregatorService } from "./aggregator.ts";
 import { listBills, listSets } from "./report.ts";
+import { registryContext } from "./registry-context.ts";
 import { SET_STATES, type SetState } from "./request-state.ts";
 
 const PAGE_MAX = 500;
@@ -9,12 +10,22 @@ const PAGE_MAX = 500;
 const state = z.enum(SET_STATES as [SetState, ...SetState[]]); // Not empty: five states.
 const hex16 = z.string().regex(/^[0-9a-f]{32}$/);
 const seconds = z.number().int();
+/** Trustees' numbers. */
+const trustees = z.array(z.number().int()).readonly();
 const requestState = {
   state,
   codes: z.array(z.string()).readonly(),
   attempt: z.number().int(),
   requestDigest: z.string().nullable(),
   sealedAt: seconds.nullable(),
+  trustees: z
+    .object({
+      threshold: z.number().int(),
+      answered: trustees,
+      refused: trustees,
+      silent: trustees,
+    })
+    .nullable(),
 };
 const set = z
   .object({
@@ -107,8 +118,9 @@ const postRequests = createRoute({
 /** The app, not listening; `/metrics`, `/healthz`, `/readyz`, `/openapi.json` come with it. */
 export function aggregatorApp(
   service: Pick<AggregatorService, "askDue">,
-  { store, log, clock, metrics }: AggregatorPorts,
+  { store, log, clock, metrics, registry }: AggregatorPorts,
 ): App {
+  const quorumNow = async () => (await registryContext(registry.current())).quorum;
   const app = createApp({
     title: "Smarter Metering aggregator",
     version: "1",
@@ -119,11 +131,13 @@ export function aggregatorApp(
   app.openapi(getSets, async (context) => {
     const { state, limit, offset } = context.req.valid("query");
     const filter = state === undefined ? {} : { state };
-    return context.json({ sets: await listSets(store, filter, { limit, offset }) }, 200);
+    const sets = await listSets(store, await quorumNow(), filter, { limit, offset });
+    return context.json({ sets }, 200);
   });
   app.openapi(getBlock, async (context) => {
     const { cohort, block } = context.req.valid("param");
-    const sets = await listSets(store, { cohort, block }, { limit: PAGE_MAX, offset: 0 });
+    const page = { limit: PAGE_MAX, offset: 0 };
+    const sets = await listSets(store, await quorumNow(), { cohort, block }, page);
     if (sets.length > 0) return context.json({ sets }, 200);
     return problemResponse(context, {
       status: 404,
@@ -137,7 +151,8 @@ export function aggregatorApp(
       ...(state === undefined ? {} : { state }),
       ...(servicePoint === undefined ? {} : { servicePoint }),
     };
-    return context.json({ bills: await listBills(store, filter, { limit, offset }) }, 200);
+    const bills = await listBills(store, await quorumNow(), filter, { limit, offset });
+    return context.json({ bills }, 200);
   });
   app.openapi(postRequests, async (context) =>
     context.json(await service.askDue(context.req.valid("json")), 200),

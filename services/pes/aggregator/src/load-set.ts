@@ -15,6 +15,7 @@ import {
 import { insertMany, type Sql, type SqlValue, type Store } from "@smarter-metering/runtime";
 import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
 import { blockOf, type RegistryContext } from "./registry-context.ts";
+import { isToBeWithheld, WITHHELD } from "./withhold.ts";
 
 /** Blocks that one tick closes for one cohort; the next tick goes on. */
 const BLOCKS_PER_TICK_MAX = 64;
@@ -122,15 +123,15 @@ export async function loadSealedSets(sql: Sql, limit: number): Promise<LoadSetKe
 }
 
 /**
- * The request of a sealed set; undefined while the registry at hand does not know the cohort
- * version.
+ * The request of a sealed set, or WITHHELD when it is to be left out; undefined while the registry
+ * at hand does not know the cohort version.
  */
 export async function makeLoadRequest(
   sql: Sql,
   { cohort: id, version, stream, block }: LoadSetKey,
   registry: RegistryContext,
   engine: Engine,
-): Promise<ReleaseRequest | undefined> {
+): Promise<ReleaseRequest | typeof WITHHELD | undefined> {
   const cohort = registry.view.cohort(id, version);
   if (cohort === undefined) return undefined;
   // Canonical order: members ascend by pseudonym in the registry, and so do rows when compared byte
@@ -141,7 +142,11 @@ export async function makeLoadRequest(
       order by service_point collate "C", first_slot`,
     [id, version, stream, block],
   );
-  const ciphertexts = rows.map(({ encoded }) => decodeContribution(encoded).ciphertext);
+  const contributions = rows.map(({ encoded }) => decodeContribution(encoded));
+  const headers = contributions.map(({ header }) => header);
+  const set = { cohort: id, version, stream, block };
+  if (await isToBeWithheld(sql, set, cohort, headers, registry)) return WITHHELD;
+  const ciphertexts = contributions.map(({ ciphertext }) => ciphertext);
   const product = await engine.product(registry.key, concatBytes(...ciphertexts), [rows.length]);
   return {
     terms: {

@@ -80,4 +80,15 @@ export const migrations: readonly Migration[] = [
         primary key (stream, outcome))`,
     ],
   },
+  {
+    name: "0002-request-answers",
+    statements: [
+      // Each trustee's answer to a request; without codes it is a release.
+      `create table request_answer (
+        digest bytea not null,
+        trustee int4 not null,
+        codes text,
+        primary key (digest, trustee))`,
+    ],
+  },
 ];

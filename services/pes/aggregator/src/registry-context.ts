@@ -11,6 +11,7 @@ import {
   type RegistrySnapshot,
 } from "@smarter-metering/protocol";
 import { addLocalDays } from "@smarter-metering/tariff";
+import { quorumOf, type Quorum } from "./quorum.ts";
 
 export interface RegistryContext {
   readonly epoch: number;
@@ -18,6 +19,7 @@ export interface RegistryContext {
   readonly key: EngineKey;
   readonly keyId: Uint8Array;
   readonly policy: ReleasePolicy;
+  readonly quorum: Quorum;
 }
 
 const contexts = new WeakMap<NetworkView, Promise<RegistryContext>>();
@@ -40,7 +42,8 @@ async function parseContext({
 }: RegistrySnapshot<NetworkView>): Promise<RegistryContext> {
   const key = engineKeyOf(await parsePublicKey(view.document.paillierKey));
   const policy = parsePolicy(view.document.policy);
-  return { epoch, view, key, keyId: fromHex(key.id, 32), policy };
+  const quorum = await quorumOf(view);
+  return { epoch, view, key, keyId: fromHex(key.id, 32), policy, quorum };
 }
 
 /**

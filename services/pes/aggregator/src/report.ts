@@ -2,10 +2,11 @@
  * What the aggregator tells its operators (docs/protocol.md §7): counts, states and reasons; no
  * ciphertext leaves here.
  */
-import type { NetworkView } from "@smarter-metering/protocol";
+import { toHex, type NetworkView } from "@smarter-metering/protocol";
 import type { Sql, Store } from "@smarter-metering/runtime";
 import { loadTallies } from "./ledger.ts";
 import type { LoadStream } from "./load-set.ts";
+import { standingsOf, type Quorum, type Standing } from "./quorum.ts";
 import { blockOf, type RegistryContext } from "./registry-context.ts";
 import { codesOf, type SetState } from "./request-state.ts";
 
@@ -32,6 +33,8 @@ export interface SetSummary {
   readonly attempt: number;
   readonly requestDigest: string | null;
   readonly sealedAt: number | null;
+  /** While it is REQUESTED: whose answers it has and whose it waits for. */
+  readonly trustees: Standing | null;
 }
 
 export interface BillSummary {
@@ -47,6 +50,8 @@ export interface BillSummary {
   readonly attempt: number;
   readonly requestDigest: string | null;
   readonly sealedAt: number | null;
+  /** While it is REQUESTED: whose answers it has and whose it waits for. */
+  readonly trustees: Standing | null;
 }
 
 export interface AggregatorStatus {
@@ -105,6 +110,7 @@ export interface Page {
 
 export async function listSets(
   sql: Sql,
+  quorum: Quorum,
   filter: { readonly state?: SetState; readonly cohort?: string; readonly block?: number },
   page: Page,
 ): Promise<SetSummary[]> {
@@ -116,11 +122,13 @@ export async function listSets(
       order by block desc, cohort, version, stream limit $4 offset $5`,
     [filter.state ?? null, filter.cohort ?? null, filter.block ?? null, page.limit, page.offset],
   );
-  return rows.map(setSummary);
+  const standings = await waitingStandings(sql, quorum, rows);
+  return rows.map((row) => setSummary(row, standings));
 }
 
 export async function listBills(
   sql: Sql,
+  quorum: Quorum,
   filter: { readonly state?: SetState; readonly servicePoint?: string },
   page: Page,
 ): Promise<BillSummary[]> {
@@ -131,7 +139,21 @@ export async function listBills(
       order by to_grid desc, service_point limit $3 offset $4`,
     [filter.state ?? null, filter.servicePoint ?? null, page.limit, page.offset],
   );
-  return rows.map(billSummary);
+  const standings = await waitingStandings(sql, quorum, rows);
+  return rows.map((row) => billSummary(row, standings));
+}
+
+type Standings = ReadonlyMap<string, Standing>;
+
+function waitingStandings(
+  sql: Sql,
+  quorum: Quorum,
+  rows: readonly RequestRow[],
+): Promise<Standings> {
+  const waiting = rows.flatMap(({ state, digest }) =>
+    state === "REQUESTED" && digest !== null ? [digest] : [],
+  );
+  return standingsOf(sql, quorum, waiting);
 }
 
 interface RequestRow {
@@ -162,7 +184,7 @@ interface BillRow extends RequestRow {
   readonly to_border: bigint | null;
 }
 
-const setSummary = (row: SetRow): SetSummary => ({
+const setSummary = (row: SetRow, standings: Standings): SetSummary => ({
   kind: "LOAD",
   cohort: row.cohort,
   cohortVersion: row.version,
@@ -173,26 +195,33 @@ const setSummary = (row: SetRow): SetSummary => ({
   slotCount: row.slots,
   slotsCovered: row.covered,
   slotsValued: row.valued,
-  ...requestSummary(row),
+  ...requestSummary(row, standings),
 });
 
-const billSummary = (row: BillRow): BillSummary => ({
+const billSummary = (row: BillRow, standings: Standings): BillSummary => ({
   kind: "BILL",
   servicePoint: row.service_point,
   fromGrid: Number(row.from_grid),
   toGrid: Number(row.to_grid),
   fromBorder: numberOrNull(row.from_border),
   toBorder: numberOrNull(row.to_border),
-  ...requestSummary(row),
+  ...requestSummary(row, standings),
 });
 
-const requestSummary = ({ state, codes, attempt, digest, sealed_at }: RequestRow) => ({
-  state,
-  codes: codesOf(codes),
-  attempt,
-  requestDigest: digest && Buffer.from(digest).toString("hex"),
-  sealedAt: numberOrNull(sealed_at),
-});
+function requestSummary(
+  { state, codes, attempt, digest, sealed_at }: RequestRow,
+  standings: Standings,
+) {
+  const requestDigest = digest && toHex(digest);
+  return {
+    state,
+    codes: codesOf(codes),
+    attempt,
+    requestDigest,
+    sealedAt: numberOrNull(sealed_at),
+    trustees: (requestDigest !== null && standings.get(requestDigest)) || null,
+  };
+}
 
 const numberOrNull = (value: bigint | null): number | null =>
   value === null ? null : Number(value);
@@ -232,15 +261,15 @@ export async function blockProgress(
 /** Runs `ask` and says what it changed for one cohort or one service point. */
 export async function askDue(
   store: Store,
-  { policy }: RegistryContext,
+  { policy, quorum }: RegistryContext,
   of: { readonly cohort: string } | { readonly servicePoint: string },
   nowSeconds: number,
   ask: () => Promise<void>,
 ): Promise<Asked> {
   const list = (): Promise<(SetSummary | BillSummary)[]> =>
     "cohort" in of
-      ? listSets(store, of, { limit: ENTRIES_MAX, offset: 0 })
-      : listBills(store, of, { limit: ENTRIES_MAX, offset: 0 });
+      ? listSets(store, quorum, of, { limit: ENTRIES_MAX, offset: 0 })
+      : listBills(store, quorum, of, { limit: ENTRIES_MAX, offset: 0 });
   const settledBefore = new Set((await list()).filter((one) => !isUnderWay(one)).map(nameOf));
   await ask();
   const changed = (await list()).filter((one) => !settledBefore.has(nameOf(one)));

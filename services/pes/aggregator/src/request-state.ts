@@ -70,39 +70,35 @@ export async function markRequested(sql: Sql, published: readonly Publishable[])
   }
 }
 
-/** The digests, in hex, that a request has. */
-export async function markReleased(
-  sql: Sql,
-  digests: readonly Uint8Array[],
-): Promise<ReadonlySet<string>> {
+export async function markReleased(sql: Sql, digests: readonly Uint8Array[]): Promise<void> {
+  if (digests.length === 0) return;
   for (const table of TABLES) {
     await sql.query(
       `update ${table} set state = 'RELEASED', codes = '' where digest = any($1::bytea[])`,
       [digests],
     );
   }
-  return knownDigests(sql, digests);
 }
 
+/** A request that its trustees will not answer now. */
 export interface RefusedRequest {
   readonly digest: Uint8Array;
   readonly codes: readonly string[];
+  /** Time alone was against it (TIMING_ codes: clocks differ). */
+  readonly again: boolean;
 }
 
 /**
- * SUPPRESSED with the trustee's codes; back to SEALED when time alone was against it (TIMING_
- * codes: two clocks differ). A release that was answered stays one. What is sealed and due was
- * published, and its answer was faster than `markRequested`. Of several refusals of one request the
- * first counts. Returns the digests, in hex, that a request has.
+ * SUPPRESSED with the trustees' codes, or back to SEALED to be asked again. A release that was
+ * answered stays one. What is sealed and due was published, and its answer was faster than
+ * `markRequested`.
  */
 export async function markRefused(
   sql: Sql,
   refusals: readonly RefusedRequest[],
   nowSeconds: number,
-): Promise<ReadonlySet<string>> {
-  const byDigest = new Map(refusals.toReversed().map((one) => [hexOf(one.digest), one]));
-  const first = [...byDigest.values()];
-  const digests = first.map(({ digest }) => digest);
+): Promise<void> {
+  if (refusals.length === 0) return;
   for (const table of TABLES) {
     await sql.query(
       `update ${table} t set
@@ -115,26 +111,27 @@ export async function markRefused(
         where t.digest = r.digest
           and (t.state = 'REQUESTED' or (t.state = 'SEALED' and t.retry_at <= $4::int8))`,
       [
-        digests,
-        first.map(({ codes }) => codes.join(",")),
-        first.map(({ codes }) => isTimingAlone(codes)),
+        refusals.map(({ digest }) => digest),
+        refusals.map(({ codes }) => codes.join(",")),
+        refusals.map(({ again }) => again),
         nowSeconds,
       ],
     );
   }
-  return knownDigests(sql, digests);
 }
 
-const isTimingAlone = (codes: readonly string[]): boolean =>
+export const isTimingAlone = (codes: readonly string[]): boolean =>
   codes.length > 0 && codes.every((code) => code.startsWith("TIMING_"));
 
-async function knownDigests(
+/** The digests, in hex, that a request has, or had when it was answered before. */
+export async function knownDigests(
   sql: Sql,
   digests: readonly Uint8Array[],
 ): Promise<ReadonlySet<string>> {
   const rows = await sql.query<{ digest: Uint8Array }>(
     `select digest from load_set where digest = any($1::bytea[])
-     union all select digest from bill_window where digest = any($1::bytea[])`,
+     union all select digest from bill_window where digest = any($1::bytea[])
+     union all select digest from request_answer where digest = any($1::bytea[])`,
     [digests],
   );
   return new Set(rows.map(({ digest }) => hexOf(digest)));

@@ -15,6 +15,7 @@ import { busLimits, type Bus, type BusMessage, type Store } from "@smarter-meter
 import { loadSealedWindows, makeBillRequests } from "./bill-window.ts";
 import { loadSealedSets, makeLoadRequest } from "./load-set.ts";
 import type { RegistryContext } from "./registry-context.ts";
+import { WITHHELD } from "./withhold.ts";
 import {
   loadPublishable,
   markRequested,
@@ -68,7 +69,8 @@ async function requestSets(
   for (const set of sets) {
     const request = await makeLoadRequest(store, set, registry, engine);
     if (request === undefined) continue;
-    const { digest, encoded, state, codes } = await signed(request, signer);
+    const { digest, encoded, state, codes } =
+      request === WITHHELD ? LEFT_OUT : await signed(request, signer);
     await store.query(
       `update load_set set digest = $1, request = $2, state = $3, codes = $4
         where cohort = $5 and version = $6 and stream = $7 and block = $8 and request is null`,
@@ -108,11 +110,13 @@ async function requestWindows(
 
 /** What is stored of a request. */
 interface Signed {
-  readonly digest: Uint8Array;
+  readonly digest: Uint8Array | null;
   readonly encoded: Uint8Array | null;
   readonly state: SetState;
   readonly codes: string;
 }
+
+const LEFT_OUT: Signed = { digest: null, encoded: null, state: "SUPPRESSED", codes: WITHHELD };
 
 /** A request that no bus message can carry will never be asked: that is said, not retried. */
 async function signed(request: ReleaseRequest, signer: Signer): Promise<Signed> {

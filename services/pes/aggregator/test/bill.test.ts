@@ -6,8 +6,11 @@ import type { Engine } from "@smarter-metering/paillier";
 import {
   billPacking,
   decodeContribution,
+  encodeRefusal,
   fromHex,
   instantOf,
+  requestDigest,
+  signRefusal,
   type BillRequest,
   type SignedRequest,
 } from "@smarter-metering/protocol";
@@ -130,6 +133,11 @@ async function runBills(
     steps = Math.max(steps, bench.steps.taken);
     await bench.aggregator.close();
   }
+  return { bus, windows: await windowsNow(), steps };
+}
+
+/** Windows of household 0: days, state and codes. */
+async function windowsNow(): Promise<string[]> {
   const rows = await store.query<{ line: string }>(
     `select from_grid || ' ' || to_grid || ' ' || state || ' ' || codes as line
       from bill_window where service_point = $1 order by from_grid`,
@@ -139,11 +147,18 @@ async function runBills(
     String(
       Array.from({ length: 130 }, (_, i) => i).find((i) => world.dayStart(i) === Number(seconds)),
     );
-  const windows = rows.map(({ line }) => {
+  return rows.map(({ line }) => {
     const [from = "", to = "", state = "", codes = ""] = line.split(" ");
     return [day(from), day(to), state, codes].join(" ").trim();
   });
-  return { bus, windows, steps };
+}
+
+/** The trustee's refusal, delivered twice. */
+async function refuse(bus: TestBus, { request }: Asked, code: string): Promise<void> {
+  const refusal = { requestDigest: await requestDigest(request), reasons: [{ code, reason: "" }] };
+  const body = encodeRefusal(await signRefusal(refusal, world.parties.trustee.signer));
+  const twice = [1, 2].map((time) => ({ id: `${code} ${time}`, subject: "", body }));
+  assert.deepEqual(await bus.deliver("refusals", twice), [{ ack: true }, { ack: true }]);
 }
 
 const aprilTick = () => world.dayStart(APRIL + 1) + HOUR;
@@ -267,6 +282,43 @@ describe("a window", () => {
     const [one] = billRequests(bus);
     assert(one !== undefined);
     assertExact(one);
+  });
+
+  test("is extended when its bill would expose somebody, while the next one is open", async () => {
+    const bus = new TestBus();
+    const bench = await startBench(world, store, world.dayStart(MARCH) + HOUR, bus);
+    const ask = async (day: number, until: number): Promise<Asked> => {
+      await bench.clock.advanceTo(until * 1000);
+      await bus.deliver("contributions", [bill(day)]);
+      await bench.aggregator.tick();
+      const asked = billRequests(bus).at(-1);
+      assert(asked !== undefined);
+      return asked;
+    };
+    await bus.deliver("contributions", [bill(0)]);
+    await refuse(bus, await ask(MARCH, world.dayStart(MARCH) + HOUR), "R5_EXPOSED");
+    assert.deepEqual(await windowsNow(), [`0 ${APRIL} OPEN R5_EXPOSED`]);
+    const extended = await ask(APRIL, aprilTick());
+    assert.deepEqual(extended.borders, [0, APRIL]);
+    assertExact(extended);
+    await refuse(bus, extended, "R8_OVERLAP");
+    assert.deepEqual(await windowsNow(), [`0 ${APRIL} SUPPRESSED R8_OVERLAP`, `${APRIL} 89 OPEN`]);
+    await bench.aggregator.close();
+    await emptyStore(store);
+    // Both months at once: the second is asked for when the first is refused.
+    const late = new TestBus();
+    const behind = await startBench(world, store, aprilTick(), late);
+    await late.deliver("contributions", [bill(0), bill(MARCH), bill(APRIL)]);
+    await behind.aggregator.tick();
+    const [first] = billRequests(late);
+    assert(first !== undefined);
+    await refuse(late, first, "R5_EXPOSED");
+    assert.deepEqual(await windowsNow(), [
+      `0 ${MARCH} SUPPRESSED R5_EXPOSED`,
+      `${MARCH} ${APRIL} REQUESTED`,
+      `${APRIL} 89 OPEN`,
+    ]);
+    await behind.aggregator.close();
   });
 
   test("never ends at a contribution that another one contradicts", async () => {

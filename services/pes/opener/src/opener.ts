@@ -9,6 +9,7 @@ import {
   FRAME_READINGS_MAX,
   signContribution,
   toHex,
+  type EncryptedContribution,
   type NetworkView,
   type RecipientSecret,
   type RegistryFeed,
@@ -31,7 +32,7 @@ import { checkFrame, type CheckedFrame, type FrameRefusal } from "./check-frame.
 import { DataKeyCache } from "./data-key-cache.ts";
 import { createEncryptionQueue, type EncryptionQueue } from "./encryption-queue.ts";
 import { createReadingBudget, type ReadingBudget } from "./reading-budget.ts";
-import { dataKeyOf, reencrypt, type Encrypted, type Reencryption } from "./reencrypt.ts";
+import { dataKeyOf, reencrypt, type Reencryption } from "./reencrypt.ts";
 import { registryContext } from "./registry-context.ts";
 
 /**
@@ -251,7 +252,7 @@ class Opener implements OpenerService {
     }
   }
 
-  async #sign(frameId: string, encrypted: Encrypted): Promise<BusMessage> {
+  async #sign(frameId: string, encrypted: EncryptedContribution): Promise<BusMessage> {
     const { header, headerBytes, ciphertext } = encrypted;
     const { signer } = this.#ports;
     const contribution = await signContribution(headerBytes, header, ciphertext, signer);

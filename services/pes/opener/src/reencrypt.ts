@@ -6,30 +6,23 @@
  */
 import {
   blindingOf,
+  encryptContributions,
   openEnvelope,
   openFrame,
   planContributions,
   ProtocolError,
   wipeBody,
-  type ContributionHeader,
+  type EncryptedContribution,
   type FrameBody,
   type KeyEnvelope,
-  type PlannedContribution,
   type RecipientSecret,
 } from "@smarter-metering/protocol";
 import type { CheckedFrame, FrameRefusal } from "./check-frame.ts";
 import type { DataKeyCache } from "./data-key-cache.ts";
 import type { EncryptionQueue } from "./encryption-queue.ts";
 
-/** A contribution that is still to be signed. */
-export interface Encrypted {
-  readonly header: ContributionHeader;
-  readonly headerBytes: Uint8Array;
-  readonly ciphertext: Uint8Array;
-}
-
 export type Reencryption =
-  | { readonly ok: true; readonly encrypted: readonly Encrypted[] }
+  | { readonly ok: true; readonly encrypted: readonly EncryptedContribution[] }
   | { readonly ok: false; readonly code: FrameRefusal };
 
 /** The data key of a checked envelope, unwrapped or remembered; the caller wipes it. */
@@ -60,36 +53,24 @@ export async function reencrypt(
   queue: EncryptionQueue,
 ): Promise<Reencryption> {
   let body: FrameBody | undefined;
-  let planned: readonly PlannedContribution[] = [];
   try {
     body = await openFrame(frame, dataKey);
-    planned = planContributions(frame.header, hash, body, context);
+    const planned = planContributions(frame.header, hash, body, context);
     wipeBody(body);
-    const encrypted = planned.map(async (plan): Promise<Encrypted> => {
-      const blinding = await blindingOf(dataKey, plan, key.bits);
+    const encrypted = await encryptContributions(planned, async (plan) => {
+      const blinding = await blindingOf(plan, { dataKey }, key.bits);
       try {
-        const ciphertext = await queue.encrypt(key, plan.message, blinding);
-        return { header: plan.header, headerBytes: plan.headerBytes, ciphertext };
+        return await queue.encrypt(key, plan.message, blinding);
       } finally {
         blinding.fill(0);
       }
     });
-    // Settled, not all: a message may not be wiped while another call still reads it.
-    return { ok: true, encrypted: await allSettled(encrypted) };
+    return { ok: true, encrypted };
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     const outOfRange = error.code === "FRAME_OUT_OF_RANGE";
     return { ok: false, code: outOfRange ? "FRAME_OUT_OF_RANGE" : "FRAME_UNOPENABLE" };
   } finally {
     if (body !== undefined) wipeBody(body);
-    for (const { message } of planned) message.fill(0);
   }
-}
-
-async function allSettled<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  const results = await Promise.allSettled(promises);
-  return results.map((result) => {
-    if (result.status === "rejected") throw result.reason;
-    return result.value;
-  });
 }

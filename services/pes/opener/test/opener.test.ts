@@ -3,7 +3,8 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { unpack, type Engine } from "@smarter-metering/paillier";
+import { recomputeContributions } from "@smarter-metering/customer";
+import { engineKeyOf, unpack, type Engine } from "@smarter-metering/paillier";
 import { startOpener, type OpenerService } from "@smarter-metering/opener";
 import {
   billPacking,
@@ -185,20 +186,28 @@ describe("contributions", () => {
     const { dataKey } = household(0).frames;
     const { publicKey, secretKey } = world.paillier;
     const body = await openFrame(made.frame, dataKey);
-    const planned = planContributions(made.frame.header, made.hash, body, {
+    const context = {
       paillierKeyId: fromHex(publicKey.id),
       modulusBits: publicKey.bits,
       blockSeconds: 86_400,
       bandCount: 2,
       load: { intervalSeconds: 3600, valueBits: LOAD_VALUE_BITS, exportToo: true },
-    });
+    };
+    const own = await recomputeContributions(made.frame, dataKey, context, (message, blinding) =>
+      world.engine.encrypt(engineKeyOf(publicKey), message, blinding),
+    );
+    assert.deepEqual(
+      contributions.map(({ headerBytes, ciphertext }) => [headerBytes, ciphertext]),
+      own.map(({ headerBytes, ciphertext }) => [headerBytes, ciphertext]),
+    );
+    const planned = planContributions(made.frame.header, made.hash, body, context);
     const streams = contributions.map(({ header }) => header.stream);
     assert.deepEqual(streams, ["LOAD", "LOAD_EXPORT", "BILL"]);
     for (const [index, contribution] of contributions.entries()) {
       const plan = planned[index];
       assert(plan !== undefined);
       assert.deepEqual(contribution.headerBytes, plan.headerBytes);
-      const blinding = await blindingOf(dataKey, plan, publicKey.bits);
+      const blinding = await blindingOf(plan, { dataKey }, publicKey.bits);
       const expected = textbookBlind(publicKey, big(plan.message), big(blinding));
       assert.equal(big(contribution.ciphertext), expected);
       await verifyContribution(contribution, world.parties.opener.signer.publicKey);
@@ -460,7 +469,19 @@ describe("frames that contribute nothing", () => {
       "FRAME_FOREIGN",
       () => frameOf(0, 6, { networkPseudonym: fromHex(household(1).network) }),
     ],
-    ["the other profile", "FRAME_PROFILE", () => frameOf(0, 6, { profile: "meter-encrypts" })],
+    [
+      "the other profile",
+      "FRAME_PROFILE",
+      async () => {
+        const made = await frameOf(0, 6, { profile: "meter-encrypts" });
+        return withEnvelope(made, made.openerEnvelope);
+      },
+    ],
+    [
+      "a meter's own contributions with it",
+      "FRAME_MALFORMED",
+      () => frameOf(0, 6, { profile: "meter-encrypts" }),
+    ],
     ["tomorrow", "FRAME_FUTURE", () => frameOf(0, 41)],
     [
       "a block that begins at one o'clock",

@@ -1,9 +1,10 @@
 /**
- * The only place where the Paillier secret is used (docs/protocol.md §8.2). What it opens is an `Aggregate`, and an aggregate is made
+ * The only place where the Paillier secret, or a share of it, is used (docs/protocol.md §8.2). What it opens is an `Aggregate`, made
  * here alone, by multiplying verified contributions; there is no way to hand in a ciphertext from a message.
  */
 import {
   decryptBatch,
+  partialDecrypt,
   product,
   subtract,
   validateCiphertexts,
@@ -11,6 +12,7 @@ import {
   type Engine,
   type PublicKey,
   type SecretKey,
+  type SecretShare,
 } from "@smarter-metering/paillier";
 import { ADDITIONS_MAX, equalBytes, type Contribution } from "@smarter-metering/protocol";
 
@@ -75,6 +77,19 @@ export async function openAggregates(
     engine,
     secretKey,
     aggregates.map(({ ciphertext }) => ciphertext),
+  );
+}
+
+/** A share holder's part in opening each, with its proof, in order; each in a context of its own. */
+export function openPartially(
+  engine: Engine,
+  share: SecretShare,
+  requests: readonly { readonly aggregate: Aggregate; readonly context: Uint8Array }[],
+): Promise<Uint8Array[]> {
+  return Promise.all(
+    requests.map(({ aggregate, context }) =>
+      partialDecrypt(engine, share, [aggregate.ciphertext], context),
+    ),
   );
 }
 

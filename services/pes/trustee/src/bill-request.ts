@@ -2,15 +2,14 @@
  * BILL requests (docs/protocol.md §6.1, §8.1-8.3): one service point's registers over a billing window, as the difference of its two
  * borders. A raw register is never decrypted: a request has exactly two contributions, and their quotient is what is opened.
  */
-import { unpack, type Engine } from "@smarter-metering/paillier";
-import type { BillFacts } from "@smarter-metering/policy";
+import type { Engine } from "@smarter-metering/paillier";
+import { bandSeconds, fuseWatts, type BandFacts, type BillFacts } from "@smarter-metering/policy";
 import {
   billPacking,
   equalBytes,
   instantOf,
-  REGISTERS,
   toHex,
-  type BillRelease,
+  type BillAggregateTerms,
   type BillRequest,
   type Contribution,
   type ServicePoint,
@@ -20,7 +19,7 @@ import { differencesOf, states, type Aggregate } from "./aggregate.ts";
 import { contributionsFault } from "./contribution-check.ts";
 import { fault, type Fault, type Faulty } from "./fault.ts";
 import type { RegistryContext } from "./registry-context.ts";
-import type { Spent } from "./spent.ts";
+import type { BillClaim, Spent } from "./spent.ts";
 
 export interface BillToVerify {
   readonly kind: "BILL";
@@ -138,16 +137,43 @@ export function billFacts(
   };
 }
 
-/** Consumption per register; undefined when a register ran backwards or above its width (§5). */
-export function billContent(
+/** A fuse lets that much more than its rating pass for long. */
+const FUSE_TOLERANCE = 1.25;
+
+/**
+ * What the rules about bands are asked: the registers of the bank between the borders, import by bands and export in one. No bands when
+ * the registry has no calendar for the bank, which no rule grants. Throws TariffError ZONE_UNKNOWN.
+ */
+export function bandFacts({ point, from, to }: VerifiedBill, context: RegistryContext): BandFacts {
+  const calendar = context.calendars.get(toHex(to.header.registerBank));
+  const [start, end] = [instantOf(from.header), instantOf(to.header)];
+  return {
+    bandSeconds: calendar ? [...bandSeconds(calendar, start, end, point.zone), end - start] : [],
+    intervalSeconds: point.intervalSeconds,
+    powerMaxWatts: fuseWatts(point.fuse) * FUSE_TOLERANCE,
+  };
+}
+
+/** What the release spends. */
+export function billClaim({ terms, point, from, to }: VerifiedBill): BillClaim {
+  return {
+    kind: "BILL",
+    servicePoint: point.network,
+    fromGridSeconds: terms.fromGrid,
+    toGridSeconds: terms.toGrid,
+    fromBorderSeconds: instantOf(from.header),
+    toBorderSeconds: instantOf(to.header),
+    registerBank: toHex(to.header.registerBank),
+    hasCost: false,
+  };
+}
+
+/** What is said about the consumption before it is known. */
+export function billTerms(
   { terms, point, from, to }: VerifiedBill,
-  plaintext: bigint,
   { policy, epoch, publicKey }: RegistryContext,
   requestDigest: string,
-): BillRelease | undefined {
-  const packing = billPacking(publicKey.bits);
-  const unpacked = unpack(packing, plaintext, { slots: REGISTERS, count: 1 });
-  if (!unpacked.ok) return undefined;
+): BillAggregateTerms {
   return {
     kind: "BILL",
     servicePointToken: point.mdmsToken,
@@ -156,7 +182,6 @@ export function billContent(
     fromBorder: instantOf(from.header),
     toBorder: instantOf(to.header),
     registerBank: toHex(to.header.registerBank),
-    registers_mWh: unpacked.values.map(String),
     policyId: policy.id,
     registryEpoch: epoch,
     paillierKeyId: publicKey.id,

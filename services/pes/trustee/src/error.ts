@@ -7,6 +7,8 @@ export type TrusteeErrorCode =
   | "TRUSTEE_LEDGER_TRUNCATED"
   /** The trustee has published what its ledger does not know: it was restored from a copy. */
   | "TRUSTEE_LEDGER_STALE"
+  /** A record is not what this version writes: the rules cannot know what it released. */
+  | "TRUSTEE_LEDGER_VERSION"
   /** A write failed; what the disk holds is known again after a restart. */
   | "TRUSTEE_LEDGER_FAILED"
   /** The registry's policy is not the one this trustee is pinned to, or is UNSAFE and it is pinned to none. */

@@ -1,6 +1,6 @@
 /**
  * The trustee's own memory (docs/protocol.md §8.4): every answer it ever gave, durable before it is given. Held by the trustee alone. It
- * contains sealed releases and what they spent, no plaintext and no ciphertext of a contribution.
+ * contains sealed releases, whole or partial, and what they spent, no plaintext and no ciphertext of a contribution.
  *
  * `releases.journal` is append-only; `head.json` holds the number of records and the hash chained over them, and is replaced after the
  * records of a batch and before its answers. Fewer or other records than the head says were removed by someone. What is there beyond it
@@ -10,7 +10,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { decodeRelease, fromBase64Url, toBase64Url, toHex } from "@smarter-metering/protocol";
+import { fromBase64Url, toBase64Url, toHex } from "@smarter-metering/protocol";
 import {
   hasCode,
   lockFolder,
@@ -22,6 +22,7 @@ import {
 } from "@smarter-metering/runtime";
 import { z } from "zod";
 import { TrusteeError } from "./error.ts";
+import type { AnswerStream } from "./held-key.ts";
 import { Spent, type Claim } from "./spent.ts";
 
 /** About 250,000 releases; when full no more are made, and the operator starts a trustee with a new key. */
@@ -33,12 +34,19 @@ const MARKER = "ledger-initialised";
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
 const seconds = z.number().int().nonnegative();
 
+const run = z.strictObject({
+  slotCount: z.number().int().positive(),
+  members: z.string().regex(/^([0-9a-f]{2})*$/),
+});
 const loadClaim = z.strictObject({
   kind: z.literal("LOAD"),
   stream: z.enum(["LOAD", "LOAD_EXPORT"]),
   cohort: z.string(),
+  cohortVersion: z.number().int().positive(),
   startSeconds: seconds,
   endSeconds: seconds,
+  intervalSeconds: z.number().int().positive(),
+  runs: z.array(run).readonly(),
 });
 const billClaim = z.strictObject({
   kind: z.literal("BILL"),
@@ -48,6 +56,8 @@ const billClaim = z.strictObject({
   toGridSeconds: seconds,
   fromBorderSeconds: seconds,
   toBorderSeconds: seconds,
+  registerBank: z.string().regex(/^[0-9a-f]{16}$/),
+  hasCost: z.boolean(),
 });
 const entry = z.strictObject({
   digest: hex32,
@@ -73,6 +83,11 @@ export interface LedgerRecord {
   readonly answer: Answer;
 }
 
+/** Request and number of a published release; undefined for one that is not this trustee's. */
+export type ReadOwn = (
+  release: Uint8Array,
+) => Promise<{ readonly requestDigest: Uint8Array; readonly sequence: number } | undefined>;
+
 export interface Ledger {
   /** Number of releases, and of the next one. */
   readonly releases: number;
@@ -85,8 +100,8 @@ export interface Ledger {
    * After a failure nothing more is taken until a restart: TRUSTEE_LEDGER_FAILED.
    */
   record(records: readonly LedgerRecord[]): Promise<void>;
-  /** Throws TRUSTEE_LEDGER_STALE when `bus` holds a release of this trustee that the ledger does not. */
-  checkAgainst(bus: Bus, isOwn: (release: Uint8Array) => Promise<boolean>): Promise<void>;
+  /** Throws TRUSTEE_LEDGER_STALE when `stream` holds a release of this trustee that the ledger does not. */
+  checkAgainst(bus: Bus, stream: AnswerStream, readOwn: ReadOwn): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -112,7 +127,7 @@ export async function initialiseLedger(ledgerFolder: string, keyFolder: string):
 }
 
 /**
- * Opens the ledger, for this process alone, and checks it against its head. Throws TRUSTEE_LEDGER_MISSING, TRUSTEE_LEDGER_TRUNCATED, and
+ * Opens the ledger, for this process alone, and checks it against its head. Throws TRUSTEE_LEDGER_MISSING, _TRUNCATED, _VERSION, and
  * STORE_LOCKED when another trustee uses it.
  */
 export async function openLedger(folder: string): Promise<Ledger> {
@@ -173,9 +188,7 @@ class JournalLedger implements Ledger {
     this.#lock = lock;
     this.#journal = journal;
     this.#head = head;
-    for (const record of journal.records) {
-      this.#index(entry.parse(JSON.parse(Buffer.from(record).toString("utf8"))));
-    }
+    for (const record of journal.records) this.#index(readEntry(record, folder));
   }
 
   get releases(): number {
@@ -215,15 +228,16 @@ class JournalLedger implements Ledger {
     for (const each of made) this.#index(each);
   }
 
-  async checkAgainst(bus: Bus, isOwn: (release: Uint8Array) => Promise<boolean>): Promise<void> {
-    const last = await bus.last("releases");
+  async checkAgainst(bus: Bus, stream: AnswerStream, readOwn: ReadOwn): Promise<void> {
+    const last = await bus.last(stream);
     if (last === undefined) return;
     // An answer given again may be the newest message, so look at more than one.
     const from = last.sequence >= READ_MAX ? last.sequence - READ_MAX + 1n : 0n;
     const range = { from, limit: Number(READ_MAX) };
-    for (const { body } of await bus.read("releases", range)) {
-      if (!(await isOwn(body))) continue;
-      const { requestDigest, sequence } = decodeRelease(body);
+    for (const { body } of await bus.read(stream, range)) {
+      const own = await readOwn(body);
+      if (own === undefined) continue;
+      const { requestDigest, sequence } = own;
       if (this.#entries.get(toHex(requestDigest))?.sequence === sequence) continue;
       const message = `release ${sequence} was published, and the ledger in ${this.#folder} does not \
 know it: it was restored from a copy. Do not release anything; restore the newest ledger`;
@@ -256,6 +270,17 @@ const READ_MAX = 1000n;
 function after({ count, hash }: Head, record: Uint8Array): Head {
   const next = createHash("sha256").update(Buffer.from(hash, "hex")).update(record).digest("hex");
   return { count: count + 1, hash: next };
+}
+
+/** The hash chain says that this trustee wrote it: what cannot be read was written by another version. */
+function readEntry(record: Uint8Array, folder: string): Entry {
+  try {
+    return entry.parse(JSON.parse(Buffer.from(record).toString("utf8")));
+  } catch (cause) {
+    const message = `the ledger in ${folder} is of another version of this program, which says less \
+of what was released than the rules ask: run that version, or start a trustee with a new key`;
+    throw new TrusteeError("TRUSTEE_LEDGER_VERSION", message, cause);
+  }
 }
 
 async function readHead(folder: string): Promise<Head> {

@@ -2,8 +2,8 @@
  * LOAD requests (docs/protocol.md §8.1-8.3): a cohort's sum over one block. Verified by the trustee from the signed contributions and its
  * own registry, never from what the aggregator says about them.
  */
-import { unpack, type Engine } from "@smarter-metering/paillier";
-import type { LoadFacts } from "@smarter-metering/policy";
+import type { Engine } from "@smarter-metering/paillier";
+import { presenceRuns, type LoadFacts, type PresenceRun } from "@smarter-metering/policy";
 import {
   ADDITIONS_MAX,
   equalBytes,
@@ -11,7 +11,7 @@ import {
   toHex,
   type Cohort,
   type Contribution,
-  type LoadRelease,
+  type LoadAggregateTerms,
   type LoadRequest,
 } from "@smarter-metering/protocol";
 import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
@@ -19,7 +19,7 @@ import { states, sumOf, type Aggregate } from "./aggregate.ts";
 import { contributionsFault } from "./contribution-check.ts";
 import { fault, firstFault, type Fault, type Faulty } from "./fault.ts";
 import type { RegistryContext } from "./registry-context.ts";
-import type { Spent } from "./spent.ts";
+import type { LoadClaim, Spent } from "./spent.ts";
 
 export interface LoadToVerify {
   readonly kind: "LOAD";
@@ -33,6 +33,8 @@ export interface VerifiedLoad {
   readonly cohort: Cohort;
   readonly contributors: number;
   readonly contributorsPerSlot: readonly number[];
+  /** Over the members of the cohort version. */
+  readonly runs: readonly PresenceRun[];
   readonly aggregate: Aggregate;
 }
 
@@ -63,7 +65,13 @@ export async function verifyLoad(
     [...presence.slots.values()].reduce((sum, slots) => sum + (slots[slot] === VALUE ? 1 : 0), 0),
   );
   const contributors = presence.slots.size;
-  return { kind, terms, cohort, contributors, contributorsPerSlot, aggregate };
+  const slots = cohort.members.map((member) => presence.slots.get(member));
+  const runs = presenceRuns(
+    terms.slotCount,
+    slots.length,
+    (member, slot) => slots[member]?.[slot] === VALUE,
+  );
+  return { kind, terms, cohort, contributors, contributorsPerSlot, runs, aggregate };
 }
 
 function termsFault(
@@ -186,21 +194,27 @@ export function loadFacts(
   };
 }
 
-/** The sums per slot; undefined when they cannot be sums of so many contributions (§5). */
-export function loadContent(
+/** What the release spends. */
+export function loadClaim({ terms, cohort, runs }: VerifiedLoad): LoadClaim {
+  const { stream, blockStart, intervalSeconds, slotCount } = terms;
+  return {
+    kind: "LOAD",
+    stream,
+    cohort: cohort.id,
+    cohortVersion: cohort.version,
+    startSeconds: blockStart,
+    endSeconds: blockStart + slotCount * intervalSeconds,
+    intervalSeconds,
+    runs: runs.map((run) => ({ ...run, members: toHex(run.members) })),
+  };
+}
+
+/** What is said about the sums before they are known. */
+export function loadTerms(
   { terms, cohort, contributors, contributorsPerSlot }: VerifiedLoad,
-  plaintext: bigint,
   { policy, epoch, publicKey }: RegistryContext,
   requestDigest: string,
-): LoadRelease | undefined {
-  const packing = loadPacking(cohort.loadValueBits, publicKey.bits);
-  const { slotCount } = terms;
-  const unpacked = unpack(packing, plaintext, { slots: slotCount, count: contributors });
-  if (!unpacked.ok) return undefined;
-  const bounded = unpacked.values.every(
-    (sum, slot) => sum <= BigInt(contributorsPerSlot[slot] ?? 0) * packing.valueMax,
-  );
-  if (!bounded) return undefined;
+): LoadAggregateTerms {
   return {
     kind: "LOAD",
     stream: terms.stream,
@@ -211,10 +225,10 @@ export function loadContent(
     contributors,
     members: cohort.members.length,
     contributorsPerSlot: [...contributorsPerSlot],
-    energy_Wh: unpacked.values.map(Number),
     policyId: policy.id,
     registryEpoch: epoch,
     paillierKeyId: publicKey.id,
     requestDigest,
+    loadValueBits: cohort.loadValueBits,
   };
 }

@@ -1,17 +1,25 @@
 /**
  * What a trustee takes from its pinned registry (docs/protocol.md §8.2), checked once per epoch: the policy it agreed to, the Paillier
- * key it holds, and the MDMS it seals to.
+ * key it holds, the calendars that registers follow, and the MDMS it seals to.
  */
-import { parsePublicKey, type PublicKey } from "@smarter-metering/paillier";
+import {
+  parsePublicKey,
+  serializeVerificationKey,
+  type PublicKey,
+} from "@smarter-metering/paillier";
 import { isUnsafe, parsePolicy, type ReleasePolicy } from "@smarter-metering/policy";
 import {
   fromBase64Url,
   recipientFromSpki,
+  registerBankOf,
+  toHex,
   type NetworkView,
   type Recipient,
   type RegistrySnapshot,
 } from "@smarter-metering/protocol";
+import { parseCalendar, type Calendar } from "@smarter-metering/tariff";
 import { TrusteeError } from "./error.ts";
+import { isShare, publicKeyOf, type HeldKey } from "./held-key.ts";
 
 export interface RegistryContext {
   readonly epoch: number;
@@ -19,10 +27,12 @@ export interface RegistryContext {
   readonly policy: ReleasePolicy;
   readonly publicKey: PublicKey;
   readonly mdms: Recipient;
+  /** By register bank. The objects of an epoch are the same for its life: what is known of a calendar is kept beside it. */
+  readonly calendars: ReadonlyMap<string, Calendar>;
 }
 
 export interface Pins {
-  readonly paillierKeyId: string;
+  readonly heldKey: HeldKey;
   /** Undefined: any policy that keeps the hard floors. */
   readonly policyId: string | undefined;
 }
@@ -40,7 +50,7 @@ export async function registryContext(
     throw new TrusteeError("TRUSTEE_POLICY_REFUSED", message);
   }
   const publicKey = await parsePublicKey(view.document.paillierKey);
-  if (publicKey.id !== pins.paillierKeyId) {
+  if (publicKey.id !== publicKeyOf(pins.heldKey).id || !isSameCeremony(view, pins.heldKey)) {
     const message = `registry epoch ${epoch} names Paillier key ${publicKey.id}, not this trustee's`;
     throw new TrusteeError("TRUSTEE_WRONG_KEY", message);
   }
@@ -49,5 +59,26 @@ export async function registryContext(
     const message = `registry epoch ${epoch} has no MDMS with an encryption key`;
     throw new TrusteeError("TRUSTEE_REGISTRY_INCOMPLETE", message);
   }
-  return { epoch, view, policy, publicKey, mdms: await recipientFromSpki(fromBase64Url(key)) };
+  const mdms = await recipientFromSpki(fromBase64Url(key));
+  return { epoch, view, policy, publicKey, mdms, calendars: await calendarsOf(view, epoch) };
+}
+
+/** A bank is the hash of its calendar: none but the one that the meters follow may be read for it. */
+async function calendarsOf({ document }: NetworkView, epoch: number) {
+  const calendars = new Map<string, Calendar>();
+  for (const [bank, value] of Object.entries(document.calendars)) {
+    const calendar = parseCalendar(value);
+    if (toHex(await registerBankOf(calendar)) !== bank) {
+      const message = `registry epoch ${epoch} has another calendar under register bank ${bank}`;
+      throw new TrusteeError("TRUSTEE_REGISTRY_INCOMPLETE", message);
+    }
+    calendars.set(bank, calendar);
+  }
+  return calendars;
+}
+
+/** A holder of the whole key serves where no shares are registered; a share holder where its own ceremony's are. */
+function isSameCeremony({ document }: NetworkView, held: HeldKey): boolean {
+  const own = isShare(held) ? serializeVerificationKey(held.key) : undefined;
+  return JSON.stringify(own) === JSON.stringify(document.verificationKey);
 }

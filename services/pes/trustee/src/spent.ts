@@ -1,20 +1,38 @@
 /**
- * What answers have spent for ever (docs/protocol.md §8.3, R3 and R8): blocks of cohorts, and windows of service points. Held by the
- * trustee; times and names alone, no energy.
+ * What answers have spent for ever (docs/protocol.md §8.3, R3, R4, R5 and R8): blocks of cohorts, and windows of service points. Held by
+ * the trustee; times and names alone, no energy.
  */
-import type { BillWindowFacts, TimeSpan } from "@smarter-metering/policy";
+import { overlaps, type BillWindowFacts, type TimeSpan } from "@smarter-metering/policy";
 
 export type LoadStream = "LOAD" | "LOAD_EXPORT";
 
-/** What one answer spends. Service points are network pseudonyms in hex. */
-export type Claim =
-  | ({ readonly kind: "LOAD"; readonly stream: LoadStream; readonly cohort: string } & TimeSpan)
-  | ({ readonly kind: "BILL"; readonly servicePoint: string } & BillWindowFacts);
+export interface LoadClaim extends TimeSpan {
+  readonly kind: "LOAD";
+  readonly stream: LoadStream;
+  readonly cohort: string;
+  readonly cohortVersion: number;
+  readonly intervalSeconds: number;
+  /** Consecutive slots with a value from the same members: a bitmap over the cohort version's, in hex. */
+  readonly runs: readonly { readonly slotCount: number; readonly members: string }[];
+}
+
+export interface BillClaim extends BillWindowFacts {
+  readonly kind: "BILL";
+  /** Network pseudonym, hex. */
+  readonly servicePoint: string;
+  readonly registerBank: string;
+  /** A cost register (R9) is among the registers. */
+  readonly hasCost: boolean;
+}
+
+/** What one answer spends. */
+export type Claim = LoadClaim | BillClaim;
 
 export class Spent {
-  /** Claims by cohort and stream, or by service point. */
-  readonly #blocks = new Map<string, TimeSpan[]>();
-  readonly #windows = new Map<string, BillWindowFacts[]>();
+  /** Claims by cohort and stream, by stream and UTC day, and by service point. */
+  readonly #blocks = new Map<string, LoadClaim[]>();
+  readonly #days = new Map<string, LoadClaim[]>();
+  readonly #windows = new Map<string, BillClaim[]>();
   readonly #before: Spent | undefined;
 
   /** Adds to what `before` holds, without changing it. */
@@ -23,22 +41,37 @@ export class Spent {
   }
 
   add(claim: Claim): void {
-    if (claim.kind === "LOAD") push(this.#blocks, blockKey(claim.cohort, claim.stream), claim);
-    else push(this.#windows, claim.servicePoint, claim);
+    if (claim.kind === "BILL") return push(this.#windows, claim.servicePoint, claim);
+    push(this.#blocks, `${claim.stream}/${claim.cohort}`, claim);
+    for (const day of daysOf(claim)) push(this.#days, `${claim.stream}/${day}`, claim);
   }
 
-  blocks(cohort: string, stream: LoadStream): readonly TimeSpan[] {
-    const own = this.#blocks.get(blockKey(cohort, stream)) ?? [];
+  blocks(cohort: string, stream: LoadStream): readonly LoadClaim[] {
+    const own = this.#blocks.get(`${stream}/${cohort}`) ?? [];
     return [...(this.#before?.blocks(cohort, stream) ?? []), ...own];
   }
 
-  windows(servicePoint: string): readonly BillWindowFacts[] {
+  /** Blocks of every cohort that share an instant with `span`. */
+  blocksOver(span: TimeSpan, stream: LoadStream): readonly LoadClaim[] {
+    const near = daysOf(span).flatMap((day) => this.#days.get(`${stream}/${day}`) ?? []);
+    const own = [...new Set(near)].filter((claim) => overlaps(claim, span));
+    return [...(this.#before?.blocksOver(span, stream) ?? []), ...own];
+  }
+
+  windows(servicePoint: string): readonly BillClaim[] {
     const own = this.#windows.get(servicePoint) ?? [];
     return [...(this.#before?.windows(servicePoint) ?? []), ...own];
   }
 }
 
-const blockKey = (cohort: string, stream: LoadStream): string => `${stream}/${cohort}`;
+const DAY_SECONDS = 86_400;
+
+/** UTC days that a block touches: two or three. */
+function daysOf({ startSeconds, endSeconds }: TimeSpan): number[] {
+  const first = Math.floor(startSeconds / DAY_SECONDS);
+  const count = Math.ceil(endSeconds / DAY_SECONDS) - first;
+  return Array.from({ length: count }, (_, index) => first + index);
+}
 
 function push<T>(index: Map<string, T[]>, key: string, value: T): void {
   const list = index.get(key);

@@ -1,9 +1,10 @@
 /**
- * The trustee (docs/protocol.md §8): holds the Paillier secret and decrypts aggregates that its own registry, clock, ledger and policy
- * allow. It believes nothing the aggregator says, has no way to the opener, and cannot read what it sends to the MDMS.
+ * The trustee (docs/protocol.md §8): holds the Paillier secret, or a share of it, and opens aggregates that its own registry, clock,
+ * ledger and policy allow. It believes nothing the aggregator says, has no way to the opener, and cannot read what it sends to the MDMS.
  */
-import type { Engine, SecretKey } from "@smarter-metering/paillier";
+import type { Engine } from "@smarter-metering/paillier";
 import {
+  decodePartialRelease,
   decodeRelease,
   decodeRequest,
   encodeRefusal,
@@ -12,6 +13,7 @@ import {
   requestDigest,
   signRefusal,
   toHex,
+  verifyPartialRelease,
   verifyRelease,
   type NetworkView,
   type RegistryFeed,
@@ -30,9 +32,17 @@ import type {
   Subscription,
   Verdict,
 } from "@smarter-metering/runtime";
-import { answerRequests, type Asked, type Outcome, type Reason } from "./answer.ts";
+import { answerRequests, type Asked, type Outcome } from "./answer.ts";
 import { fault } from "./fault.ts";
-import { openLedger, type Ledger } from "./ledger.ts";
+import {
+  answerStreamOf,
+  consumerOf,
+  isShare,
+  type AnswerStream,
+  type HeldKey,
+} from "./held-key.ts";
+import { openLedger, type Ledger, type ReadOwn } from "./ledger.ts";
+import type { Reason } from "./judge-batch.ts";
 import { registryContext, type Pins, type RegistryContext } from "./registry-context.ts";
 
 /** Requests taken from the bus and answered at once; each holds its contributions, up to 1 MiB. */
@@ -66,7 +76,8 @@ export interface TrusteePorts {
   readonly bus: Bus;
   readonly registry: RegistryFeed<NetworkView>;
   readonly engine: Engine;
-  readonly secretKey: SecretKey;
+  /** The whole Paillier secret, or a share of it. */
+  readonly secretKey: HeldKey;
   readonly signer: Signer;
   /** Made by `initialiseLedger`; on a disk of the trustee's own. */
   readonly ledgerFolder: string;
@@ -86,18 +97,19 @@ export interface TrusteeService {
 }
 
 /**
- * Throws TRUSTEE_LEDGER_MISSING, _TRUNCATED, _STALE, TRUSTEE_POLICY_REFUSED, TRUSTEE_WRONG_KEY, TRUSTEE_REGISTRY_INCOMPLETE: a trustee
+ * Throws TRUSTEE_LEDGER_MISSING, _TRUNCATED, _VERSION, _STALE, TRUSTEE_POLICY_REFUSED, TRUSTEE_WRONG_KEY, TRUSTEE_REGISTRY_INCOMPLETE: a trustee
  * that does not know what it has released, or for whom, does not start.
  */
 export async function startTrustee(
   config: TrusteeConfig,
   ports: TrusteePorts,
 ): Promise<TrusteeService> {
-  const pins = { paillierKeyId: ports.secretKey.publicKey.id, policyId: config.policyId };
+  const { secretKey: heldKey, signer, bus } = ports;
+  const pins = { heldKey, policyId: config.policyId };
   await registryContext(ports.registry.current(), pins);
   const ledger = await openLedger(ports.ledgerFolder);
   try {
-    await ledger.checkAgainst(ports.bus, (bytes) => isOwnRelease(bytes, ports.signer));
+    await ledger.checkAgainst(bus, answerStreamOf(heldKey), ownReleaseReader(heldKey, signer));
     return new Trustee(ports, pins, ledger);
   } catch (error) {
     await ledger.close();
@@ -105,14 +117,22 @@ export async function startTrustee(
   }
 }
 
-async function isOwnRelease(bytes: Uint8Array, signer: Signer): Promise<boolean> {
-  try {
-    await verifyRelease(decodeRelease(bytes), signer.publicKey);
-    return true;
-  } catch (error) {
-    if (error instanceof ProtocolError) return false;
-    throw error;
-  }
+function ownReleaseReader(held: HeldKey, { publicKey }: Signer): ReadOwn {
+  return async (bytes) => {
+    try {
+      if (isShare(held)) {
+        const partial = decodePartialRelease(bytes);
+        await verifyPartialRelease(partial, publicKey);
+        return partial;
+      }
+      const release = decodeRelease(bytes);
+      await verifyRelease(release, publicKey);
+      return release;
+    } catch (error) {
+      if (error instanceof ProtocolError) return undefined;
+      throw error;
+    }
+  };
 }
 
 class Trustee implements TrusteeService {
@@ -135,7 +155,8 @@ class Trustee implements TrusteeService {
     this.#released = metrics.counter("trustee_releases_total", "Aggregates released");
     this.#refusals = metrics.counter("trustee_refusals_total", "Refusals by code", ["code"]);
     const options = { batchMax: BATCH_MAX };
-    this.#subscription = bus.consume("release-requests", "trustee", options, (batch) =>
+    const name = consumerOf(ports.secretKey);
+    this.#subscription = bus.consume("release-requests", name, options, (batch) =>
       this.#takeInTurn(batch),
     );
   }
@@ -176,22 +197,22 @@ class Trustee implements TrusteeService {
     const answers = await Promise.all(
       requests.map((one, index) => this.#messageOf(one, outcomes[index])),
     );
-    const accepted = {
-      releases: await this.#publish("releases", answers),
-      refusals: await this.#publish("refusals", answers),
-    };
+    const stream = answerStreamOf(this.#ports.secretKey);
+    const isReleased = await this.#publish(stream, answers);
+    const isRefused = await this.#publish("refusals", answers);
     const answerTo = new Map(requests.map((one, index) => [one, answers[index]]));
     return taken.map((one) => {
       if (one === undefined) return { dead: "REQUEST_MALFORMED" };
       const answer = answerTo.get(one);
       if (answer === undefined) return { retryAfterMs: EPOCH_RETRY_MS };
-      return accepted[answer.stream] ? { ack: true } : { retryAfterMs: FULL_RETRY_MS };
+      const isTaken = answer.stream === "refusals" ? isRefused : isReleased;
+      return isTaken ? { ack: true } : { retryAfterMs: FULL_RETRY_MS };
     });
   }
 
   /** One outcome for each; undefined for a request that waits for the registry. */
   async #decide(requests: readonly Taken[]): Promise<(Outcome | undefined)[]> {
-    const { engine, secretKey, signer, clock } = this.#ports;
+    const { engine, secretKey: heldKey, signer, clock } = this.#ports;
     const epochOf = ({ request }: Asked): number => request.terms.registryEpoch;
     const context = await this.#registryContext(Math.max(0, ...requests.map(epochOf)));
     if (context === undefined) {
@@ -199,7 +220,7 @@ class Trustee implements TrusteeService {
       return requests.map(() => refusal(reason));
     }
     const nowSeconds = (): number => Math.floor(clock.nowMs() / 1000);
-    const ports = { engine, secretKey, signer, ledger: this.#ledger, nowSeconds };
+    const ports = { engine, heldKey, signer, ledger: this.#ledger, nowSeconds };
     const decidable = requests.filter((one) => epochOf(one) <= context.epoch);
     const outcomes = (await answerRequests(decidable, context, ports)).values();
     return requests.map((one) => {
@@ -218,14 +239,24 @@ class Trustee implements TrusteeService {
     if (outcome.kind === "release") {
       if (!outcome.repeated) this.#released.add();
       this.#ports.log.info("released", { requestDigest: digest, kind: terms.kind });
-      return { stream: "releases", id, subject, body: outcome.bytes };
+      const stream = answerStreamOf(this.#ports.secretKey);
+      return { stream, id: this.#nameOf(id, outcome.bytes), subject, body: outcome.bytes };
     }
     this.#count(outcome.reasons, digest);
     const reasons = outcome.reasons.slice(0, REASONS_MAX);
     const signed = await signRefusal({ requestDigest: digest, reasons }, this.#ports.signer);
     // The bus's own number, not the request's id: nobody else can choose it.
-    const name = `${id}/${delivery.sequence}`;
-    return { stream: "refusals", id: name, subject, body: encodeRefusal(signed) };
+    const body = encodeRefusal(signed);
+    const name = this.#nameOf(`${id}/${delivery.sequence}`, body);
+    return { stream: "refusals", id: name, subject, body };
+  }
+
+  /**
+   * An answer of this trustee among those of the others: by the end of its signature, a name that nobody else can take first. The same
+   * answer has the same name.
+   */
+  #nameOf(id: string, body: Uint8Array): string {
+    return isShare(this.#ports.secretKey) ? `${id}/${toHex(body.slice(-16))}` : id;
   }
 
   /** The newest context; undefined when the registry has moved to a policy or key this trustee does not accept. */
@@ -278,7 +309,7 @@ interface Taken extends Asked {
 }
 
 interface AnswerMessage extends BusMessage {
-  readonly stream: "releases" | "refusals";
+  readonly stream: AnswerStream | "refusals";
 }
 
 const refusal = (reason: Reason): Outcome => ({ kind: "refusal", reasons: [reason] });

@@ -1,6 +1,6 @@
 /** Requests for the trustee's tests: an honest opener and aggregator, and the means to be dishonest. */
 import assert from "node:assert/strict";
-import { encryptBatch, pack } from "@smarter-metering/paillier";
+import { encryptBatch, pack, type Quorum } from "@smarter-metering/paillier";
 import {
   billPacking,
   encodeContribution,
@@ -66,8 +66,9 @@ export type BillChanges = Partial<Omit<BillRequest, "kind">> & { readonly signer
  * Eight households: seven in cohort north, the eighth alone in south. Version 2 of north lacks one member from day 3 on. LOAD of days 0,
  * 1 (all) and 3 (north), BILL of household 0 at the ends of February and March and some days beside.
  */
-export async function makeScene(): Promise<Scene> {
+export async function makeScene(quorum?: Quorum): Promise<Scene> {
   const world = await makeWorld({
+    ...(quorum && { quorum }),
     households: 8,
     intervalSeconds: 3600,
     loadIntervalSeconds: 3600,

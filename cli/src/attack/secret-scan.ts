@@ -2,10 +2,18 @@
  * Looks for planted values in everything a folder holds: its files byte by byte, and the rows of its databases (a row may lie compressed in
  * the file). Needles are searched for in one pass, at every offset.
  */
-import { cpSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { openStore } from "@smarter-metering/runtime";
-import { temporaryFolder } from "./command-line.ts";
 
 /** What is looked for: `name` says what it is when it is found. */
 export interface Needle {
@@ -31,7 +39,7 @@ export function filesOf(folder: string): Haystack[] {
 /** Every value of every table of the store in `folder`, one haystack for texts and one for each bytea; none without a store. */
 export async function rowsOf(folder: string): Promise<Haystack[]> {
   if (!existsSync(join(folder, "store"))) return [];
-  const copy = temporaryFolder();
+  const copy = mkdtempSync(join(tmpdir(), "smarter-metering-scan-"));
   cpSync(join(folder, "store", "database"), join(copy, "database"), { recursive: true });
   const store = await openStore({ folder: copy, schema: "secret-scan", migrations: [] });
   try {
@@ -50,6 +58,7 @@ export async function rowsOf(folder: string): Promise<Haystack[]> {
     return found;
   } finally {
     await store.close();
+    rmSync(copy, { recursive: true, force: true });
   }
 }
 

@@ -1,0 +1,106 @@
+/**
+ * What the registry vouches for (docs/protocol.md §9.1): the chain of epochs under the pinned root key, the newest one's view, and in it
+ * the parties' keys. Checked by the customer, and by a third party that he shows readings to.
+ */
+import {
+  fromHex,
+  parseMdmsView,
+  parseNetworkView,
+  parseUcsView,
+  ProtocolError,
+  verifyEpochChain,
+  verifyView,
+  type EpochPin,
+  type Party,
+  type Role,
+  type ViewName,
+} from "@smarter-metering/protocol";
+import type { LinkBook } from "./link.ts";
+
+export interface RegistryEvidence {
+  /** Ed25519, raw; known from installation, not from the registry. */
+  readonly rootKey: Uint8Array;
+  /** The newest epoch seen before, if any was. */
+  readonly pin?: EpochPin;
+  /** Every epoch's JWS, epoch 0 first. */
+  readonly epochs: readonly string[];
+  /** Any of the newest epoch's views: each lists the parties. */
+  readonly view: { readonly name: ViewName; readonly text: string };
+}
+
+export interface Registered {
+  readonly epoch: number;
+  /** The view, verified. */
+  readonly view: RegistryEvidence["view"];
+  keysOf(role: Role): readonly Uint8Array[];
+}
+
+/** Undefined, and the broken link in the book, unless the root vouches for all of it. */
+export async function checkRegistry(
+  evidence: RegistryEvidence,
+  book: LinkBook,
+): Promise<Registered | undefined> {
+  const { epochs, rootKey, pin, view } = evidence;
+  try {
+    const { latest } = await verifyEpochChain(epochs, rootKey, pin);
+    try {
+      await verifyView(latest, view.name, view.text);
+    } catch (error) {
+      protocolError(error);
+      book.broken("REGISTRY_VIEW", `view ${view.name} of epoch ${latest.epoch}`);
+      return undefined;
+    }
+    const parties = partiesOf(view);
+    book.ok("registry", `${epochs.length} epochs, view ${view.name} of epoch ${latest.epoch}`);
+    const keysOf = (role: Role): Uint8Array[] =>
+      parties
+        .filter((party) => party.role === role)
+        .map(({ signingKey }) => fromHex(signingKey, 32));
+    return { epoch: latest.epoch, view, keysOf };
+  } catch (error) {
+    const rollback = protocolError(error).code === "REGISTRY_ROLLBACK";
+    const code = rollback ? "REGISTRY_ROLLBACK" : "REGISTRY_INVALID";
+    book.broken(code, await firstBroken(evidence));
+    return undefined;
+  }
+}
+
+/** Which epoch it is: the chain up to the one before still verifies. */
+async function firstBroken({ epochs, rootKey, pin, view }: RegistryEvidence): Promise<string> {
+  for (let length = 1; length <= epochs.length; length++) {
+    try {
+      await verifyEpochChain(epochs.slice(0, length), rootKey);
+    } catch (error) {
+      protocolError(error);
+      return `epoch ${length - 1}`;
+    }
+  }
+  if (pin !== undefined) return `epoch ${pin.epoch}, seen before`;
+  return epochs.length === 0 ? "no epoch at all" : `view ${view.name}`;
+}
+
+function partiesOf({ name, text }: RegistryEvidence["view"]): readonly Party[] {
+  if (name === "mdms") return parseMdmsView(text).parties;
+  return name === "ucs" ? parseUcsView(text).parties : parseNetworkView(text).document.parties;
+}
+
+/** What a peer's bytes may cause; anything else is a fault of this program and goes on. */
+function protocolError(error: unknown): ProtocolError {
+  if (error instanceof ProtocolError) return error;
+  throw error;
+}
+
+/** What the first of `keys` verifies that fits. */
+export async function verifiedByAny<Result>(
+  keys: readonly Uint8Array[],
+  verify: (key: Uint8Array) => Promise<Result>,
+): Promise<Result | undefined> {
+  for (const key of keys) {
+    try {
+      return await verify(key);
+    } catch (error) {
+      protocolError(error);
+    }
+  }
+  return undefined;
+}

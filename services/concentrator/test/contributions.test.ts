@@ -1,0 +1,158 @@
+/**
+ * Frames that come with their meters' own contributions (docs/protocol.md §4.1, profile
+ * `meter-encrypts`): what goes where, and what is refused.
+ */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import {
+  decodeContribution,
+  encodeContribution,
+  encodeContributionHeader,
+  encodeUplinkItem,
+  indexNetworkView,
+  signContribution,
+  toHex,
+  type Contribution,
+  type ContributionHeader,
+} from "@smarter-metering/protocol";
+import type { MadeFrame } from "../../../test/support/world.ts";
+import { day, openLab, type Lab } from "./lab.ts";
+
+let lab: Lab;
+before(async () => {
+  // 2048-bit test keys hold no day of quarters.
+  const world = { profile: "meter-encrypts", exportLoad: true, loadIntervalSeconds: 3600 } as const;
+  lab = await openLab({ world });
+});
+after(() => lab.close());
+
+const itemOf = ({ bytes: frame }: MadeFrame, contributions: readonly Uint8Array[]): Uint8Array =>
+  encodeUplinkItem({ kind: "CONTRIBUTED_FRAME", frame, contributions });
+
+test("the frame goes to the customer, its contributions to the aggregator, nothing to an opener", async () => {
+  const { world, bus } = lab;
+  const { frames, network } = lab.home(0);
+  const block = await frames.next({ blockStart: world.dayStart(0) }, day());
+  const openerEnvelope = new Uint8Array(0);
+  const live = await frames.next({ blockStart: world.dayStart(1), kind: "LIVE" }, day());
+  assert.deepEqual(await lab.verdicts(block.item, live.item), ["accepted", "accepted"]);
+  const hash = toHex(block.hash);
+  assert.deepEqual(await lab.published("sealed"), [hash, toHex(live.hash)]);
+  assert.deepEqual(await lab.published("frames"), []);
+  const sent = await bus.read("contributions", { from: 0n, limit: 100 });
+  const streams = ["LOAD", "LOAD_EXPORT", "BILL"];
+  assert.deepEqual(
+    sent.map(({ id, subject, body }) => [id, subject, toHex(body)]),
+    streams.map((stream, index) => {
+      return [`${hash}/${stream}`, network, toHex(block.contributions[index] ?? openerEnvelope)];
+    }),
+  );
+  // The same frame again, with other contributions: the first ones count.
+  assert.deepEqual(await lab.verdicts(block.item, itemOf(block, [])), ["duplicate", "duplicate"]);
+  assert.equal((await lab.published("contributions")).length, 3);
+  // A frame whose readings cannot be contributes nothing, and its customer has it all the same.
+  const next = await frames.next({ blockStart: world.dayStart(1) }, day(90_000_000));
+  assert.deepEqual(next.contributions, []);
+  assert.deepEqual(await lab.verdicts(next.item), ["accepted"]);
+  assert.equal((await lab.published("contributions")).length, 3);
+});
+
+test("a full stream or a store that fails: everything again, and each contribution once", async () => {
+  const { world, faults } = lab;
+  const block = await lab.home(1).frames.next({ blockStart: world.dayStart(0) }, day());
+  faults.full.add("contributions");
+  assert.deepEqual(await lab.verdicts(block.item), ["retry FRAME_QUEUE_FULL"]);
+  faults.full.clear();
+  faults.transactions = 1;
+  await assert.rejects(lab.verdicts(block.item));
+  assert.deepEqual(await lab.verdicts(block.item, block.item), ["accepted", "duplicate"]);
+  const hash = toHex(block.hash);
+  const mine = (await lab.published("contributions")).filter((id) => id.startsWith(hash));
+  assert.equal(mine.length, 3);
+});
+
+test("each refusal has its code, and a refused frame leaves nothing behind", async () => {
+  const { world } = lab;
+  const household = lab.home(2);
+  const blockStart = world.dayStart(0);
+  const good = await household.frames.next({ blockStart }, day());
+  const live = await household.frames.next({ blockStart, kind: "LIVE" }, day());
+  const opened = await household.frames.next({ blockStart, profile: "pes-encrypts" }, day());
+  const other = await lab.home(0).frames.next({ blockStart: world.dayStart(2) }, day());
+  const [load, exported, bill] = good.contributions.map(decodeContribution);
+  assert(load !== undefined && exported !== undefined && bill !== undefined);
+  const remade = async (
+    { header, ciphertext }: Contribution,
+    changes: Partial<ContributionHeader>,
+    signer = household.meter,
+  ): Promise<Uint8Array> => {
+    const changed = { ...header, ...changes };
+    const bytes = encodeContributionHeader(changed);
+    return encodeContribution(await signContribution(bytes, changed, ciphertext, signer));
+  };
+  const rest = good.contributions.slice(1);
+  const first = async (making: Promise<Uint8Array>): Promise<Uint8Array> =>
+    itemOf(good, [await making, ...rest]);
+  const short = { ...load, ciphertext: load.ciphertext.slice(1) };
+  const forged = { ...load, ciphertext: exported.ciphertext };
+  const openerEnvelope = new Uint8Array(0);
+  const cases: readonly (readonly [name: string, item: Uint8Array, code: string])[] = [
+    [
+      "without its contributions",
+      encodeUplinkItem({ kind: "FRAME", frame: good.bytes, openerEnvelope }),
+      "FRAME_MALFORMED",
+    ],
+    ["LIVE with contributions", itemOf(live, good.contributions), "FRAME_MALFORMED"],
+    ["LIVE with none", itemOf(live, []), "FRAME_MALFORMED"],
+    ["of the other profile", itemOf(opened, []), "FRAME_PROFILE"],
+    ["no contribution", itemOf(good, [Uint8Array.of(1), ...rest]), "FRAME_MALFORMED"],
+    ["one missing", itemOf(good, rest), "FRAME_TERMS"],
+    ["in another order", itemOf(good, good.contributions.toReversed()), "FRAME_TERMS"],
+    ["another meter's", itemOf(good, other.contributions), "FRAME_TERMS"],
+    [
+      "of another key",
+      await first(remade(load, { paillierKeyId: load.header.frameHash })),
+      "FRAME_TERMS",
+    ],
+    [
+      "of other bits",
+      await first(remade(load, { valueBits: load.header.valueBits + 1 })),
+      "FRAME_TERMS",
+    ],
+    [
+      "of another frame",
+      await first(remade(load, { frameHash: load.header.paillierKeyId })),
+      "FRAME_TERMS",
+    ],
+    ["of the other profile", await first(remade(load, { profile: "pes-encrypts" })), "FRAME_TERMS"],
+    ["short ciphertext", await first(remade(short, {})), "FRAME_TERMS"],
+    ["another signer", await first(remade(load, {}, lab.home(0).meter)), "FRAME_BAD_SIGNATURE"],
+    [
+      "another ciphertext",
+      itemOf(good, [encodeContribution(forged), ...rest]),
+      "FRAME_BAD_SIGNATURE",
+    ],
+  ];
+  const before = [await lab.published("sealed"), await lab.published("contributions")];
+  const verdicts = await lab.verdicts(...cases.map(([, item]) => item));
+  for (const [index, [name, , code]] of cases.entries()) {
+    assert.equal(verdicts[index], `refused ${code}`, name);
+  }
+  assert.deepEqual([await lab.published("sealed"), await lab.published("contributions")], before);
+  assert.deepEqual(await lab.verdicts(good.item), ["accepted"]);
+});
+
+test("a new cohort version: outdated terms are refused, and taken once they are the registry's", async () => {
+  const { world } = lab;
+  const { networkDocument: document } = world;
+  const block = await lab.home(1).frames.next({ blockStart: world.dayStart(5) }, day());
+  const [cohort] = document.cohorts;
+  assert(cohort !== undefined);
+  const next = { ...cohort, version: 2, loadValueBits: cohort.loadValueBits + 1 };
+  const with2 = (fromBlock: number) =>
+    indexNetworkView({ ...document, cohorts: [cohort, { ...next, fromBlock }] });
+  world.network.set(1, with2(world.dayStart(5)));
+  assert.deepEqual(await lab.verdicts(block.item), ["refused FRAME_TERMS"]);
+  world.network.set(2, with2(world.dayStart(6)));
+  assert.deepEqual(await lab.verdicts(block.item), ["accepted"]);
+});
