@@ -1,7 +1,7 @@
 /**
  * The test command. Checks types and lint side by side, then runs every `*.test.ts` of packages, services, cli and test/, and fails when
  * fewer tests ran than the floor: a runner that finds nothing must not look green. Arguments name files to run instead: what needs
- * Chromium (`test:browser`) and what takes minutes (`test:e2e`) has commands of its own.
+ * Chromium (`test:browser`) and what takes minutes (`test:e2e`, `test:attacks`) has commands of its own.
  *
  * `npm test` starts it with `--wasm-tiering-budget`, which every file's process inherits: V8 then optimises the database's WebAssembly
  * later. In the few seconds that most files take it would not pay.
@@ -14,10 +14,11 @@ import { run } from "node:test";
 import { spec as SpecReporter } from "node:test/reporters";
 
 /** Raised as tests are added; lowered only with a reason in the change. */
-const TESTS_MIN = 680;
+const TESTS_MIN = 1_050;
 /** The folders with the longest files first, so that none of them is left alone at the end. */
 const FOLDERS = ["test", "services", "packages", "cli"];
 const ELSEWHERE = [
+  "test/attacks/",
   "test/browser/",
   "test/e2e/package.test.ts",
   "test/e2e/real-data.test.ts",

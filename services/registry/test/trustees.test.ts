@@ -63,6 +63,7 @@ test("REGISTRY_INVALID_CHANGE: trustees that are not those of the ceremony", asy
   for (const [listed, key] of cases) {
     await assert.rejects(stateWith(listed, key), { code: "REGISTRY_INVALID_CHANGE" });
   }
-  const damaged = { ...(verificationKey as object), threshold: 3 };
+  const { values } = verificationKey as { values: readonly string[] };
+  const damaged = { ...(verificationKey as object), values: values.toReversed() };
   await assert.rejects(stateWith(parties, damaged), { code: "PAILLIER_KEY_INVALID" });
 });

@@ -2,6 +2,7 @@
  * The embedded bus: streams in the tables of a store. One process owns the store, so wake-ups,
  * leases and counters are in memory and every write is one statement or one transaction.
  */
+import { setMaxListeners } from "node:events";
 import { RuntimeError } from "../error.ts";
 import type { Clock } from "../clock.ts";
 import { silentLogger } from "../log.ts";
@@ -67,6 +68,7 @@ class StoreEngine implements BusEngine {
     this.#store = store;
     this.#clock = clock;
     this.#streams = streams;
+    setMaxListeners(0, this.#closed.signal); // One for each consumer that waits; it goes with the wait.
     this.#cancelCollect = clock.every(collectEveryMs, async () => {
       // A store that has died is reported by every other call.
       for (const stream of streams.values()) await stream.collect().catch(() => undefined);
