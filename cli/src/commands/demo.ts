@@ -7,10 +7,14 @@ import { goLive } from "../demo/live.ts";
 import { prepareDemo } from "../demo/prepare.ts";
 import { reportOf } from "../demo/report.ts";
 import { playDays, startDemo, type RunningDemo } from "../demo/run-demo.ts";
+import { sideBySide } from "../demo/side-by-side.ts";
 import { isExact, printSummary, summaryJson } from "../demo/summary.ts";
 import { removeRunFile, writeRunFile } from "../serve/run-file.ts";
 import type { Terminal } from "../terminal.ts";
 import { demoOptions, demoRequestOf } from "./demo-request.ts";
+
+/** The rest of the thread pool is for the load, which goes on while customers make their keys. */
+const JOINING_AT_ONCE = 3;
 
 export const demo: Command = {
   name: "demo",
@@ -26,8 +30,8 @@ export const demo: Command = {
     const running = await startDemo(prepared, terminal);
     try {
       const origin = running.everything.urls["ucs"] ?? "";
-      const joining = Promise.all(
-        customersOf(running.access).map((customer) => joinPortal(origin, customer, signal)),
+      const joining = sideBySide(customersOf(running.access), JOINING_AT_ONCE, (customer) =>
+        joinPortal(origin, customer, signal),
       );
       await playDays(running, terminal, signal, joining);
       const report = await reportOf(running, await joining);

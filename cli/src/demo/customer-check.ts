@@ -12,6 +12,7 @@ import { readWithKeys, type JoinedCustomer } from "./customers.ts";
 import { demoTariff } from "./demo-tariff.ts";
 import type { HouseholdData } from "./household-data.ts";
 import type { RunningDemo } from "./run-demo.ts";
+import { sideBySide } from "./side-by-side.ts";
 
 export interface CustomerCheck {
   readonly customersChecked: number;
@@ -32,15 +33,10 @@ export async function checkCustomers(
   end: number,
 ): Promise<CustomerCheck> {
   const mdmsKey = await mdmsKeyOf(running);
-  const waiting = [...customers];
-  const checks: CustomerCheck[] = [];
-  const work = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const own = statements.filter(({ servicePoint }) => servicePoint === next?.servicePoint);
-      checks.push(await checkCustomer(running, mdms, mdmsKey, next, own, end));
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  const checks = await sideBySide(customers, AT_ONCE, (customer) => {
+    const own = statements.filter(({ servicePoint }) => servicePoint === customer.servicePoint);
+    return checkCustomer(running, mdms, mdmsKey, customer, own, end);
+  });
   const none = {
     customersChecked: 0,
     customerDifferenceMilliwattHours: 0n,

@@ -2,10 +2,10 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createHash,
   createHmac,
   createPrivateKey,
   createPublicKey,
+  hash,
   hkdfSync,
   randomBytes,
   sign,
@@ -53,9 +53,10 @@ export const primitives: Primitives = {
   randomBytes: (length) => view(randomBytes(length)),
 
   sha256(...parts) {
-    const hash = createHash("sha256");
-    for (const part of parts) hash.update(part);
-    return Promise.resolve(view(hash.digest()));
+    // In one shot: a Hash object costs more than the hash of a message.
+    const [only] = parts;
+    const data = parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
+    return Promise.resolve(view(hash("sha256", data, "buffer")));
   },
 
   hmacSha256(key, data) {
