@@ -57,7 +57,10 @@ async function run(root: string, households: number, days: number) {
     const played = await measure(() =>
       playDays(running, terminal, neverAborted, Promise.resolve()),
     );
-    const { intervals, contributions, lost, doubled, engine, keyBits } = await reportOf(running, []);
+    const { intervals, contributions, lost, doubled, engine, keyBits } = await reportOf(
+      running,
+      [],
+    );
     const { wallSeconds, processorSeconds } = played.phase;
     return {
       engine,
