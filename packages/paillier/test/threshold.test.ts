@@ -540,6 +540,9 @@ describe("files", () => {
   }
 });
 
+/** With SMARTER_METERING_E2E=full the portable engine as well, which takes seconds for a proof of this size. */
+const isFull = process.env["SMARTER_METERING_E2E"] === "full";
+
 describe("vector, 2 of 3 at 3072 bits", () => {
   type Vector = {
     readonly verification: VerificationKeyJson;
@@ -553,7 +556,7 @@ describe("vector, 2 of 3 at 3072 bits", () => {
   const vector = JSON.parse(readFileSync(file, "utf8")) as Vector;
   const bytes = (hex = "") => new Uint8Array(Buffer.from(hex, "hex"));
 
-  test("the same bytes from every engine, and the plaintexts from any two answers", async () => {
+  test("the same bytes from each engine, and the plaintexts from any two answers", async () => {
     const key = await parseVerificationKey(vector.verification);
     const about = bytes(vector.context);
     const candidates = vector.ciphertexts.map(bytes);
@@ -565,7 +568,7 @@ describe("vector, 2 of 3 at 3072 bits", () => {
     for (const [i, json] of vector.shares.entries()) {
       const share = parseSecretShare(key, json);
       const expected = bytes(vector.answers[i]);
-      for (const each of i === 0 ? new Set([engine, portable]) : [engine]) {
+      for (const each of i === 0 && isFull ? new Set([engine, portable]) : [engine]) {
         const random = seededRandom(`answer of ${share.trustee}`);
         const message = await partialDecrypt(each, share, ciphertexts, about, random);
         assert.deepEqual(message, expected, each.name);
