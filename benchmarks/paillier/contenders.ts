@@ -50,10 +50,7 @@ function inputsFor(bits: number, count: number) {
   return { messages, scalars };
 }
 
-/**
- * One of our engines. `wide` is how many items a call has for each thread: some 50 ms of work, so that the event loop's share is
- * what it is in service.
- */
+/** One of our engines. `wide` is how many items a call has for each thread. */
 export async function ourContender(
   name: string,
   engine: Engine,

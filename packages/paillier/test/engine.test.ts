@@ -125,7 +125,7 @@ describe("worker pool", () => {
     const failed = { code: "PAILLIER_ENGINE_FAILED" };
     // Jobs that no engine makes. The first throws where the worker catches it, the second where it
     // does not: when it wipes a key that is not there.
-    const caught = { operation: "warm", key: undefined, count: 1, columns: [] };
+    const caught = { operation: "warm", key: { bits: 2048 }, count: 1, columns: [] };
     await assert.rejects(pool.run(caught as never), failed);
     const fatal = { operation: "decrypt", key: { bits: 2048 }, count: 1, columns };
     await assert.rejects(pool.run(fatal as never), failed);

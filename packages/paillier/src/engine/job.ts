@@ -52,12 +52,18 @@ export type Runner = {
   close(): Promise<void>;
 };
 
-/** Results per chunk at most. */
+/** Results per chunk at most, with a key of 3072 bits. */
 export type ChunkSizes = Readonly<Record<Job["operation"], number>>;
 
-/** The chunks of `job` for `threads` threads, in order; each owns copies of its columns. */
+/**
+ * The chunks of `job` for `threads` threads, in order; each owns copies of its columns. As many for
+ * each thread, of the same size, so that all end together; larger ones with a smaller key, whose
+ * every multiplication costs the square of its length.
+ */
 export function splitJob(job: Job, threads: number, sizes: ChunkSizes): Job[] {
-  const items = Math.min(sizes[job.operation], Math.ceil(job.count / threads));
+  const itemsMax = Math.max(1, Math.floor(sizes[job.operation] * (3072 / job.key.bits) ** 2));
+  const rounds = Math.ceil(job.count / (itemsMax * threads));
+  const items = Math.ceil(job.count / (rounds * threads));
   const chunks: Job[] = [];
   for (let from = 0; from < job.count; from += items) {
     chunks.push(sliceJob(job, from, Math.min(from + items, job.count)));
