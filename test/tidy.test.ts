@@ -51,8 +51,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "services/meter": ["protocol", "paillier", "tariff", "readings", "runtime"],
   "services/concentrator": ["protocol", "tariff", "runtime"],
   "services/pes/opener": ["protocol", "paillier", "tariff", "runtime"],
-  "services/pes/aggregator": ["protocol", "paillier", "policy", "tariff", "runtime"],
-  "services/pes/trustee": ["protocol", "paillier", "policy", "tariff", "runtime"],
+  "services/pes/aggregator": ["protocol", "paillier", "policy", "tariff", "log", "runtime"],
+  "services/pes/trustee": ["protocol", "paillier", "policy", "tariff", "log", "runtime"],
   "services/mdms": ["protocol", "paillier", "policy", "tariff", "runtime"],
   "services/ucs": ["protocol", "runtime"],
 };

@@ -172,7 +172,21 @@ interface Secret {
 }
 
 const json = (...path: string[]): unknown => JSON.parse(readFileSync(join(dir, ...path), "utf8"));
-const keysOf = (party: string): KeysFile => json(party, "keys.json") as KeysFile;
+const keysOf = (party: string): KeysFile => {
+  const keys = json(party, "keys.json") as KeysFile;
+  return party === "opener" ? { ...keys, encryption: openerKey() } : keys;
+};
+
+/** The one key of a demonstration's opener. */
+function openerKey(): NonNullable<KeysFile["encryption"]> {
+  const folder = join(dir, "opener", "encryption-keys");
+  const [secret = ""] = readdirSync(folder).filter((name) => name.endsWith(".secret"));
+  const pkcs8 = toBase64Url(readFileSync(join(folder, secret)));
+  const { spki } = json("opener", "encryption-keys", secret.replace("secret", "json")) as {
+    spki: string;
+  };
+  return { spki, pkcs8 };
+}
 
 interface KeysFile {
   readonly signingSeed: string;

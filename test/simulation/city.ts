@@ -8,9 +8,15 @@ import { startFleet, type FleetMember } from "@smarter-metering/meter";
 import { startOpener } from "@smarter-metering/opener";
 import type { Engine } from "@smarter-metering/paillier";
 import { encodeEnrolmentCode, toHex } from "@smarter-metering/protocol";
-import { createMetrics, migrate, silentLogger, type Store } from "@smarter-metering/runtime";
+import {
+  createMetrics,
+  durableFile,
+  migrate,
+  silentLogger,
+  type Store,
+} from "@smarter-metering/runtime";
 import { initialiseLedger, startTrustee } from "@smarter-metering/trustee";
-import type { World } from "../support/world.ts";
+import { ringOf, type World } from "../support/world.ts";
 import { Chance } from "./chance.ts";
 import { BusHost, partyBus } from "./faulty-bus.ts";
 import { faultyStore } from "./faulty-store.ts";
@@ -77,12 +83,15 @@ export async function foundCity(options: CityOptions) {
     ),
   );
   const opener = process("opener", (life) =>
-    startOpener({}, { ...ports("opener", life), recipientSecret: world.opener.secret }),
+    startOpener({}, { ...ports("opener", life), keys: ringOf(world.opener.secret) }),
   );
   /** Where meters encrypt for themselves, nobody starts one. */
   const openers = plan.profile === "pes-encrypts" ? { opener } : {};
   const aggregator = process("aggregator", (life) =>
-    startAggregator({ tickMs: TICK_MS }, ports("aggregator", life)),
+    startAggregator(
+      { tickMs: TICK_MS },
+      { ...ports("aggregator", life), published: durableFile(join(folder, "log.head")) },
+    ),
   );
   const trustee = process("trustee", (life) =>
     startTrustee(

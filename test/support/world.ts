@@ -39,11 +39,11 @@ import {
   signContribution,
   signerFromSeed,
   signDocument,
+  signOpenerKeys,
   toBase64Url,
   toHex,
   type ContributionContext,
   type FrameBody,
-  type FrameHeader,
   type MdmsView,
   type NetworkView,
   type NetworkViewDocument,
@@ -52,10 +52,12 @@ import {
   type Recipient,
   type RecipientSecret,
   type RegistryFeed,
+  type RegistrySnapshot,
   type Role,
   type SealedFrame,
   type Signer,
   type UcsView,
+  type UnsealedHeader,
 } from "@smarter-metering/protocol";
 import {
   addLocalDays,
@@ -92,6 +94,16 @@ export const worldTariff: Tariff = parseTariff({
       taxBasisPoints: 810,
     },
   ],
+});
+
+const OPENER_KEY_PERIOD = { from: 0, to: 2 ** 33 };
+
+/** A ring of one key, as `startOpener` takes it. */
+export const ringOf = (secret: RecipientSecret) => ({
+  find: (keyId: Uint8Array) =>
+    Promise.resolve(toHex(keyId) === toHex(secret.keyId) ? secret : undefined),
+  destroyDue: () => Promise.resolve([]),
+  size: 1,
 });
 
 export interface WorldOptions {
@@ -144,6 +156,7 @@ export interface World {
   readonly engine: Engine;
   readonly root: Signer;
   readonly parties: Readonly<Record<Role, WorldParty>>;
+  /** Its one key, which holds for as long as any test goes on. */
   readonly opener: { readonly recipient: Recipient; readonly secret: RecipientSecret };
   readonly mdms: { readonly recipient: Recipient; readonly secret: RecipientSecret };
   readonly customer: { readonly recipient: Recipient; readonly secret: RecipientSecret };
@@ -165,12 +178,18 @@ export interface MutableFeed<View> extends RegistryFeed<View> {
 }
 
 export function mutableFeed<View>(epoch: number, view: View): MutableFeed<View> {
-  let snapshot = { epoch, view };
+  const snapshotOf = (number: number, of: View): RegistrySnapshot<View> => {
+    return { epoch: number, hash: number.toString(16).padStart(64, "0"), view: of };
+  };
+  let snapshot = snapshotOf(epoch, view);
+  const known = new Map([[epoch, snapshot]]);
   return {
     current: () => snapshot,
     refresh: () => Promise.resolve(false),
+    at: (number) => Promise.resolve(known.get(number)),
     set(nextEpoch, nextView) {
-      snapshot = { epoch: nextEpoch, view: nextView };
+      snapshot = snapshotOf(nextEpoch, nextView);
+      known.set(nextEpoch, snapshot);
     },
   };
 }
@@ -222,7 +241,7 @@ export class FrameMaker {
   #previous: Uint8Array = new Uint8Array(32);
   readonly #make: (
     maker: FrameMaker,
-    header: Partial<FrameHeader>,
+    header: Partial<UnsealedHeader>,
     values: FrameValues,
   ) => Promise<MadeFrame>;
 
@@ -230,7 +249,7 @@ export class FrameMaker {
     label: string,
     make: (
       maker: FrameMaker,
-      header: Partial<FrameHeader>,
+      header: Partial<UnsealedHeader>,
       values: FrameValues,
     ) => Promise<MadeFrame>,
   ) {
@@ -240,7 +259,7 @@ export class FrameMaker {
 
   /** The next frame; its counter and predecessor follow from the last, unless `header` overrides them. */
   async next(
-    header: Partial<FrameHeader> & { readonly blockStart: number },
+    header: Partial<UnsealedHeader> & { readonly blockStart: number },
     values: FrameValues,
   ): Promise<MadeFrame> {
     const chain = { counter: this.#counter, previousFrameHash: this.#previous };
@@ -301,14 +320,14 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const make = async (
     household: Omit<WorldHousehold, "frames">,
     maker: FrameMaker,
-    overrides: Partial<FrameHeader>,
+    overrides: Partial<UnsealedHeader>,
     values: FrameValues,
   ): Promise<MadeFrame> => {
     const meterId = fromHex(household.meterId);
     const networkPseudonym = fromHex(household.network);
     const count = values.importMilliwattHours.length;
     const blockStart = overrides.blockStart ?? startSeconds;
-    const header: FrameHeader = {
+    const header: UnsealedHeader = {
       profile,
       kind: "BLOCK",
       networkPseudonym,
@@ -446,9 +465,14 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     meterId: household.meterId,
     signingKey: toHex(household.meter.publicKey),
   });
+  const openerKeys = await signOpenerKeys(
+    { version: 1, keys: [{ spki: toBase64Url(opener.recipient.spki), ...OPENER_KEY_PERIOD }] },
+    root,
+  );
   const networkDocument: NetworkViewDocument = {
     kind: "smarter-metering/network-view",
     parties: partyList,
+    openerKeys,
     paillierKey: serializePublicKey(paillier.publicKey),
     ...(verificationKey && { verificationKey }),
     policy,
@@ -535,7 +559,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     ucsFeed: mutableFeed(0, ucsView),
     meterTerms:
       profile === "pes-encrypts"
-        ? { profile, openerKey: toBase64Url(opener.recipient.spki) }
+        ? { profile, opener: { registryRootKey: toHex(root.publicKey), keys: openerKeys } }
         : {
             profile,
             contribution: {
@@ -548,12 +572,12 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   };
 }
 
-const contributes = ({ kind, profile }: FrameHeader): boolean =>
+const contributes = ({ kind, profile }: UnsealedHeader): boolean =>
   kind === "BLOCK" && profile === "meter-encrypts";
 
 function advanceRegisters(
   maker: FrameMaker,
-  header: FrameHeader,
+  header: UnsealedHeader,
   values: FrameValues,
   zone: string,
 ): void {

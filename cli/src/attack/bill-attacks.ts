@@ -5,8 +5,8 @@ import {
   type SignedRequest,
 } from "@smarter-metering/protocol";
 import type { ActiveAttack } from "./attack.ts";
-import { billRequest, bytesOf, inverse, loadRequest } from "./forge.ts";
-import { numberOf, PROTOTYPE, slotsOf } from "./prototype.ts";
+import { billRequest, loadRequest, productOf, quotientOf } from "./forge.ts";
+import { PROTOTYPE, slotsOf } from "./prototype.ts";
 import type { TrusteeSetting } from "./ask-trustee.ts";
 import type { Stage } from "./stage.ts";
 import { DAYS } from "./town.ts";
@@ -106,12 +106,11 @@ const attacks: readonly BillAttack[] = [
     guard: "the quotient computed by the trustee itself",
     expected: "REQUEST_WRONG_PRODUCT",
     async requests(stage) {
-      const { n2, bits } = stage.publicKey;
       const honest = await month(stage);
-      const [from, to] = [3, 4].map((day) => numberOf(stage.border(TARGET, day).ciphertext));
-      const weighted = numberOf(honest.terms.product) * (to ?? 0n) * inverse(from ?? 0n, n2);
+      const [from, to] = [stage.border(TARGET, 3), stage.border(TARGET, 4)];
+      const doubled = await productOf(stage, [honest.terms.product, to.ciphertext]);
+      const product = await quotientOf(stage, doubled, from.ciphertext);
       const borders = [stage.border(TARGET, 0), stage.border(TARGET, 28)] as const;
-      const product = bytesOf(weighted % n2, bits);
       return [honest, await billRequest(stage, borders, MONTH, { product })];
     },
     recover: ([billed = [], weighted = []]) => [sum(weighted) - sum(billed)],

@@ -12,8 +12,8 @@ import {
 } from "@smarter-metering/protocol";
 import { readMeters } from "../deployment/meters-file.ts";
 import type { ActiveAttack } from "./attack.ts";
-import { bytesOf, forge, inverse, loadRequest } from "./forge.ts";
-import { numberOf, PROTOTYPE, slotsOf } from "./prototype.ts";
+import { forge, loadRequest } from "./forge.ts";
+import { PROTOTYPE, slotsOf } from "./prototype.ts";
 import type { Stage } from "./stage.ts";
 import { SLOTS, wattHoursOf } from "./town-homes.ts";
 
@@ -165,18 +165,13 @@ const attacks: readonly LoadAttack[] = [
     expected: "REQUEST_BAD_SIGNATURE",
     async requests(stage) {
       const { engine, publicKey } = stage;
-      // Enc(0)·c·c⁻¹: what homomorphic encryption allows to anybody.
-      const nothing = await encryptBatch(
-        engine,
-        publicKey,
-        others(stage).map(() => 0n),
-      );
-      const turned = others(stage).map((each, index) => {
-        const [c, n2] = [numberOf(each.ciphertext), publicKey.n2];
-        const zero = numberOf(nothing[index]?.bytes ?? new Uint8Array(1));
-        const ciphertext = bytesOf((((c * inverse(c, n2)) % n2) * zero) % n2, publicKey.bits);
-        return { ...each, ciphertext };
-      });
+      const nothing = others(stage).map(() => 0n);
+      // c·c⁻¹·Enc(0), which homomorphic encryption allows to anybody, is Enc(0).
+      const zeros = await encryptBatch(engine, publicKey, nothing);
+      const turned = others(stage).map((each, index) => ({
+        ...each,
+        ciphertext: zeros[index]?.bytes ?? each.ciphertext,
+      }));
       return [await request(stage, [target(stage), ...turned])];
     },
     takeApart: first,

@@ -210,7 +210,7 @@ export const registryAttacks: readonly ActiveAttack[] = [
     async system(stage) {
       const journal = await stage.folder();
       const contribution = { paillierKey: serializePublicKey(stage.publicKey), load: [] };
-      const raised = { profile: "meter-encrypts", openerKey: undefined, contribution };
+      const raised = { profile: "meter-encrypts", opener: undefined, contribution };
       await (await startMeter(stage, TARGET, journal, raised)).fleet.close();
       return refusalOf("meter", startMeter(stage, TARGET, journal));
     },

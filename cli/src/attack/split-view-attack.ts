@@ -10,7 +10,6 @@ import {
   formatHead,
   frontierRoot,
   initialiseFollower,
-  leafHash,
   LogError,
   openFollower,
   parseHead,
@@ -20,6 +19,7 @@ import {
   type Quorum,
 } from "@smarter-metering/log";
 import {
+  leafHash,
   primitives,
   requestDigest,
   signerFromSeed,

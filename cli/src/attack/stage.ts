@@ -100,7 +100,7 @@ export async function openStage(town: Town): Promise<Stage> {
     load: (day) => homes.map((_, index) => find("LOAD", index, instantOfDay(day))),
     border: (index, day) => find("BILL", index, instantOfDay(day)),
     askTrustee: async (request, setting = {}) =>
-      askTrustee({ epoch, view, engine, secretKey, signer: trustee }, request, {
+      askTrustee({ epoch, view, engine, secretKey, signer: trustee, aggregator }, request, {
         ...setting,
         folder: await folder(),
       }),

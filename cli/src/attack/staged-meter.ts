@@ -55,7 +55,7 @@ export async function startMeter(
   journalFolder: string,
   changes: object = {},
 ): Promise<StagedMeter> {
-  const { meters, provisioning, openerKey } = await readMeters(stage.town.layout);
+  const { meters, provisioning, opener } = await readMeters(stage.town.layout);
   const home = stage.home(index);
   const terms = provisioning.find(({ label }) => label === home.label);
   const secret = meters.find(({ meterId }) => meterId === terms?.meterId);
@@ -72,7 +72,7 @@ export async function startMeter(
           provisioning: {
             ...known,
             signingSeed: secret.signingSeed,
-            openerKey,
+            opener,
             enrolmentCode,
             concentrator: "http://127.0.0.1:1",
             ...changes,

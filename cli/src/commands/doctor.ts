@@ -14,7 +14,9 @@ import type { Command } from "../command.ts";
 import { loadDeployment } from "../deployment/deployment-file.ts";
 import { loadKeysFile } from "../deployment/keys-file.ts";
 import { layoutOf, trusteeFolders, type Layout, type PartyFolder } from "../deployment/layout.ts";
+import { reportOpenerKeys } from "../deployment/opener-keys.ts";
 import { loadRoleConfig, ROLE_NAMES, type RoleName } from "../deployment/role-config.ts";
+import { presentSeconds } from "../serve/clock-file.ts";
 import { loadHeldKey } from "../serve/held-key.ts";
 import { engineInUse } from "../serve/party-engine.ts";
 import { newestView, pinFile, readEpochs } from "../serve/registry-access.ts";
@@ -82,6 +84,7 @@ const checks: readonly Check[] = [
       return `${chain.length} epochs, signed by ${toHex(signer.publicKey).slice(0, 16)}…, none behind a pin`;
     },
   },
+  { what: "opener keys", look: openerKeysOf },
   { what: "engine", look: engineOf },
   {
     what: "meters' clock",
@@ -116,6 +119,33 @@ const checks: readonly Check[] = [
     },
   },
 ];
+
+/** Before the next day that could wait for a key. */
+const ROTATE_SECONDS = 2 * 86_400;
+
+async function openerKeysOf(layout: Layout): Promise<string> {
+  if (!loadDeployment(layout).opener) return "none: every meter encrypts for itself";
+  if ((await readEpochs(layout)).length === 0) return "not listed yet; the first start issues them";
+  const now = await presentSeconds(layout);
+  const keys = await reportOpenerKeys(layout, now);
+  if (keys.some(({ state }) => state === "lost")) {
+    throw new Error("a listed key has no private part: put it back, or run keys rotate --at-once");
+  }
+  const current = keys.find(({ state }) => state === "current");
+  if (current === undefined) {
+    throw new Error("none is current, meters keep their days: run keys rotate");
+  }
+  const day = (seconds: number): string => new Date(1000 * seconds).toISOString().slice(0, 10);
+  const next = keys.find(({ state }) => state === "next");
+  const due =
+    current.to - now < ROTATE_SECONDS ? "no next one: run keys rotate" : "no next one yet";
+  const [oldest] = keys.filter(({ state }) => state !== "destroyed");
+  return [
+    `current until ${day(current.to)}`,
+    next === undefined ? due : `next until ${day(next.to)}`,
+    `the oldest is destroyed on ${day((oldest ?? current).destroyedAt)}`,
+  ].join(", ");
+}
 
 async function engineOf(): Promise<string> {
   const { name, whyPortable } = await engineInUse();

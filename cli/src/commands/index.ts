@@ -1,12 +1,16 @@
 /** Every command, in the order of the help. */
 import type { Command } from "../command.ts";
 import { attackRun } from "./attack-run.ts";
+import { auditReplay } from "./audit-replay.ts";
 import { demo } from "./demo.ts";
+import { statementCheckDispute, statementDispute } from "./dispute-commands.ts";
 import { doctor } from "./doctor.ts";
 import { init } from "./init.ts";
 import { keysCeremony } from "./keys-ceremony.ts";
+import { keysRotate } from "./keys-rotate.ts";
 import { keysShow } from "./keys-show.ts";
 import { loadShow } from "./load-show.ts";
+import { logVerify } from "./log-verify.ts";
 import { meterEnrol } from "./meter-enrol.ts";
 import { meterSimulate } from "./meter-simulate.ts";
 import { portalExport } from "./portal-export.ts";
@@ -30,12 +34,17 @@ export const commands: readonly Command[] = [
   tariffCheck,
   statementShow,
   statementVerify,
+  statementDispute,
+  statementCheckDispute,
   loadShow,
   portalExport,
   releaseList,
   releaseWhy,
   releaseRequest,
+  logVerify,
+  auditReplay,
   keysCeremony,
+  keysRotate,
   keysShow,
   attackRun,
 ];

@@ -7,7 +7,9 @@ import type { Command } from "../command.ts";
 import { loadKeysFile } from "../deployment/keys-file.ts";
 import { loadDeployment } from "../deployment/deployment-file.ts";
 import { trusteeFolders } from "../deployment/layout.ts";
+import { reportOpenerKeys, type OpenerKeyReport } from "../deployment/opener-keys.ts";
 import { loadRoleConfig } from "../deployment/role-config.ts";
+import { presentSeconds } from "../serve/clock-file.ts";
 import { newestView } from "../serve/registry-access.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
 
@@ -32,6 +34,9 @@ export const keysShow: Command = {
       pinnedByTheTrustee: pins.every((pin) => pin === toHex(signer.publicKey)),
       paillier: { id: paillier.id, bits: paillier.bits },
       parties: view.document.parties,
+      openerKeys: loadDeployment(layout).opener
+        ? await reportOpenerKeys(layout, await presentSeconds(layout))
+        : [],
     };
     if (terminal.json) terminal.printJson(keys);
     else {
@@ -45,6 +50,7 @@ export const keysShow: Command = {
               signingKey,
               "Ed25519",
             ]),
+            ...keys.openerKeys.map(({ keyId, ...key }) => ["opener key", keyId, lifeOf(key)]),
           ],
           "",
         ),
@@ -53,3 +59,10 @@ export const keysShow: Command = {
     return EXIT.ok;
   },
 };
+
+function lifeOf({ state, from, to, destroyedAt }: Omit<OpenerKeyReport, "keyId">): string {
+  const day = (seconds: number): string =>
+    `${new Date(1000 * seconds).toISOString().slice(0, 16)}Z`;
+  const end = state === "destroyed" ? "destroyed" : `${state}, destroyed ${day(destroyedAt)}`;
+  return `RSA, ${day(from)} to ${day(to)}: ${end}`;
+}

@@ -10,11 +10,9 @@ import { addHouseholds } from "../demo/access.ts";
 import { loadDemo, saveDemo } from "../demo/demo-options.ts";
 import { demoTariff } from "../demo/demo-tariff.ts";
 import { FUSE } from "../demo/prepare.ts";
-import { loadDeployment } from "../deployment/deployment-file.ts";
 import { createMeter } from "../deployment/init.ts";
-import type { Layout } from "../deployment/layout.ts";
 import { addMeters } from "../deployment/meters-file.ts";
-import { readClock } from "../serve/clock-file.ts";
+import { presentSeconds } from "../serve/clock-file.ts";
 import { callApi } from "../serve/reach.ts";
 import { readRunFile } from "../serve/run-file.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
@@ -81,8 +79,3 @@ export const meterEnrol: Command = {
     return EXIT.ok;
   },
 };
-
-async function presentSeconds(layout: Layout): Promise<number> {
-  const replayed = loadDeployment(layout).clock === "replay" ? await readClock(layout) : undefined;
-  return Math.floor((replayed ?? Date.now()) / 1000);
-}

@@ -4,7 +4,7 @@ import { toCsv } from "@smarter-metering/customer";
 import { CliError, EXIT } from "../cli-error.ts";
 import type { Command } from "../command.ts";
 import { readHouseholds } from "../demo/access.ts";
-import { readOwn } from "../demo/customers.ts";
+import { passwordKeys, readWithKeys } from "../demo/customers.ts";
 import { withParty } from "../serve/reach.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
 
@@ -29,8 +29,8 @@ export const portalExport: Command = {
       const message = `household ${label} has no portal account yet; sign up with its enrolment code`;
       throw new CliError("ACCOUNT_MISSING", message, EXIT.refused);
     }
-    const own = await withParty("ucs", layout, terminal, (url) =>
-      readOwn(url, login, password),
+    const own = await withParty("ucs", layout, terminal, async (url) =>
+      readWithKeys(url, login, await passwordKeys(url, login, password)),
     ).catch(refusedAsSuch);
     const { holes: _, ...problems } = own.findings;
     const found = Object.entries(problems).filter(([, count]) => count > 0);

@@ -18,6 +18,8 @@ const set = z.looseObject({
   slotsCovered: z.number(),
   state: z.string(),
   codes: z.array(z.string()),
+  /** Of the request, hex; null before there is one. */
+  requestDigest: z.string().nullable(),
   trustees: standing,
 });
 const bill = z.looseObject({
@@ -27,6 +29,8 @@ const bill = z.looseObject({
   toGrid: z.number(),
   state: z.string(),
   codes: z.array(z.string()),
+  /** Of the request, hex; null before there is one. */
+  requestDigest: z.string().nullable(),
   trustees: standing,
 });
 const asked = z.object({
@@ -41,9 +45,13 @@ const iso = (seconds: number): string =>
 function describe(entry: z.infer<typeof set> | z.infer<typeof bill>): string[] {
   const why = [...entry.codes, waitingFor(entry)].filter((part) => part !== "").join(" ");
   return entry.kind === "LOAD"
-    ? ["LOAD", entry.cohort, iso(entry.blockStart), entry.state, why]
-    : ["BILL", entry.servicePoint, iso(entry.toGrid), entry.state, why];
+    ? ["LOAD", entry.cohort, iso(entry.blockStart), nameOf(entry), entry.state, why]
+    : ["BILL", entry.servicePoint, iso(entry.toGrid), nameOf(entry), entry.state, why];
 }
+
+/** What `audit replay` takes: the digest's first digits. */
+const nameOf = ({ requestDigest }: { readonly requestDigest: string | null }): string =>
+  requestDigest?.slice(0, 16) ?? "–";
 
 /** Whose answers a requested release waits for, such as "waiting for trustees: 1 of 2 answers (3, 4 silent)". */
 function waitingFor({ trustees }: z.infer<typeof set> | z.infer<typeof bill>): string {
@@ -61,20 +69,18 @@ export const releaseList: Command = {
   summary: "List load sets and billing windows with their state.",
   options: dirOption,
   async run({ terminal }, args) {
-    const { sets, bills } = await withParty(
-      "aggregator",
-      layoutFrom(args),
-      terminal,
-      async (url) => ({
-        sets: await pages(url, "/v1/sets", "sets", set),
-        bills: await pages(url, "/v1/bills", "bills", bill),
-      }),
-    );
+    const { sets, bills } = await withParty("aggregator", layoutFrom(args), terminal, readReleases);
     if (terminal.json) terminal.printJson({ sets, bills });
     else terminal.print(terminal.table([...sets, ...bills].map(describe), ""));
     return EXIT.ok;
   },
 };
+
+/** Every set and window that the aggregator at `url` has, newest first. */
+export const readReleases = async (url: string) => ({
+  sets: await pages(url, "/v1/sets", "sets", set),
+  bills: await pages(url, "/v1/bills", "bills", bill),
+});
 
 async function pages<T>(url: string, path: string, key: string, entry: z.ZodType<T>): Promise<T[]> {
   const all: T[] = [];

@@ -1,34 +1,31 @@
 /**
- * `statement verify`: each customer of a demonstration checks his bills on this machine, from the registry's root key down to the amount
- * (docs/protocol.md §11.2). Readings are opened here, as the customer, and none is printed.
+ * `statement verify`: each customer of a demonstration checks his bills on this machine, from the registry's root key down to the amount,
+ * to what was contributed of his readings and to the log (docs/protocol.md §11.2). Readings are opened here, as the customer, and none is
+ * printed.
  */
-import {
-  createPortalClient,
-  derivePasswordKeys,
-  verifyBill,
-  type BillReport,
-  type Link,
-  type Login,
-  type RegistryEvidence,
-} from "@smarter-metering/customer";
-import {
-  fromBase64Url,
-  fromHex,
-  fromUtf8,
-  parseJson,
-  primitives,
-} from "@smarter-metering/protocol";
+import { verifyBill, type BillReport, type Link } from "@smarter-metering/customer";
+import { openEngine } from "@smarter-metering/paillier";
+import { fromBase64Url, fromUtf8, parseJson, toHex } from "@smarter-metering/protocol";
 import { z } from "zod";
+import { readContributions, readRequest } from "../audit/aggregator-api.ts";
+import { billEvidence, spanOfBill, type BillMaterial } from "../audit/bill-evidence.ts";
+import { readAnswers } from "../audit/mdms-answers.ts";
+import { registryFiles, type RegistryFiles } from "../audit/registry.ts";
 import { CliError, EXIT } from "../cli-error.ts";
 import type { Command } from "../command.ts";
 import { readHouseholds, type HouseholdAccess } from "../demo/access.ts";
-import { customersOf, type Customer } from "../demo/customers.ts";
+import {
+  customersOf,
+  fetchSealed,
+  passwordKeys,
+  type Customer,
+  type SealedAtPortal,
+} from "../demo/customers.ts";
 import type { Layout } from "../deployment/layout.ts";
-import { loadRoleConfig } from "../deployment/role-config.ts";
 import { withMdms, type MdmsReader } from "../serve/mdms-session.ts";
 import { withParty } from "../serve/reach.ts";
-import { newestView, readEpochs } from "../serve/registry-access.ts";
-import { readStatements, secondsOf } from "../serve/released.ts";
+import { newestView } from "../serve/registry-access.ts";
+import { readStatements, secondsOf, type StatementEntry } from "../serve/released.ts";
 import type { Terminal } from "../terminal.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
 
@@ -43,14 +40,17 @@ export const statementVerify: Command = {
     const layout = layoutFrom(args);
     const households = await readHouseholds(layout);
     const customers = chosenOf(households, args.text("household") ?? "all", layout);
-    const registry = await registryOf(layout);
+    const registry = await registryFiles(layout);
+    const { text: tariffs } = await newestView(layout, "mdms");
     // One after the other: a deployment that nobody serves is started for each party alone.
     const sealed = await withParty("ucs", layout, terminal, (url) =>
       fetchAll(url, customers, terminal),
     );
-    const checked = await withMdms(layout, terminal, (mdms) =>
-      verifyAll(sealed, mdms, registry, terminal),
+    const billed = await withMdms(layout, terminal, (mdms) => readBills(sealed, mdms, terminal));
+    const shown = await withParty("aggregator", layout, terminal, (url) =>
+      readContributed(billed, url),
     );
+    const checked = await verifyAll(shown, { registry, tariffs }, terminal);
     const withoutAccount = households.size - customersOf(households).length;
     print(checked, withoutAccount, terminal);
     return checked.every(({ report }) => isSound(report)) ? EXIT.ok : EXIT.differs;
@@ -86,99 +86,135 @@ function chosenOf(
   throw new CliError("ACCOUNT_MISSING", message, EXIT.refused);
 }
 
-/** Root key as pinned at installation; epochs and the view that names the MDMS and the tariff signers. */
-async function registryOf(layout: Layout): Promise<RegistryEvidence> {
-  const { registryRootKey } = loadRoleConfig("ucs", layout.config("ucs")).value;
-  const { text } = await newestView(layout, "mdms");
-  const epochs = await readEpochs(layout);
-  return { rootKey: fromHex(registryRootKey, 32), epochs, view: { name: "mdms", text } };
-}
-
-interface SealedAtPortal {
+interface FromPortal extends SealedAtPortal {
   readonly customer: Customer;
-  readonly login: Login;
-  readonly envelopes: readonly Uint8Array[];
-  readonly frames: readonly Uint8Array[];
 }
 
-/** Later than any reading: the year 5138. */
-const FOR_EVER_SECONDS = 99_999_999_999;
-
+/** Throws CUSTOMER_UNLOCK_FAILED, PINS_MISSING. */
 async function fetchAll(
   origin: string,
   customers: readonly Customer[],
   terminal: Terminal,
-): Promise<SealedAtPortal[]> {
-  const all: SealedAtPortal[] = [];
+): Promise<FromPortal[]> {
+  const all: FromPortal[] = [];
   for (const customer of customers) {
     terminal.progress("logging in", all.length, customers.length);
-    all.push(await fetchSealed(origin, customer));
+    const { login, password } = customer;
+    const keys = await passwordKeys(origin, login, password);
+    all.push({ customer, ...(await fetchSealed(origin, login, keys)) });
   }
   terminal.progress("logging in", all.length, customers.length);
   return all;
 }
 
-/** Throws CUSTOMER_UNLOCK_FAILED, PINS_MISSING. */
-async function fetchSealed(origin: string, customer: Customer): Promise<SealedAtPortal> {
-  const random = (length: number): Uint8Array => primitives.randomBytes(length);
-  const portal = createPortalClient({ fetch: globalThis.fetch, origin, session: "bearer", random });
-  const keys = await derivePasswordKeys(customer.password, await portal.parameters(customer.login));
-  const login = await portal.loginWithKeys(customer.login, keys);
-  if (login.pinnedMeters.length === 0) {
-    const message = `${customer.login} has no pinned meter in his vault: enrol with the code of the letter`;
-    throw new CliError("PINS_MISSING", message);
+/** A statement with what the MDMS holds of its release. */
+interface FromMdms extends Pick<BillMaterial, "statement" | "window" | "answers"> {
+  readonly own: FromPortal;
+  readonly entry: StatementEntry;
+  /** The request that the statement names, hex; "" when it names none. */
+  readonly digest: string;
+}
+
+async function readBills(
+  sealed: readonly FromPortal[],
+  mdms: MdmsReader,
+  terminal: Terminal,
+): Promise<FromMdms[]> {
+  const bills: FromMdms[] = [];
+  for (const own of sealed) {
+    const { servicePoint, label } = own.customer;
+    const statements = await readStatements(mdms, servicePoint);
+    if (statements.length === 0) terminal.note(`${label}: no statement yet`);
+    for (const entry of statements) {
+      const path = `/v1/statements/${servicePoint}/${entry.from}/signed`;
+      const statement = z.string().parse(await mdms.get(path));
+      const digest = said(statement, namesRequest)?.requestDigest ?? "";
+      const answers =
+        digest === "" ? { release: null, partials: [] } : await readAnswers(mdms, digest);
+      const window = { from: secondsOf(entry.from), to: secondsOf(entry.to) };
+      bills.push({ own, entry, statement, window, digest, answers });
+    }
   }
-  const envelopes = await portal.envelopes();
-  const frames: Uint8Array[] = [];
-  for await (const page of portal.frames(0, FOR_EVER_SECONDS)) frames.push(...page);
-  await portal.logout();
-  return { customer, login, envelopes, frames };
+  return bills;
+}
+
+interface FromAggregator
+  extends FromMdms, Pick<BillMaterial, "contributions" | "span" | "request"> {}
+
+/** What was contributed of each bill's frames, and the request that was made of it. */
+async function readContributed(bills: readonly FromMdms[], url: string): Promise<FromAggregator[]> {
+  const all: FromAggregator[] = [];
+  for (const bill of bills) {
+    const request = bill.digest === "" ? undefined : await readRequest(url, bill.digest);
+    const span = spanOfBill(bill.window, request);
+    const { pinnedMeters } = bill.own.session;
+    const names = new Set(pinnedMeters.map(({ networkPseudonym }) => toHex(networkPseudonym)));
+    const lists = [...names].map((name) => readContributions(url, name, span));
+    all.push({ ...bill, request, span, contributions: (await Promise.all(lists)).flat() });
+  }
+  return all;
+}
+
+interface Common {
+  readonly registry: RegistryFiles;
+  /** The MDMS' view, which lists the tariffs. */
+  readonly tariffs: string;
 }
 
 async function verifyAll(
-  sealed: readonly SealedAtPortal[],
-  mdms: MdmsReader,
-  registry: RegistryEvidence,
+  bills: readonly FromAggregator[],
+  { registry, tariffs }: Common,
   terminal: Terminal,
 ): Promise<CheckedBill[]> {
+  const { rootKey, epochs } = registry;
+  const networkView = await registry.networkView(epochs.length - 1);
+  const { engine } = await openEngine({ threads: 1 });
   const checked: CheckedBill[] = [];
-  for (const { customer, login, envelopes, frames } of sealed) {
-    const { servicePoint, label: household } = customer;
-    const statements = await readStatements(mdms, servicePoint);
-    if (statements.length === 0) terminal.note(`${household}: no statement yet`);
-    for (const { from, to, tariff, currency } of statements) {
-      const path = `/v1/statements/${servicePoint}/${from}/signed`;
-      const report = await verifyBill({
-        registry,
-        meters: login.pinnedMeters,
-        secret: login.vault.recipientSecret,
+  try {
+    for (const { own, entry, ...bill } of bills) {
+      terminal.progress("checking bills", checked.length, bills.length);
+      const { customer, session, envelopes, frames } = own;
+      const material = {
+        ...bill,
+        rootKey,
+        epochs,
+        networkView,
+        meters: session.pinnedMeters,
+        secret: session.vault.recipientSecret,
         envelopes,
         frames,
-        servicePoint,
-        window: { from: secondsOf(from), to: secondsOf(to) },
-        statement: z.string().parse(await mdms.get(path)),
-        tariff: tariffOf(registry, tariff),
-      });
-      checked.push({ household, from, to, currency, report });
+        servicePoint: customer.servicePoint,
+        tariff: tariffOf(tariffs, entry.tariff),
+      };
+      const report = await verifyBill(await billEvidence(material, engine));
+      const { from, to, currency } = entry;
+      checked.push({ household: customer.label, from, to, currency, report });
     }
+  } finally {
+    await engine.close();
   }
+  terminal.progress("checking bills", checked.length, bills.length);
   return checked;
 }
 
 const tariffList = z.looseObject({ tariffs: z.array(z.string()) });
-const named = z.looseObject({ tariff: z.string() });
+const namesTariff = z.looseObject({ tariff: z.string() });
+const namesRequest = z.looseObject({ requestDigest: z.string().regex(/^[0-9a-f]{64}$/) });
 
 /** The newest of the view's tariffs that says to be `name`; verified later, as everything here. Empty when there is none. */
-function tariffOf({ view }: RegistryEvidence, name: string): string {
-  const saysName = (jws: string): boolean => {
-    try {
-      const [, payload = ""] = jws.split(".");
-      return named.parse(parseJson(fromUtf8(fromBase64Url(payload)))).tariff === name;
-    } catch {
-      return false; // Not a tariff at all.
-    }
-  };
-  return tariffList.parse(parseJson(view.text)).tariffs.findLast(saysName) ?? "";
+const tariffOf = (mdmsView: string, name: string): string =>
+  tariffList
+    .parse(parseJson(mdmsView))
+    .tariffs.findLast((jws) => said(jws, namesTariff)?.tariff === name) ?? "";
+
+/** What a JWS says, believed by nobody yet; undefined when it says nothing of the kind. */
+function said<T>(jws: string, schema: z.ZodType<T>): T | undefined {
+  try {
+    const [, payload = ""] = jws.split(".");
+    return schema.parse(parseJson(fromUtf8(fromBase64Url(payload))));
+  } catch {
+    return undefined;
+  }
 }
 
 const MARKS = { ok: "ok", broken: "BROKEN", "not-checked": "–" } as const;

@@ -115,32 +115,45 @@ export interface OwnReadings {
   readonly findings: Findings;
 }
 
-/** Logs in with the keys of `password`, then as `readWithKeys`. */
-export async function readOwn(
+/** What the portal keeps for an account, sealed, and what opens it. */
+export interface SealedAtPortal {
+  readonly session: Login;
+  readonly envelopes: readonly Uint8Array[];
+  readonly frames: readonly Uint8Array[];
+}
+
+/** The keys of a password, as the account's parameters say. */
+export const passwordKeys = async (
   origin: string,
   login: string,
   password: string,
-): Promise<OwnReadings> {
-  const parameters = await portalAt(origin).parameters(login);
-  return readWithKeys(origin, login, await derivePasswordKeys(password, parameters));
-}
+): Promise<PasswordKeys> => derivePasswordKeys(password, await portalAt(origin).parameters(login));
 
-/** Logs in, fetches what is sealed, opens it here with the vault's pins. Throws CUSTOMER_UNLOCK_FAILED, PINS_MISSING. */
-export async function readWithKeys(
+/** Logs in and fetches everything that is sealed. Throws CUSTOMER_UNLOCK_FAILED, PINS_MISSING. */
+export async function fetchSealed(
   origin: string,
   login: string,
   keys: PasswordKeys,
-): Promise<OwnReadings> {
+): Promise<SealedAtPortal> {
   const portal = portalAt(origin);
-  const { vault, pinnedMeters } = await portal.loginWithKeys(login, keys);
-  if (pinnedMeters.length === 0) {
+  const session = await portal.loginWithKeys(login, keys);
+  if (session.pinnedMeters.length === 0) {
     const message = `${login} has no pinned meter in his vault: enrol with the code of the letter`;
     throw new CliError("PINS_MISSING", message);
   }
   const envelopes = await portal.envelopes();
   const frames: Uint8Array[] = [];
   for await (const page of portal.frames(0, FOR_EVER_SECONDS)) frames.push(...page);
-  const own = await openReadings(pinnedMeters, vault.recipientSecret, { envelopes, frames });
   await portal.logout();
-  return own;
+  return { session, envelopes, frames };
+}
+
+/** Fetches what is sealed and opens it here, with the vault's pins. Throws as `fetchSealed`. */
+export async function readWithKeys(
+  origin: string,
+  login: string,
+  keys: PasswordKeys,
+): Promise<OwnReadings> {
+  const { session, ...sealed } = await fetchSealed(origin, login, keys);
+  return openReadings(session.pinnedMeters, session.vault.recipientSecret, sealed);
 }

@@ -51,14 +51,14 @@ export async function startDemoFleet(options: FleetOptions): Promise<DemoFleet> 
       throw new CliError("DEMO_HOUSEHOLD_UNKNOWN", message);
     }
     const { signingSeed } = secret;
-    const { openerKey, paillierKey } = file;
+    const { opener, paillierKey } = file;
     const { contribution } = terms;
     return {
       provisioning: {
         ...terms,
         signingSeed,
         ...(contribution === undefined
-          ? { openerKey }
+          ? { opener }
           : { contribution: { ...contribution, paillierKey } }),
         enrolmentCode,
         concentrator: concentratorUrl,

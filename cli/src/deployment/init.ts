@@ -11,6 +11,7 @@ import {
   primitives,
   signDocument,
   signerFromSeed,
+  signOpenerKeys,
   toBase64Url,
   toHex,
   type Party,
@@ -38,6 +39,7 @@ import {
   type PartyFolder,
 } from "./layout.ts";
 import { writeMeters, type MeterSecrets } from "./meters-file.ts";
+import { createFirstOpenerKey, OPENER_KEY_FOLDER } from "./opener-keys.ts";
 import {
   createPaillierKey,
   SECRET_KEY_FILE,
@@ -86,7 +88,7 @@ function listedParties(options: InitOptions): Listed[] {
   });
   return [
     plain("concentrator", false),
-    ...(needsOpener(options) ? [plain("opener", true)] : []),
+    ...(needsOpener(options) ? [plain("opener", false)] : []),
     plain("aggregator", false),
     ...(quorum === undefined ? [plain("trustee", false)] : shareHolders),
     plain("mdms", true),
@@ -115,7 +117,7 @@ export async function initDeployment(options: InitOptions): Promise<readonly Let
   for (const party of foldersOf(listed)) {
     await mkdir(layout.folder(party), { recursive: true, mode: 0o700 });
   }
-  const { parties, openerSpki } = await createParties(layout, listed);
+  const parties = await createParties(layout, listed);
   const tariffJws = await createTariffSigner(layout, parties, options.tariff);
   const registeredKey = await createPaillierKey(layout, parties, options);
   const { paillierKey } = registeredKey;
@@ -134,8 +136,12 @@ export async function initDeployment(options: InitOptions): Promise<readonly Let
       meter: { meterId: meter.meterId, signingKey: meter.signingKey },
     };
   });
+  const openerKey = needsOpener(options)
+    ? await createFirstOpenerKey(layout, options.clock, options.contractStart)
+    : undefined;
   const state = await createRegistryState({
     parties,
+    openerKey,
     ...registeredKey,
     policy: options.policy,
     tariffs: [tariffJws],
@@ -144,13 +150,16 @@ export async function initDeployment(options: InitOptions): Promise<readonly Let
     firstBlock: options.contractStart,
   });
   await saveState(statePath(layout.folder("registry")), state);
-  const rootKey = (await createKeysFile(layout.keys("registry"), false)).signer.publicKey;
+  const { signer: root } = await createKeysFile(layout.keys("registry"), false);
+  const registryRootKey = toHex(root.publicKey);
   await writeTokens(layout, listed);
-  await writeConfigs(layout, toHex(rootKey), options);
+  await writeConfigs(layout, registryRootKey, options);
   const labels = options.households.map(({ label }) => label);
   const { letters, meters: provisioning } = await lettersOf(state, labels);
   await writeMeters(layout, {
-    ...(openerSpki && { openerKey: toBase64Url(openerSpki) }),
+    ...(state.openerKeys && {
+      opener: { registryRootKey, keys: await signOpenerKeys(state.openerKeys, root) },
+    }),
     paillierKey,
     meters,
     provisioning,
@@ -162,20 +171,15 @@ export async function initDeployment(options: InitOptions): Promise<readonly Let
   return letters;
 }
 
-async function createParties(
-  layout: Layout,
-  listed: readonly Listed[],
-): Promise<{ parties: Party[]; openerSpki: Uint8Array | undefined }> {
+async function createParties(layout: Layout, listed: readonly Listed[]): Promise<Party[]> {
   const parties: Party[] = [];
-  let openerSpki: Uint8Array | undefined;
   for (const { role, folder, receives, trusteeIndex } of listed) {
     const { signer, spki } = await createKeysFile(layout.keys(folder), receives);
     const number = trusteeIndex === undefined ? {} : { trusteeIndex };
     const party = { role, signingKey: toHex(signer.publicKey), ...number };
     parties.push(spki === undefined ? party : { ...party, encryptionKey: toBase64Url(spki) });
-    if (role === "opener") openerSpki = spki?.slice();
   }
-  return { parties, openerSpki };
+  return parties;
 }
 
 /** The tariff signer's key stays with the registry until the tariff department has its own. */
@@ -238,7 +242,9 @@ async function writeConfigs(
     registry: { folder: ".", keysFile: "keys.json", tokensFile, listen: listen(0) },
     bus: { ...store, tokensFile, shareHolders: quorum?.trustees ?? 0, listen: listen(1) },
     concentrator: { ...peers(2), ...store, mqttListen: listen(8) },
-    ...(needsOpener(options) && { opener: { ...peers(3), openerPlaintextReadingsMax } }),
+    ...(needsOpener(options) && {
+      opener: { ...peers(3), keyFolder: OPENER_KEY_FOLDER, openerPlaintextReadingsMax },
+    }),
     aggregator: { ...peers(4), ...store },
     ...trusteeConfigs(options, peers),
     mdms: { ...peers(6), ...store },

@@ -23,7 +23,7 @@ const keysDocument = z.strictObject({
 
 export interface PartyKeys {
   readonly signer: Signer;
-  /** Present for the opener and the MDMS. */
+  /** Present for the MDMS, and for trustees that hold shares. */
   readonly secret: RecipientSecret | undefined;
   readonly spki: Uint8Array | undefined;
 }

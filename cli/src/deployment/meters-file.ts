@@ -16,8 +16,8 @@ export interface MeterSecrets {
 }
 
 export interface MetersFile {
-  /** RSA SubjectPublicKeyInfo of the opener, base64url; absent where there is none. */
-  readonly openerKey?: string;
+  /** The opener's keys at installation and who signs them, as a meter is provisioned with; absent where there is no opener. */
+  readonly opener?: { readonly registryRootKey: string; readonly keys: string };
   /** Pinned in meters that encrypt for themselves; as serialised by packages/paillier. */
   readonly paillierKey?: unknown;
   readonly meters: readonly MeterSecrets[];

@@ -22,7 +22,7 @@ const peers = (paths: ConfigPaths) => ({
   listen,
 });
 
-export const schemas = {
+const schemas = {
   registry: (paths: ConfigPaths) =>
     z.strictObject({
       role: z.literal("registry"),
@@ -53,6 +53,8 @@ export const schemas = {
     z.strictObject({
       role: z.literal("opener"),
       ...peers(paths),
+      /** Its private keys, by key id; the opener destroys them there. */
+      keyFolder: paths.path(),
       openerPlaintextReadingsMax: z.number().int().min(1).max(10_000).default(768),
       engineThreads: z.number().int().min(1).max(64).default(2),
     }),
@@ -84,14 +86,20 @@ export const schemas = {
 
 export type RoleName = keyof typeof schemas;
 export const ROLE_NAMES = Object.keys(schemas) as readonly RoleName[];
-export type RoleConfig<Role extends RoleName> = z.output<ReturnType<(typeof schemas)[Role]>>;
+type RoleConfigs = {
+  readonly [Role in RoleName]: z.output<ReturnType<(typeof schemas)[Role]>>;
+};
+export type RoleConfig<Role extends RoleName> = RoleConfigs[Role];
+
+/** The same table, typed by what each schema makes, so that a generic index keeps its role. */
+const schemaOf: {
+  readonly [Role in RoleName]: (paths: ConfigPaths) => z.ZodType<RoleConfigs[Role]>;
+} = schemas;
 
 /** Throws CONFIG_UNREADABLE, CONFIG_INVALID, CONFIG_FILE_MISSING. */
 export function loadRoleConfig<Role extends RoleName>(
   role: Role,
   path: string,
 ): LoadedConfig<RoleConfig<Role>> {
-  // The table's entry for `role` makes exactly RoleConfig<Role>; the compiler cannot follow the index.
-  const schemaOf = schemas[role] as unknown as (paths: ConfigPaths) => z.ZodType<RoleConfig<Role>>;
-  return loadConfig(path, schemaOf);
+  return loadConfig(path, schemaOf[role]);
 }

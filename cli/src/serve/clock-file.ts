@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { writeFileAtomic } from "@smarter-metering/runtime";
 import { z } from "zod";
 import { CliError, isSystemError } from "../cli-error.ts";
+import { loadDeployment } from "../deployment/deployment-file.ts";
 import type { Layout } from "../deployment/layout.ts";
 
 const clockDocument = z.strictObject({ nowMs: z.number().int().nonnegative() });
@@ -16,6 +17,12 @@ export async function readClock(layout: Layout): Promise<number | undefined> {
     const message = `${layout.clock} is damaged; write {"nowMs": …} of the last day that was loaded`;
     throw new CliError("CLOCK_FILE_INVALID", message, undefined, cause);
   }
+}
+
+/** The present of a deployment: where its replay stands, or the machine's. */
+export async function presentSeconds(layout: Layout): Promise<number> {
+  const replayed = loadDeployment(layout).clock === "replay" ? await readClock(layout) : undefined;
+  return Math.floor((replayed ?? Date.now()) / 1000);
 }
 
 export async function writeClock(layout: Layout, nowMs: number): Promise<void> {

@@ -29,17 +29,10 @@ export async function withParty<T>(
   terminal: Terminal,
   use: (url: string) => Promise<T>,
 ): Promise<T> {
-  const deployment = loadDeployment(layout);
+  const alone = await aloneIn(layout, terminal);
   const running = await readRunFile(layout);
   const served = running?.urls[role];
   if (served !== undefined) return use(served);
-  const replayed = deployment.clock === "replay" ? await readClock(layout) : undefined;
-  const alone: Shared = {
-    clock: replayed === undefined ? systemClock : replayClock(replayed),
-    logLine: (line) => terminal.warn(line),
-    bus: undefined,
-    registry: undefined,
-  };
   const parties: Party[] = [];
   try {
     const registry = await startRegistryRole(layout.config("registry"), alone);
@@ -53,6 +46,35 @@ export async function withParty<T>(
   } finally {
     for (const party of parties.toReversed()) await party.close();
   }
+}
+
+/** Calls `use` with the registry's address: of the running `serve`, or of a registry that is started here. */
+export async function withRegistry<T>(
+  layout: Layout,
+  terminal: Terminal,
+  use: (url: string) => Promise<T>,
+): Promise<T> {
+  const served = (await readRunFile(layout))?.urls["registry"];
+  if (served !== undefined) return use(served);
+  const registry = await startRegistryRole(
+    layout.config("registry"),
+    await aloneIn(layout, terminal),
+  );
+  try {
+    return await use(registry.urls["registry"] ?? "");
+  } finally {
+    await registry.close();
+  }
+}
+
+async function aloneIn(layout: Layout, terminal: Terminal): Promise<Shared> {
+  const replayed = loadDeployment(layout).clock === "replay" ? await readClock(layout) : undefined;
+  return {
+    clock: replayed === undefined ? systemClock : replayClock(replayed),
+    logLine: (line) => terminal.warn(line),
+    bus: undefined,
+    registry: undefined,
+  };
 }
 
 const RETRY_MS = 500;

@@ -96,6 +96,11 @@ export async function newestView(
     const message = "the registry has issued no epoch yet; the first start of serve does";
     throw new CliError("REGISTRY_EMPTY", message);
   }
+  return { epoch, text: await readView(layout, name, epoch) };
+}
+
+/** The view of an epoch in a deployment's own registry folder. */
+export function readView(layout: Layout, name: ViewName, epoch: number): Promise<string> {
   const file = `${String(epoch).padStart(6, "0")}.${name}.json`;
-  return { epoch, text: await readFile(join(layout.folder("registry"), "views", file), "utf8") };
+  return readFile(join(layout.folder("registry"), "views", file), "utf8");
 }

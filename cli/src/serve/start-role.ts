@@ -1,4 +1,5 @@
 /** Puts each party together from its configuration file: keys, registry feed, bus, store, engine, listener. */
+import { dirname, join } from "node:path";
 import {
   aggregatorLogFields,
   aggregatorMigrations,
@@ -12,9 +13,16 @@ import {
   startMdms,
   type MdmsService,
 } from "@smarter-metering/mdms";
-import { openerLogFields, startOpener, type OpenerService } from "@smarter-metering/opener";
+import {
+  openerLogFields,
+  openKeyFolder,
+  openKeyRing,
+  startOpener,
+  type OpenerService,
+} from "@smarter-metering/opener";
 import { parseMdmsView, parseNetworkView, parseUcsView } from "@smarter-metering/protocol";
 import {
+  durableFile,
   createApp,
   createMetrics,
   listen,
@@ -171,6 +179,8 @@ export function startOpenerRole(path: string, shared: Shared): Promise<Started<O
     );
     const engine = await keep(startEngine(config.engineThreads, peers));
     const { openerPlaintextReadingsMax } = config;
+    const nowSeconds = Math.floor(shared.clock.nowMs() / 1000);
+    const keys = await openKeyRing(await openKeyFolder(config.keyFolder), nowSeconds);
     const service = await keep(
       startOpener(
         { openerPlaintextReadingsMax },
@@ -179,7 +189,7 @@ export function startOpenerRole(path: string, shared: Shared): Promise<Started<O
           memoryClock: systemClock,
           engine,
           signer: peers.keys.signer,
-          recipientSecret: secretOf(peers, config),
+          keys,
         },
       ),
     );
@@ -209,7 +219,13 @@ export function startAggregatorRole(
     const service = await keep(
       startAggregator(
         { tickMs: 1000 * config.tickSeconds },
-        { ...portsOf(peers, shared.clock), store, engine, signer: peers.keys.signer },
+        {
+          ...portsOf(peers, shared.clock),
+          store,
+          engine,
+          signer: peers.keys.signer,
+          published: durableFile(join(dirname(config.storeFolder), "log.head")),
+        },
       ),
     );
     const http = await keep(listen({ app: service.http, ...config.listen }));

@@ -18,6 +18,14 @@ export const streamsOf = (shareHolders: number): readonly StreamOptions[] => [
   { name: "downlink", consumers: ["concentrator"], messagesMax: 10_000 },
   { name: "contributions", consumers: ["aggregator"], messagesMax: MESSAGES_MAX },
   {
+    name: "log",
+    consumers: trusteeNames(shareHolders),
+    messagesMax: MESSAGES_MAX,
+    // Trustees read it again from its first entry at every start.
+    retainAcked: true,
+  },
+  { name: "cosignatures", consumers: ["aggregator"], messagesMax: MESSAGES_MAX },
+  {
     name: "release-requests",
     consumers: trusteeNames(shareHolders),
     // A share holder may be away for long while the others go on.
@@ -42,8 +50,9 @@ export const streamsOf = (shareHolders: number): readonly StreamOptions[] => [
 const consumer = (stream: string, name: string): ConsumerName => ({ stream, consumer: name });
 
 const trusteeGrant = (name: string, answers: string): Omit<BusToken, "token"> => ({
-  publish: [answers, "refusals"],
+  publish: [answers, "refusals", "cosignatures"],
   consume: [
+    consumer("log", name),
     consumer("release-requests", name),
     // To read its own newest answer; it settles nothing under this name.
     consumer(answers, name),
@@ -59,8 +68,11 @@ const GRANTS: Readonly<Record<string, Omit<BusToken, "token">>> = {
   },
   opener: { publish: ["contributions"], consume: [consumer("frames", "opener")] },
   aggregator: {
-    publish: ["release-requests"],
+    publish: ["release-requests", "log"],
     consume: [
+      consumer("cosignatures", "aggregator"),
+      // To read the last message that it published; it settles nothing under this name.
+      consumer("log", "aggregator"),
       consumer("contributions", "aggregator"),
       consumer("releases", "aggregator"),
       consumer("partial-releases", "aggregator"),

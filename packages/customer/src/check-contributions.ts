@@ -1,12 +1,11 @@
 /**
- * What went into the sums of others (docs/protocol.md §6.4, §11.2): the customer computes his contributions again, compares them byte by
- * byte with those that he is shown, and checks that these are in the log. On his device; his readings and their blinding stay there.
+ * What went into the sums of others (docs/protocol.md §6.4, §11.2): the customer computes his contributions again and compares them byte by
+ * byte with those that he is shown. On his device; his readings and their blinding stay there.
  */
 import {
   decodeContribution,
   equalBytes,
   instantOf,
-  primitives,
   ProtocolError,
   toHex,
   verifyContribution,
@@ -31,20 +30,12 @@ export interface ShownContribution {
   readonly receipt?: string;
 }
 
-/** What stands in the log for a contribution: the SHA-256 of its encoding. */
-export interface LoggedContribution {
-  readonly kind: "contribution";
-  readonly body: Uint8Array;
-}
-
 export interface ContributionEvidence {
   readonly shown: readonly ShownContribution[];
   /** What the registry says of a frame's block; undefined for a frame whose contributions were not asked for. */
   readonly contextOf: (frame: FrameHeader) => Promise<ContributionContext | undefined>;
   /** (1 + M·n)·h_s^ρ mod n² under the registry's key: `Engine.encrypt` of packages/paillier. */
   readonly encrypt: (message: Uint8Array, blinding: Uint8Array) => Promise<Uint8Array>;
-  /** Rejects with a LOG_ code when the receipt does not stand: `checkReceipt` of packages/log under the log's quorum. */
-  readonly checkReceipt?: (entry: LoggedContribution, receipt: string) => Promise<void>;
 }
 
 interface OwnFrames {
@@ -61,25 +52,41 @@ interface Expected extends EncryptedContribution {
 const nameOf = ({ header }: Pick<Contribution, "header">): string =>
   `${toHex(header.frameHash)} ${header.stream}`;
 
+/** One that was shown and is what the readings give. */
+export interface FoundContribution extends ShownContribution {
+  readonly header: ContributionHeader;
+  readonly where: string;
+}
+
 export async function checkContributions(
-  evidence: ContributionEvidence,
+  evidence: ContributionEvidence | undefined,
   own: OwnFrames,
   registered: Registered | undefined,
   book: LinkBook,
-): Promise<void> {
+): Promise<FoundContribution[]> {
+  if (evidence === undefined) {
+    book.notChecked("contribution", "none were shown", "ask who keeps them for your contributions");
+    return [];
+  }
+  if (registered === undefined) {
+    book.notChecked("contribution", "waits for the registry");
+    return [];
+  }
   const expected = await expectedOf(evidence, own.blocks);
-  const found = new Map<string, ShownContribution>();
+  const found = new Map<string, FoundContribution>();
   const notFound: (string | undefined)[] = [];
   let waiting = 0;
   for (const [position, shown] of evidence.shown.entries()) {
     const contribution = decoded(shown.contribution);
-    const where = `contribution ${position + 1}${contribution ? `, ${placeOf(contribution)}` : ""}`;
+    const place = contribution === undefined ? "" : placeOf(contribution);
     const code = await faultOf(contribution, { expected, own, registered });
     if (code === undefined && contribution !== undefined) {
-      found.set(nameOf(contribution), shown);
+      const { header } = contribution;
+      found.set(nameOf(contribution), { ...shown, header, where: place });
       continue;
     }
     notFound.push(contribution && nameOf(contribution));
+    const where = [`contribution ${position + 1}`, place].filter((part) => part !== "").join(", ");
     if (code === "waits") waiting += 1;
     else if (code !== undefined) book.broken(code, where);
   }
@@ -87,13 +94,9 @@ export async function checkContributions(
   for (const { where } of unexplained(missing, notFound, ({ name }) => name)) {
     book.broken("CONTRIBUTION_MISSING", where);
   }
-  if (waiting > 0) {
-    book.notChecked("contribution", `${waiting} wait for the frames or for the registry`);
-  } else {
-    const recomputed = `${found.size} contributions are what these readings give`;
-    book.ok("contribution", recomputed);
-  }
-  await checkReceipts(evidence, [...found.values()], book);
+  if (waiting > 0) book.notChecked("contribution", `${waiting} wait for the frames`);
+  else book.ok("contribution", `${found.size} contributions are what these readings give`);
+  return [...found.values()];
 }
 
 async function expectedOf(
@@ -126,16 +129,14 @@ async function faultOf(
   }: {
     readonly expected: ReadonlyMap<string, Expected>;
     readonly own: OwnFrames;
-    readonly registered: Registered | undefined;
+    readonly registered: Registered;
   },
 ) {
   if (contribution === undefined) return "CONTRIBUTION_MALFORMED";
   const { header } = contribution;
   const meter = findMeter(own.meters, header);
-  const isOpeners = header.profile === "pes-encrypts";
-  if (isOpeners && registered === undefined) return "waits";
   const metersKeys = meter === undefined ? [] : [meter.meterKey];
-  const keys = isOpeners ? (registered?.keysOf("opener") ?? []) : metersKeys;
+  const keys = header.profile === "pes-encrypts" ? registered.keysOf("opener") : metersKeys;
   const signed = await verifiedByAny(keys, async (key) => {
     await verifyContribution(contribution, key);
     return true;
@@ -170,35 +171,3 @@ function decoded(bytes: Uint8Array): Contribution | undefined {
 
 const placeOf = ({ header }: Pick<Contribution, "header">): string =>
   `${header.stream} of block ${instantText(header.blockStart)}`;
-
-async function checkReceipts(
-  { checkReceipt }: ContributionEvidence,
-  found: readonly ShownContribution[],
-  book: LinkBook,
-): Promise<void> {
-  if (found.length === 0) {
-    book.notChecked("log", "waits for the contributions");
-    return;
-  }
-  if (checkReceipt === undefined || !found.some(({ receipt }) => receipt !== undefined)) {
-    book.notChecked("log", "no receipts of contributions", "ask for them where the log is kept");
-    return;
-  }
-  for (const { contribution, receipt } of found) {
-    const where = placeOf(decodeContribution(contribution));
-    if (receipt === undefined) {
-      book.broken("LOG_RECEIPT_MISSING", where);
-      continue;
-    }
-    const body = await primitives.sha256(contribution);
-    try {
-      await checkReceipt({ kind: "contribution", body }, receipt);
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && String(error.code).startsWith("LOG_"))) {
-        throw error;
-      }
-      book.broken("LOG_RECEIPT_INVALID", where);
-    }
-  }
-  book.ok("log", `${found.length} contributions are in the log`);
-}

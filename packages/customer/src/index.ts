@@ -1,12 +1,12 @@
 /** @smarter-metering/customer: what a customer's own device does (docs/protocol.md §10), in the browser and in Node. */
-export {
-  type ContributionEvidence,
-  type LoggedContribution,
-  type ShownContribution,
-} from "./check-contributions.ts";
+export { answersFault, type SealedAnswers } from "./check-answers.ts";
+export type { ContributionEvidence, ShownContribution } from "./check-contributions.ts";
+export type { CheckReceipt, LoggedEntry } from "./check-log.ts";
+export type { ReleaseEvidence } from "./check-release.ts";
+export { discloseReadings, type Disclosure } from "./disclose.ts";
 export { makeDisputePacket, type ChosenSlots, type DisputePacket } from "./dispute-packet.ts";
 export { CustomerError, type CustomerErrorCode } from "./error.ts";
-export { LINKS, type BrokenCode, type Link, type LinkName } from "./link.ts";
+export { instantText, LINKS, type BrokenCode, type Link, type LinkName } from "./link.ts";
 export { recomputeContributions } from "./own-contributions.ts";
 export {
   derivePasswordKeys,

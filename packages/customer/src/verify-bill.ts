@@ -2,10 +2,16 @@
  * The verifiable bill (docs/protocol.md §11.2), for the portal and the command line alike: from the registry's root key and the meters that
  * the enrolment proved down to the amount, each link by itself. Runs on the customer's device, on his own readings, which stay there.
  */
-import type { RecipientSecret, Statement } from "@smarter-metering/protocol";
+import { primitives, type RecipientSecret, type Statement } from "@smarter-metering/protocol";
 import type { Tariff } from "@smarter-metering/tariff";
-import { checkContributions, type ContributionEvidence } from "./check-contributions.ts";
+import {
+  checkContributions,
+  type ContributionEvidence,
+  type FoundContribution,
+} from "./check-contributions.ts";
+import { checkLog, type CheckReceipt, type Receipted } from "./check-log.ts";
 import { checkRegisters, checkWindow, type OwnTotals } from "./check-registers.ts";
+import { checkRelease, type ReleaseEvidence } from "./check-release.ts";
 import { leftOutOf, reportEnvelopes, reportFrames } from "./frame-report.ts";
 import { LinkBook, type Link } from "./link.ts";
 import { openFrames, type Sealed } from "./open-frames.ts";
@@ -20,6 +26,8 @@ export interface BillEvidence extends Sealed, SignedDocuments {
   readonly meters: readonly PinnedMeter[];
   readonly secret: RecipientSecret;
   readonly contributions?: ContributionEvidence;
+  readonly release?: ReleaseEvidence;
+  readonly checkReceipt?: CheckReceipt;
 }
 
 export interface BillVerdict {
@@ -57,15 +65,24 @@ export async function verifyBill(evidence: BillEvidence): Promise<BillReport> {
   const gaps = checkWindow(statement, blocks, leftOutOf(frames), book);
   const consumption = await checkRegisters({ statement, tariff, blocks, gaps }, book);
   checkPrice(statement, tariff, book);
-  if (evidence.contributions === undefined) {
-    book.notChecked("contribution", "none were shown", "ask who keeps them for your contributions");
-    book.notChecked("log", "no receipts of contributions", "ask for them where the log is kept");
-  } else {
-    const own = { blocks, meters: evidence.meters };
-    await checkContributions(evidence.contributions, own, registered, book);
-  }
+  const own = { blocks, meters: evidence.meters };
+  const contributions = await checkContributions(evidence.contributions, own, registered, book);
+  const context = { statement, registered, meters: evidence.meters, contributions };
+  const request = await checkRelease(evidence.release, context, book);
+  const logged = await Promise.all(contributions.map(loggedContribution));
+  if (request !== undefined) logged.push(request);
+  await checkLog(logged, evidence.checkReceipt, registered, book);
   const links = book.links();
   return { links, verdict: verdictOf(links, consumption, statement, tariff) };
+}
+
+async function loggedContribution({
+  contribution,
+  receipt,
+  where,
+}: FoundContribution): Promise<Receipted> {
+  const body = await primitives.sha256(contribution);
+  return { entry: { kind: "contribution", body }, receipt, where };
 }
 
 function checkPrice(

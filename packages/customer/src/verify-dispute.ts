@@ -3,6 +3,7 @@
  * registry had at this service point then. Run by an arbiter with a view of the registry that lists meters (`ucs` or `network`).
  */
 import {
+  decodeFrameHeader,
   fromHex,
   parseNetworkView,
   parseUcsView,
@@ -10,10 +11,11 @@ import {
   readRegisters,
   readSlot,
   toHex,
+  verifyDetachedFrame,
   verifySlot,
+  type FrameHeader,
 } from "@smarter-metering/protocol";
 import { spanOf } from "./bill-window.ts";
-import { readCommittedHeader, verifyDetached, type CommittedHeader } from "./committed-header.ts";
 import { readDisputePacket, type DisputedFrame } from "./dispute-packet.ts";
 import { instantText, LinkBook, type Link } from "./link.ts";
 import { qualityOf, type Reading } from "./readings.ts";
@@ -45,10 +47,11 @@ export async function verifyDisputePacket(
   const book = new LinkBook();
   const registered = await checkRegistry(registry, book);
   const frames = packetFrames(packet, book);
+  const keyAt = registered && keyAtOf(registered);
   const disclosed: Disclosed[] = [];
   for (const [position, frame] of frames.entries()) {
-    if (registered === undefined) continue;
-    const header = await checkedHeader(frame, position, registered, book);
+    if (keyAt === undefined) continue;
+    const header = await checkedHeader(frame, position, keyAt, book);
     if (header !== undefined) disclosed.push(await disclosedOf(frame, header, position, book));
   }
   if (registered === undefined) {
@@ -76,24 +79,24 @@ function packetFrames(packet: unknown, book: LinkBook): DisputedFrame<Uint8Array
 async function checkedHeader(
   frame: DisputedFrame<Uint8Array>,
   position: number,
-  registered: Registered,
+  keyAt: KeyAt,
   book: LinkBook,
-): Promise<CommittedHeader | undefined> {
+): Promise<FrameHeader | undefined> {
   const where = `frame ${position + 1}`;
-  let header: CommittedHeader;
+  let header: FrameHeader;
   try {
-    header = readCommittedHeader(frame.header);
+    header = decodeFrameHeader(frame.header);
   } catch {
     book.broken("FRAME_MALFORMED", where);
     return undefined;
   }
-  const meterKey = meterKeyOf(registered, header);
+  const meterKey = meterKeyOf(keyAt, header);
   if (meterKey === undefined) {
     book.broken("METER_UNREGISTERED", `${where}: meter ${toHex(header.meterId)}`);
     return undefined;
   }
   try {
-    await verifyDetached(frame, meterKey);
+    await verifyDetachedFrame({ ...frame, headerBytes: frame.header }, meterKey);
     return header;
   } catch {
     const block = instantText(header.blockStart);
@@ -103,16 +106,18 @@ async function checkedHeader(
 }
 
 /** The key of the meter that served this service point over the whole of the frame. */
-function meterKeyOf({ view }: Registered, header: CommittedHeader): Uint8Array | undefined {
+function meterKeyOf(keyAt: KeyAt, header: FrameHeader): Uint8Array | undefined {
   const [network, meterId] = [toHex(header.networkPseudonym), toHex(header.meterId)];
   const { from, to } = spanOf(header);
-  const keyAt = view.name === "network" ? ofNetworkView(view.text) : ofUcsView(view.text);
   const keys = [keyAt(network, meterId, from), keyAt(network, meterId, to)];
   const [first, last] = keys;
   return first === undefined || first !== last ? undefined : fromHex(first, 32);
 }
 
 type KeyAt = (network: string, meterId: string, instant: number) => string | undefined;
+
+const keyAtOf = ({ view: { name, text } }: Registered): KeyAt =>
+  name === "network" ? ofNetworkView(text) : ofUcsView(text);
 
 function ofNetworkView(text: string): KeyAt {
   const view = parseNetworkView(text);
@@ -134,7 +139,7 @@ function ofUcsView(text: string): KeyAt {
 
 async function disclosedOf(
   { slots }: DisputedFrame<Uint8Array>,
-  header: CommittedHeader,
+  header: FrameHeader,
   position: number,
   book: LinkBook,
 ): Promise<Disclosed> {

@@ -5,84 +5,69 @@ import {
   createQuorum,
   encodeEntry,
   formatReceipt,
-  leafHash,
-  logKey,
-  nodeHash,
   parseReceipt,
   signHead,
+  type NewEntry,
 } from "@smarter-metering/log";
 import {
+  decodeContribution,
   decodeFrame,
   encodeContribution,
   encodeEnvelope,
   encodeFrame,
+  encodePartialRelease,
+  encodeRelease,
+  encodeSignedTerms,
   frameHash,
   fromHex,
   generateRecipient,
   GENESIS_HASH,
   keyCommitment,
   documentHash,
+  leafHash,
+  merkleTree,
   primitives,
   recipientFromSpki,
   recipientSecret,
   registerBankOf,
+  requestDigest,
   sealEnvelope,
   sealFrame,
+  sealPartialRelease,
+  sealRelease,
   signContribution,
   signDocument,
   signEpoch,
+  signRequest,
+  signedTermsOf,
   signerFromSeed,
   signStatement,
   toHex,
+  type BillRelease,
+  type BillRequest,
   type ContributionContext,
   type FrameBody,
   type FrameHeader,
   type MdmsView,
   type Signer,
   type Statement,
+  type UnsealedHeader,
 } from "@smarter-metering/protocol";
-import {
-  addLocalDays,
-  bandsOf,
-  parseTariff,
-  priceBill,
-  type Tariff,
-} from "@smarter-metering/tariff";
+import { addLocalDays, bandsOf, priceBill, type Tariff } from "@smarter-metering/tariff";
 import { recomputeContributions, type BillEvidence } from "@smarter-metering/customer";
 import { loadTestKey2048 } from "../../paillier/test/fixed-keys.ts";
+import { tariffDocument, zone } from "./tariff.ts";
 
 export const filled = (length: number, value: number): Uint8Array =>
   new Uint8Array(length).fill(value);
 
-export const zone = "Europe/Luxembourg";
+export { tariffDocument, zone };
 export const meterId = filled(16, 0xa1);
 export const networkPseudonym = filled(16, 0xb2);
 export const servicePoint = "77".repeat(16);
-export const [root, meter, opener, mdms, tariffSigner, stranger, logSigner, ...trustees] =
+export const [root, meter, opener, mdms, tariffSigner, stranger, aggregator, ...trustees] =
   await Promise.all([1, 2, 3, 4, 5, 6, 7, 8, 9].map((value) => signerFromSeed(filled(32, value))));
 
-export const tariffDocument: Tariff = parseTariff({
-  kind: "smarter-metering/tariff",
-  tariff: "day-night",
-  currency: "EUR",
-  minorDigits: 2,
-  calendar: {
-    id: "day-night",
-    bands: ["day", "night"],
-    rules: [{ weekdays: [1, 2, 3, 4, 5, 6, 7], from: "06:00", to: "22:00", band: "day" }],
-    defaultBand: "night",
-  },
-  versions: [
-    {
-      version: 1,
-      validFrom: "2018-01-01",
-      pricesMicroPerKilowattHour: { day: 250_000, night: 150_000 },
-      feedInMicroPerKilowattHour: 80_000,
-      standingChargeMicroPerDay: 120_000,
-      taxBasisPoints: 800,
-    },
-  ],
-});
 export const signTariff = (document: unknown, signer: Signer = must(tariffSigner)) =>
   signDocument("smarter-metering/tariff", document, signer);
 
@@ -125,7 +110,7 @@ export class Meter {
     const { keyEpoch, dataKey } = epochOf(day);
     if (keyEpoch !== this.#keyEpoch) this.#counter = 0;
     this.#keyEpoch = keyEpoch;
-    const header: FrameHeader = {
+    const header: UnsealedHeader = {
       profile: "pes-encrypts",
       kind: "BLOCK",
       networkPseudonym,
@@ -157,12 +142,12 @@ export class Meter {
     return this.seal(header, body);
   }
 
-  async seal(header: FrameHeader, body: FrameBody): Promise<Uint8Array> {
-    const { dataKey } = must(epochs.find(({ keyEpoch }) => keyEpoch === header.keyEpoch));
-    const frame = await sealFrame(header, body, dataKey, must(meter));
+  async seal(unsealed: UnsealedHeader, body: FrameBody): Promise<Uint8Array> {
+    const { dataKey } = must(epochs.find(({ keyEpoch }) => keyEpoch === unsealed.keyEpoch));
+    const frame = await sealFrame(unsealed, body, dataKey, must(meter));
     this.#previous = await frameHash(frame);
     const bytes = encodeFrame(frame);
-    this.made.push({ header, bytes, body, dataKey });
+    this.made.push({ header: frame.header, bytes, body, dataKey });
     return bytes;
   }
 
@@ -206,6 +191,8 @@ export const view: MdmsView = {
   kind: "smarter-metering/mdms-view",
   parties: [
     partyOf("opener", opener),
+    partyOf("aggregator", aggregator),
+    ...trustees.map((trustee) => partyOf("trustee", trustee)),
     partyOf("mdms", mdms),
     partyOf("tariff-signer", tariffSigner),
   ],
@@ -224,6 +211,112 @@ export async function registryOf(text: string) {
   const first = await signed(0, GENESIS_HASH);
   const epochs = [first, await signed(1, toHex(await documentHash(first)))];
   return { rootKey: must(root).publicKey, epochs, view: { name: "mdms", text } as const };
+}
+
+// The opener: the contributions of three days.
+
+const { publicKey } = await loadTestKey2048();
+const engine = createPortableEngine();
+const engineKey = engineKeyOf(publicKey);
+const ciphertexts = new Map<string, Promise<Uint8Array>>();
+/** Remembers, so that a test may verify a thousand times. */
+const encrypt = (message: Uint8Array, blinding: Uint8Array): Promise<Uint8Array> => {
+  const name = `${toHex(message)} ${toHex(blinding)}`;
+  const known = ciphertexts.get(name) ?? engine.encrypt(engineKey, message.slice(), blinding);
+  ciphertexts.set(name, known);
+  return known;
+};
+export const CONTRIBUTED_DAY = 3;
+/** A day inside, and the two that end at the window's borders. */
+export const contributedDays = [0, CONTRIBUTED_DAY, 7];
+const contextOf = ({ blockStart }: FrameHeader): Promise<ContributionContext | undefined> => {
+  const day = contributedDays.find((one) => blockStart === midnight(one));
+  if (day === undefined) return Promise.resolve(undefined);
+  return Promise.resolve({
+    paillierKeyId: fromHex(publicKey.id, 32),
+    modulusBits: publicKey.bits,
+    blockSeconds: midnight(day + 1) - midnight(day),
+    bandCount: 2,
+    load: { intervalSeconds: 1800, valueBits: 15, exportToo: false },
+  });
+};
+
+export async function contributionsOf(
+  { header, bytes, dataKey }: MadeFrame,
+  signer: Signer = must(opener),
+): Promise<Uint8Array[]> {
+  const made = await recomputeContributions(
+    decodeFrame(bytes),
+    dataKey,
+    must(await contextOf(header)),
+    encrypt,
+  );
+  return Promise.all(
+    made.map(async ({ header: own, headerBytes, ciphertext }) =>
+      encodeContribution(await signContribution(headerBytes, own, ciphertext, signer)),
+    ),
+  );
+}
+
+const frameOf = (day: number): MadeFrame => must(source.made[blockPosition(day)]);
+/** LOAD and BILL of each day. */
+export const contributed = (
+  await Promise.all(contributedDays.map((day) => contributionsOf(frameOf(day))))
+).flat();
+export const [borderAtStart, borderAtEnd] = [must(contributed[1]), must(contributed[5])];
+
+// The aggregator's request, and the trustee's answer: sealed to the customer, as it is opened by nobody here.
+
+const ciphertextOf = (bytes: Uint8Array): Uint8Array => decodeContribution(bytes).ciphertext;
+
+export async function requestOf(
+  borders: readonly Uint8Array[],
+  changes: Partial<BillRequest> = {},
+) {
+  const [from, to] = borders.map(ciphertextOf);
+  const terms: BillRequest = {
+    kind: "BILL",
+    registryEpoch: 1,
+    networkPseudonym,
+    fromGrid: window.from,
+    toGrid: window.to,
+    fromBorder: window.from,
+    toBorder: window.to,
+    registerBank: await registerBankOf(tariffDocument.calendar),
+    paillierKeyId: fromHex(publicKey.id, 32),
+    product: await engine.subtract(engineKey, must(to).slice(), must(from).slice()),
+    ...changes,
+  };
+  const request = await signRequest({ terms, contributions: borders }, must(aggregator));
+  const digest = await requestDigest(request);
+  return { digest, terms: encodeSignedTerms(await signedTermsOf(request)) };
+}
+export const request = await requestOf([borderAtStart, borderAtEnd]);
+
+/** What a release of these registers says. */
+const releaseContent = (digest: Uint8Array): BillRelease => ({
+  kind: "BILL",
+  servicePointToken: "AA",
+  fromGrid: window.from,
+  toGrid: window.to,
+  fromBorder: window.from,
+  toBorder: window.to,
+  registerBank: "00".repeat(8),
+  registers_mWh: Array.from({ length: 8 }, () => "0"),
+  policyId: "default-v1",
+  registryEpoch: 1,
+  paillierKeyId: publicKey.id,
+  requestDigest: toHex(digest),
+});
+export const releaseTo = async (digest: Uint8Array, trustee: Signer = must(trustees[0])) =>
+  encodeRelease(await sealRelease(releaseContent(digest), 0, digest, customer, trustee));
+
+/** The answer of a trustee that holds a share; whether it decrypts is the MDMS' to check. */
+export async function shareOf(signer: Signer, trustee: number) {
+  const { registers_mWh: _, ...terms } = releaseContent(request.digest);
+  const content = { terms, product: filled(512, 1), partial: filled(64, 2) };
+  const numbers = { sequence: 0, trustee };
+  return encodePartialRelease(await sealPartialRelease(content, numbers, customer, signer));
 }
 
 // The MDMS: what the registers of the meter give.
@@ -265,90 +358,57 @@ export function statementOf(
     amount: bill.amount,
     currency: bill.currency,
     estimated: false,
-    requestDigest: "55".repeat(32),
+    requestDigest: toHex(request.digest),
   };
 }
 export const honestStatement = statementOf(registersBetween(1, 8));
 export const sign = (statement: Statement, signer: Signer = must(mdms)) =>
   signStatement(statement, signer);
 
-// The opener and the log: the contributions of one day, with their receipts.
-
-const { publicKey } = await loadTestKey2048();
-const engine = createPortableEngine();
-const engineKey = engineKeyOf(publicKey);
-const ciphertexts = new Map<string, Promise<Uint8Array>>();
-/** Remembers, so that a test may verify a thousand times. */
-const encrypt = (message: Uint8Array, blinding: Uint8Array): Promise<Uint8Array> => {
-  const name = `${toHex(message)} ${toHex(blinding)}`;
-  const known = ciphertexts.get(name) ?? engine.encrypt(engineKey, message.slice(), blinding);
-  ciphertexts.set(name, known);
-  return known;
-};
-export const CONTRIBUTED_DAY = 3;
-const contextOf = (header: FrameHeader): Promise<ContributionContext | undefined> =>
-  Promise.resolve(
-    header.blockStart === midnight(CONTRIBUTED_DAY)
-      ? {
-          paillierKeyId: fromHex(publicKey.id, 32),
-          modulusBits: publicKey.bits,
-          blockSeconds: midnight(CONTRIBUTED_DAY + 1) - midnight(CONTRIBUTED_DAY),
-          bandCount: 2,
-          load: { intervalSeconds: 1800, valueBits: 15, exportToo: false },
-        }
-      : undefined,
-  );
-
-export async function contributionsOf(
-  { header, bytes, dataKey }: MadeFrame,
-  signer: Signer = must(opener),
-): Promise<Uint8Array[]> {
-  const made = await recomputeContributions(
-    decodeFrame(bytes),
-    dataKey,
-    must(await contextOf(header)),
-    encrypt,
-  );
-  return Promise.all(
-    made.map(async ({ header: own, headerBytes, ciphertext }) =>
-      encodeContribution(await signContribution(headerBytes, own, ciphertext, signer)),
-    ),
-  );
-}
+// The log, which the aggregator operates.
 
 const quorum = await createQuorum(
-  must(logSigner).publicKey,
+  must(aggregator).publicKey,
   trustees.map((trustee) => trustee.publicKey),
   2,
 );
-/** A log of two entries. */
-export async function logged(contributions: readonly Uint8Array[]) {
-  const entries = await Promise.all(
-    contributions.map(async (bytes) => ({
-      kind: "contribution" as const,
-      body: await primitives.sha256(bytes),
-      timeSeconds: window.to,
-    })),
-  );
-  const [left, right] = await Promise.all(entries.map((entry) => leafHash(encodeEntry(entry))));
-  const { name: origin } = await logKey(must(logSigner).publicKey);
-  const head = { origin, size: 2, root: await nodeHash(must(left), must(right)) };
+
+/** The receipts of all entries of a log that has these and no others. */
+async function receiptsOf(bodies: readonly NewEntry[], cosigners: number): Promise<string[]> {
+  const timeSeconds = window.to;
+  const leaves = bodies.map((entry) => leafHash(encodeEntry({ ...entry, timeSeconds })));
+  const { root, paths } = await merkleTree(await Promise.all(leaves));
+  const head = { origin: quorum.log.name, size: bodies.length, root };
   const signatures = await Promise.all(
-    [quorum.log, ...quorum.trustees].map((key, at) =>
-      signHead(head, window.to, key, must([must(logSigner), ...trustees][at])),
+    [quorum.log, ...quorum.trustees.slice(0, cosigners)].map((key, at) =>
+      signHead(head, timeSeconds, key, must([must(aggregator), ...trustees][at])),
     ),
   );
-  return contributions.map((contribution, index) => {
-    const proof = [must(index === 0 ? right : left)];
-    const signed = { ...head, signatures };
-    const receipt = formatReceipt({ index, timeSeconds: window.to, proof, head: signed });
-    return { contribution, receipt };
-  });
+  const signed = { ...head, signatures };
+  return paths.map((proof, index) => formatReceipt({ index, timeSeconds, proof, head: signed }));
 }
-export const contributedFrame = must(source.made[blockPosition(CONTRIBUTED_DAY)]);
-export const shown = await logged(await contributionsOf(contributedFrame));
 
-export const evidence: BillEvidence & Required<Pick<BillEvidence, "contributions">> = {
+/** Contributions and a request, with their receipts. */
+export async function logged(
+  contributions: readonly Uint8Array[],
+  terms = request.terms,
+  cosigners = 2,
+) {
+  const hashes = await Promise.all(contributions.map((bytes) => primitives.sha256(bytes)));
+  const entries = [
+    ...hashes.map((body) => ({ kind: "contribution", body }) as const),
+    { kind: "release-request", body: terms } as const,
+  ];
+  const receipts = await receiptsOf(entries, cosigners);
+  return {
+    shown: contributions.map((contribution, at) => ({ contribution, receipt: must(receipts[at]) })),
+    request: { terms, receipt: must(receipts.at(-1)) },
+  };
+}
+const inLog = await logged(contributed);
+
+export const evidence: BillEvidence &
+  Required<Pick<BillEvidence, "contributions" | "release" | "checkReceipt">> = {
   registry: await registryOf(JSON.stringify(view)),
   meters: [{ networkPseudonym, meterId, meterKey: must(meter).publicKey }],
   secret,
@@ -358,10 +418,7 @@ export const evidence: BillEvidence & Required<Pick<BillEvidence, "contributions
   window,
   statement: await sign(honestStatement),
   tariff: await signTariff(tariffDocument),
-  contributions: {
-    shown,
-    contextOf,
-    encrypt,
-    checkReceipt: async (entry, receipt) => checkReceipt(parseReceipt(receipt), entry, quorum),
-  },
+  contributions: { shown: inLog.shown, contextOf, encrypt },
+  release: { ...inLog.request, answers: { release: await releaseTo(request.digest) } },
+  checkReceipt: async (entry, receipt) => checkReceipt(parseReceipt(receipt), entry, quorum),
 };

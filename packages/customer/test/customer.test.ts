@@ -37,11 +37,11 @@ import {
   sealEnvelope,
   sealFrame,
   toBase64Url,
-  type FrameHeader,
   type Signer,
   type Statement,
+  type UnsealedHeader,
 } from "@smarter-metering/protocol";
-import { parseTariff, priceBill } from "@smarter-metering/tariff";
+import { priceBill } from "@smarter-metering/tariff";
 import { withMeter } from "../src/pinned-meters.ts";
 import { withMasterKey } from "../src/vault.ts";
 import { unwrapItem, wrapItem } from "../src/wrapped-item.ts";
@@ -69,6 +69,7 @@ import {
   envelopeContext,
   envelope,
 } from "./customer.ts";
+import { tariffDocument as tariff, zone } from "./tariff.ts";
 
 test("the vault opens with password and recovery key, to the same private key", async () => {
   assert.equal(registration.iterations, ITERATIONS_MIN);
@@ -270,10 +271,10 @@ class Meter {
   async frame(
     firstSlot: number,
     values: readonly number[],
-    changes: Partial<FrameHeader> = {},
+    changes: Partial<UnsealedHeader> = {},
     signer: Signer = meter,
   ): Promise<Uint8Array> {
-    const header: FrameHeader = {
+    const header: UnsealedHeader = {
       profile: "pes-encrypts",
       kind: "BLOCK",
       networkPseudonym,
@@ -464,30 +465,6 @@ test("law: any split into blocks and live frames, in any order, gives the same s
     }),
     { numRuns: 15 },
   );
-});
-
-const zone = "Europe/Luxembourg";
-const tariff = parseTariff({
-  kind: "smarter-metering/tariff",
-  tariff: "day-night",
-  currency: "EUR",
-  minorDigits: 2,
-  calendar: {
-    id: "day-night",
-    bands: ["day", "night"],
-    rules: [{ weekdays: [1, 2, 3, 4, 5, 6, 7], from: "06:00", to: "22:00", band: "day" }],
-    defaultBand: "night",
-  },
-  versions: [
-    {
-      version: 1,
-      validFrom: "2018-01-01",
-      pricesMicroPerKilowattHour: { day: 250_000, night: 150_000 },
-      feedInMicroPerKilowattHour: 80_000,
-      standingChargeMicroPerDay: 120_000,
-      taxBasisPoints: 800,
-    },
-  ],
 });
 
 /** Two local days from `blockStart`: 25 hours, then 24. */

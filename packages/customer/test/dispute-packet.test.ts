@@ -1,124 +1,28 @@
-/** Slot commitments and dispute packets (docs/protocol.md §2.10, §11.3): chosen intervals and nothing else, every changed bit named. */
+/** Dispute packets (docs/protocol.md §11.3) of frames that a meter made: chosen intervals and nothing else, every changed bit named. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as fc from "fast-check";
 import {
+  discloseReadings,
   makeDisputePacket,
   verifyDisputePacket,
   type ChosenSlots,
+  type Disclosure,
   type DisputePacket,
   type DisputeReport,
 } from "@smarter-metering/customer";
 import {
-  concatBytes,
   decodeFrame,
   fromBase64Url,
-  merkleRoot,
   openSlots,
-  primitives,
-  readRegisters,
-  readSlot,
-  slotsRoot,
   toBase64Url,
   toHex,
-  utf8,
-  verifySlot,
-  type FrameBody,
 } from "@smarter-metering/protocol";
 import * as bill from "./bill.ts";
 import { must } from "./bill.ts";
 
-const bodyOf = (count: number): FrameBody => ({
-  importMilliwattHours: Uint32Array.from({ length: count }, (_, slot) => 1000 + slot),
-  exportMilliwattHours: Uint32Array.from({ length: count }, (_, slot) => slot),
-  quality: Uint8Array.from({ length: count }, (_, slot) => slot % 5),
-  registersMilliwattHours: [2n ** 48n - 1n, 5n, 1n, 0n, 0n, 0n, 0n, 0n],
-});
-const dataKey = bill.filled(32, 0xc3);
-const nameOf = (count: number) => ({ keyEpoch: 1_540_000_000, counter: 7, count });
-
-test("slot commitments match the vectors: installation, one slot, a day of 25 hours, the most there can be", async () => {
-  const vectors: [number, string][] = [
-    [0, "bb2d970405bef89d46d80dbf8680f3fdeb32ebef24ac8ce46e97b05892bcb252"],
-    [1, "8802ab1419f2df58a15cc22ab164651c34f383a75e998d384780ddab4446955e"],
-    [100, "5df979d84cb1f217b8e5bc91a29533c6768a1170dae49cda421f0a0a943e92be"],
-    [768, "66685fe336c171c16d866dabd775b3d8f8c6c0afa5dc20c3a1abd14c5ea4b599"],
-  ];
-  for (const [count, root] of vectors) {
-    assert.equal(toHex(await slotsRoot(nameOf(count), bodyOf(count), dataKey)), root);
-  }
-  const [, second] = await openSlots(nameOf(2), bodyOf(2), dataKey);
-  assert.equal(
-    toHex(must(second).salt),
-    "63751525b5213bb5748c2daeebdd1c0c3e9b9b2ea6e4df4db13d0e0837c301bd",
-  );
-});
-
-test("law: every opening verifies in its place and in no other; the root is that of RFC 6962", async () => {
-  const counts = fc.integer({ min: 0, max: 20 });
-  await fc.assert(
-    fc.asyncProperty(counts, fc.nat(), fc.nat(), async (count, pick, bit) => {
-      const root = await slotsRoot(nameOf(count), bodyOf(count), dataKey);
-      const openings = await openSlots(nameOf(count), bodyOf(count), dataKey);
-      const leaves = openings.map(({ index, salt, content }) =>
-        primitives.sha256(Uint8Array.of(0), salt, Uint8Array.of(index >> 8, index & 255), content),
-      );
-      assert.deepEqual(await merkleRoot(await Promise.all(leaves)), root);
-      const opening = must(openings[pick % openings.length]);
-      assert.ok(await verifySlot(root, count, opening));
-      const { salt, content, path } = opening;
-      const other = Uint8Array.from(content);
-      other[(bit >> 3) % other.length] = (other[(bit >> 3) % other.length] ?? 0) ^ (1 << (bit & 7));
-      const wrong = [
-        { ...opening, content: other },
-        { ...opening, salt: bill.filled(32, 1) },
-        { ...opening, salt: salt.slice(1) },
-        { ...opening, content: content.slice(1) },
-        { ...opening, index: opening.index + 1 },
-        { ...opening, index: opening.index - 1 },
-        { ...opening, index: opening.index + 0.5 },
-        { ...opening, path: [...path, bill.filled(32, 0)] },
-        { ...opening, path: path.slice(1).concat(path.length === 0 ? [bill.filled(32, 0)] : []) },
-      ];
-      for (const entry of wrong) {
-        assert.ok(!(await verifySlot(root, count, entry)), JSON.stringify(entry.index));
-      }
-      assert.ok(!(await verifySlot(bill.filled(32, 0), count, opening)));
-    }),
-    { numRuns: 25 },
-  );
-});
-
-test("openings say what was measured; salts differ between slots, frames and epochs", async () => {
-  const openings = await openSlots(nameOf(3), bodyOf(3), dataKey);
-  assert.deepEqual(readSlot(must(openings[2]).content), {
-    importMilliwattHours: 1002,
-    exportMilliwattHours: 2,
-    quality: 2,
-  });
-  assert.deepEqual(readRegisters(must(openings[3]).content), bodyOf(3).registersMilliwattHours);
-  const others = await Promise.all([
-    openSlots({ ...nameOf(3), counter: 8 }, bodyOf(3), dataKey),
-    openSlots({ ...nameOf(3), keyEpoch: 1 }, bodyOf(3), dataKey),
-    openSlots(nameOf(3), bodyOf(3), bill.filled(32, 1)),
-  ]);
-  const salts = [openings, ...others].flat().map(({ salt }) => toHex(salt));
-  assert.equal(new Set(salts).size, 16);
-});
-
-// A frame that commits: the header with the root behind it, signed as every frame is.
-
-async function committed(position: number, indices: readonly number[]): Promise<ChosenSlots> {
-  const { header, bytes, body, dataKey: key } = must(bill.source.made[position]);
-  const frame = decodeFrame(bytes);
-  const headerBytes = concatBytes(frame.headerBytes, await slotsRoot(header, body, key));
-  const data = concatBytes(
-    utf8("smarter-metering/frame/v1\0"),
-    await primitives.sha256(headerBytes),
-    await primitives.sha256(frame.body),
-  );
-  const signature = await must(bill.meter).sign(data);
-  return { frame: { ...frame, headerBytes, signature }, body, dataKey: key, indices };
+function committed(position: number, indices: readonly number[]): ChosenSlots {
+  const { bytes, body, dataKey } = must(bill.source.made[position]);
+  return { frame: decodeFrame(bytes), body, dataKey, indices };
 }
 
 const ucsView = (changes: object = {}): string =>
@@ -144,8 +48,8 @@ const registryOf = async (text: string) => ({
 const registry = await registryOf(ucsView());
 /** Two quarters of one day, and of the next the registers alone. */
 const chosen = [
-  await committed(bill.blockPosition(2), [30, 5, 30]),
-  await committed(bill.blockPosition(3), [100]),
+  committed(bill.blockPosition(2), [30, 5, 30]),
+  committed(bill.blockPosition(3), [100]),
 ];
 const packet = await makeDisputePacket(chosen);
 const codesOf = ({ links }: DisputeReport): string =>
@@ -187,6 +91,28 @@ test("a packet discloses the chosen intervals, proves them, and nothing else", a
   }
 });
 
+test("from the portal's sealed frames: the intervals inside the times asked for, of every frame that has some", async () => {
+  const sealed = { envelopes: bill.envelopes, frames: bill.frames };
+  const disclose = (spans: Disclosure["spans"], withRegisters = false) =>
+    discloseReadings(bill.evidence.meters, bill.secret, sealed, { spans, withRegisters });
+  const midnight = bill.midnight(3);
+  // Half an hour over the border of two days, a time within one interval, and an interval twice.
+  const over = { from: midnight - 1800, to: midnight + 900 };
+  const within = { from: midnight + 9000, to: midnight + 9899 };
+  const twice = { from: midnight, to: midnight + 900 };
+  const { links, disclosed } = await verifyDisputePacket(
+    await disclose([over, within, twice]),
+    registry,
+  );
+  assert.ok(links.every(({ status }) => status === "ok"));
+  const starts = disclosed.map(({ readings }) => readings.map(({ startSeconds }) => startSeconds));
+  assert.deepEqual(starts, [[midnight - 1800, midnight - 900], [midnight]]);
+  const [day] = (await verifyDisputePacket(await disclose([over], true), registry)).disclosed;
+  const made = must(bill.source.made[bill.blockPosition(2)]);
+  assert.deepEqual(must(day).registersMilliwattHours, made.body.registersMilliwattHours);
+  assert.deepEqual((await disclose([{ from: 0, to: 900 }], true)).frames, []);
+});
+
 /** The packet with one bit of one of its byte strings changed. */
 function flippedAt(path: readonly (string | number)[], bit: number): unknown {
   const copy = JSON.parse(JSON.stringify(packet)) as unknown;
@@ -213,8 +139,11 @@ test("one flipped bit anywhere in a packet names that frame or that slot", async
   ];
   for (const changed of signed) {
     const report = await verifyDisputePacket(changed, registry);
-    assert.match(codesOf(report), /^(FRAME_UNSIGNED|METER_UNREGISTERED)$/);
-    assert.match(must(report.links.find(({ status }) => status === "broken")).where, /^frame 1:/);
+    assert.match(codesOf(report), /^(FRAME_MALFORMED|FRAME_UNSIGNED|METER_UNREGISTERED)$/);
+    assert.match(
+      must(report.links.find(({ status }) => status === "broken")).where,
+      /^frame 1(:|$)/,
+    );
     assert.equal(report.disclosed.length, 1);
   }
   const slots = [
@@ -230,6 +159,67 @@ test("one flipped bit anywhere in a packet names that frame or that slot", async
       /^frame 1, slot 30: 2018-10-27T05:30:00Z$/,
     );
     assert.deepEqual(must(report.disclosed[0]).readings.length, 1);
+  }
+});
+
+test("each field of a packet that is changed has its code", async () => {
+  // Each field by the offset of its last byte in the header (§2.1), in its order.
+  const header: [field: string, offset: number, xor: number, code: string][] = [
+    ["version", 0, 3, "FRAME_MALFORMED"],
+    ["no profile", 1, 1, "FRAME_MALFORMED"],
+    ["other profile", 1, 3, "FRAME_UNSIGNED"],
+    ["no kind", 2, 1, "FRAME_MALFORMED"],
+    ["other kind", 2, 3, "FRAME_UNSIGNED"],
+    ["networkPseudonym", 18, 1, "METER_UNREGISTERED"],
+    ["meterId", 34, 1, "METER_UNREGISTERED"],
+    ["keyEpoch", 38, 1, "FRAME_UNSIGNED"],
+    ["keyCommitment", 70, 1, "FRAME_UNSIGNED"],
+    ["counter", 78, 1, "FRAME_UNSIGNED"],
+    ["a counter beyond 2^53", 71, 255, "FRAME_MALFORMED"],
+    ["blockStart", 86, 1, "FRAME_UNSIGNED"],
+    ["blockStart before the contract", 83, 64, "METER_UNREGISTERED"],
+    ["firstSlot", 88, 1, "FRAME_UNSIGNED"],
+    ["count", 90, 1, "FRAME_UNSIGNED"],
+    ["a count over 768", 89, 4, "FRAME_MALFORMED"],
+    ["intervalSeconds", 94, 1, "FRAME_UNSIGNED"],
+    ["registerBank", 102, 1, "FRAME_UNSIGNED"],
+    ["previousFrameHash", 134, 1, "FRAME_UNSIGNED"],
+    ["slotsRoot", 166, 1, "FRAME_UNSIGNED"],
+  ];
+  const [frame] = packet.frames;
+  const [slot] = must(frame).slots;
+  const changed = (text: string, at: number, xor = 1): string => {
+    const bytes = fromBase64Url(text);
+    bytes[at] = must(bytes[at]) ^ xor;
+    return toBase64Url(bytes);
+  };
+  const frameWith = (changes: object) => ({ ...packet, frames: [{ ...must(frame), ...changes }] });
+  const slotWith = (changes: object) => frameWith({ slots: [{ ...must(slot), ...changes }] });
+  const { bodyHash, signature, header: headerText } = must(frame);
+  const { salt, content, path } = must(slot);
+  assert.equal(fromBase64Url(headerText).length, 167);
+  const cases: [field: string, packet: unknown, code: string][] = [
+    ["nothing", frameWith({}), ""],
+    ...header.map(([field, at, xor, code]): [string, unknown, string] => {
+      return [field, frameWith({ header: changed(headerText, at, xor) }), code];
+    }),
+    ["bodyHash", frameWith({ bodyHash: changed(bodyHash, 0) }), "FRAME_UNSIGNED"],
+    ["signature", frameWith({ signature: changed(signature, 0) }), "FRAME_UNSIGNED"],
+    ["index", slotWith({ index: 6 }), "SLOT_UNCOMMITTED"],
+    ["index of the registers", slotWith({ index: 96 }), "SLOT_UNCOMMITTED"],
+    ["salt", slotWith({ salt: changed(salt, 31) }), "SLOT_UNCOMMITTED"],
+    ["import", slotWith({ content: changed(content, 3) }), "SLOT_UNCOMMITTED"],
+    ["export", slotWith({ content: changed(content, 7) }), "SLOT_UNCOMMITTED"],
+    ["quality", slotWith({ content: changed(content, 8) }), "SLOT_UNCOMMITTED"],
+    ["a short path", slotWith({ path: path.slice(1) }), "SLOT_UNCOMMITTED"],
+    ["a long path", slotWith({ path: [...path, salt] }), "SLOT_UNCOMMITTED"],
+    ...path.map((hash, level): [string, unknown, string] => {
+      const other = slotWith({ path: path.with(level, changed(hash, 0)) });
+      return [`path, level ${level}`, other, "SLOT_UNCOMMITTED"];
+    }),
+  ];
+  for (const [field, other, code] of cases) {
+    assert.equal(codesOf(await verifyDisputePacket(other, registry)), code, field);
   }
 });
 

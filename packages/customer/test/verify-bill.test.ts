@@ -13,6 +13,7 @@ import {
   encodeContribution,
   encodeFrame,
   signContribution,
+  toHex,
 } from "@smarter-metering/protocol";
 import * as bill from "./bill.ts";
 import { blockPosition, evidence, livePosition, must } from "./bill.ts";
@@ -59,13 +60,14 @@ test("an honest bill: every link holds, by readings and by registers, and the di
       "registers",
       "price",
       "contribution",
+      "release",
       "log",
     ].map((link) => [link, "ok"]),
   );
   // From the contract's start on, the installation is the first border.
   const first = { from: bill.contractStart, to: bill.midnight(3) };
   const statement = await bill.sign(bill.statementOf(bill.registersBetween(0, 3), first));
-  const { verdict } = await verifyBill({ ...evidence, window: first, statement });
+  const { verdict } = await verifyBill({ ...withoutContributions, window: first, statement });
   assert.deepEqual(verdict, { differenceMinor: 0n, explanation: "exact" });
   // Whatever the order, however often, with or without the live frames.
   const doubled = [...evidence.frames.toReversed(), ...evidence.frames];
@@ -80,7 +82,7 @@ test("an honest bill: every link holds, by readings and by registers, and the di
 const spread = (bits: number, count: number): number[] =>
   Array.from({ length: count }, (_, step) => Math.round(((bits - 1) * step) / (count - 1)));
 
-const { contributions, ...withoutContributions } = evidence;
+const { contributions, release, checkReceipt: _, ...withoutContributions } = evidence;
 
 /** Verifies with one bit changed, and checks that one link is named, and where. */
 async function walk(
@@ -178,7 +180,7 @@ test("one flipped bit of a contribution or of its receipt names it", async () =>
       contributions: { ...contributions, shown: replaced(contributions.shown, position, item) },
     });
     await walk(
-      spread(8 * contribution.length, 20).map((bit) => [
+      spread(8 * contribution.length, 5).map((bit) => [
         new RegExp(`^contribution ${position + 1}\\b`),
         change({ contribution: flipped(contribution, bit), receipt: must(receipt) }),
       ]),
@@ -186,14 +188,42 @@ test("one flipped bit of a contribution or of its receipt names it", async () =>
       evidence,
     );
     await walk(
-      spread(7 * must(receipt).length, 20).map((bit) => [
-        position === 0 ? /^LOAD of block/ : /^BILL of block/,
+      spread(7 * must(receipt).length, 5).map((bit) => [
+        position % 2 === 0 ? /LOAD of block/ : /BILL of block/,
         change({ contribution, receipt: flippedText(must(receipt), bit) }),
       ]),
-      ["LOG_RECEIPT_INVALID"],
+      ["LOG_RECEIPT_INVALID", "LOG_HEAD_INVALID"],
       evidence,
     );
   }
+});
+
+test("one flipped bit of the logged request, its receipt or its answer names it", async () => {
+  const where = new RegExp(`request ${bill.honestStatement.requestDigest.slice(0, 16)}$`);
+  const flips = (bits: number, flip: (bit: number) => Partial<typeof release>) =>
+    spread(bits, 12).map((bit): [RegExp, Partial<BillEvidence>] => [
+      where,
+      { release: { ...release, ...flip(bit) } },
+    ]);
+  const { terms, receipt, answers } = release;
+  await walk(
+    flips(8 * terms.length, (bit) => ({ terms: flipped(terms, bit) })),
+    ["LOG_ENTRY_INVALID"],
+    evidence,
+  );
+  await walk(
+    flips(7 * must(receipt).length, (bit) => ({ receipt: flippedText(must(receipt), bit) })),
+    ["LOG_RECEIPT_INVALID", "LOG_HEAD_INVALID"],
+    evidence,
+  );
+  assert.ok("release" in answers);
+  await walk(
+    flips(8 * answers.release.length, (bit) => ({
+      answers: { release: flipped(answers.release, bit) },
+    })),
+    ["RELEASE_MALFORMED", "RELEASE_UNSIGNED"],
+    evidence,
+  );
 });
 
 interface Lie {
@@ -203,6 +233,8 @@ interface Lie {
   readonly broken: string;
   readonly where?: RegExp;
   readonly differenceMinor?: bigint | undefined;
+  /** What is checked; by default everything. */
+  readonly base?: BillEvidence;
 }
 
 const frameLies: readonly Lie[] = [
@@ -273,7 +305,7 @@ const frameLies: readonly Lie[] = [
   {
     name: "another meter's frame instead",
     change: () => ({ meters: [{ ...must(evidence.meters[0]), meterId: bill.filled(16, 1) }] }),
-    broken: `ENVELOPE_INVALID ENVELOPE_INVALID${" FRAME_FOREIGN".repeat(bill.frames.length)}${" CONTRIBUTION_FOREIGN".repeat(2)}`,
+    broken: `ENVELOPE_INVALID ENVELOPE_INVALID${" FRAME_FOREIGN".repeat(bill.frames.length)}${" CONTRIBUTION_FOREIGN".repeat(6)}`,
   },
   {
     name: "an envelope is withheld",
@@ -325,6 +357,7 @@ const frameLies: readonly Lie[] = [
     },
     broken: "REGISTERS_DISAGREE",
     where: /^day$/,
+    base: withoutContributions,
   },
 ];
 
@@ -450,18 +483,17 @@ const contributionLies: readonly Lie[] = [
   {
     name: "the opener contributes another reading",
     change: async () => {
-      const [load, registers] = contributions.shown.map(({ contribution }) => contribution);
-      const { header, headerBytes } = decodeContribution(must(load));
-      const { ciphertext } = decodeContribution(must(registers));
+      const position = 2 * bill.contributedDays.indexOf(bill.CONTRIBUTED_DAY);
+      const { header, headerBytes } = decodeContribution(must(bill.contributed[position]));
+      const { ciphertext } = decodeContribution(must(bill.contributed[position + 1]));
       const opener = must(bill.opener);
       const lie = encodeContribution(
         await signContribution(headerBytes, header, ciphertext, opener),
       );
-      const shown = await bill.logged([lie, must(registers)]);
-      return { contributions: { ...contributions, shown } };
+      return loggedWith(replaced(bill.contributed, position, lie));
     },
     broken: "CONTRIBUTION_DIFFERS",
-    where: /^contribution 1, LOAD of block 2018-10-27/,
+    where: /^contribution 3, LOAD of block 2018-10-27/,
   },
   {
     name: "a contribution is withheld",
@@ -472,8 +504,8 @@ const contributionLies: readonly Lie[] = [
   {
     name: "a receipt is withheld",
     change: () => {
-      const [first, second] = contributions.shown;
-      const shown = [{ contribution: must(first).contribution }, must(second)];
+      const [first, ...others] = contributions.shown;
+      const shown = [{ contribution: must(first).contribution }, ...others];
       return { contributions: { ...contributions, shown } };
     },
     broken: "LOG_RECEIPT_MISSING",
@@ -482,20 +514,122 @@ const contributionLies: readonly Lie[] = [
   {
     name: "receipts are swapped",
     change: () => {
-      const [first, second] = contributions.shown;
+      const [first, second, ...others] = contributions.shown;
       const shown = [
         { ...must(first), receipt: must(must(second).receipt) },
         { ...must(second), receipt: must(must(first).receipt) },
+        ...others,
       ];
       return { contributions: { ...contributions, shown } };
     },
     broken: "LOG_RECEIPT_INVALID LOG_RECEIPT_INVALID",
   },
+  {
+    name: "all receipts are of a head that too few trustees cosigned",
+    change: async () => {
+      const { shown, request } = await bill.logged(bill.contributed, bill.request.terms, 1);
+      return {
+        contributions: { ...contributions, shown },
+        release: { ...release, ...request },
+      };
+    },
+    where: /^receipt of LOAD of block .* and 6 more$/,
+    broken: "LOG_HEAD_INVALID",
+  },
+];
+
+/** Contributions and request in a log of their own. */
+async function loggedWith(
+  shownInstead: readonly Uint8Array[],
+  request = bill.request,
+): Promise<Partial<BillEvidence>> {
+  const { shown, request: inLog } = await bill.logged(shownInstead, request.terms);
+  const answers = { release: await bill.releaseTo(request.digest) };
+  return {
+    contributions: { ...contributions, shown },
+    release: { ...inLog, answers },
+    statement: await bill.sign({
+      ...bill.honestStatement,
+      requestDigest: toHex(request.digest),
+    }),
+  };
+}
+
+const releaseLies: readonly Lie[] = [
+  {
+    name: "the statement names another request than the log has",
+    change: async () => ({
+      statement: await bill.sign({ ...bill.honestStatement, requestDigest: "55".repeat(32) }),
+    }),
+    broken: "LOG_ENTRY_INVALID",
+    where: /^request 5{16}$/,
+  },
+  {
+    name: "the request names other contributions",
+    change: async () => {
+      const borders = [bill.borderAtStart, must(bill.contributed[3])];
+      return loggedWith(bill.contributed, await bill.requestOf(borders));
+    },
+    broken: "RELEASE_DIFFERS",
+  },
+  {
+    name: "the request is for another window",
+    change: async () => {
+      const borders = [bill.borderAtStart, bill.borderAtEnd];
+      const toGrid = bill.midnight(9);
+      return loggedWith(bill.contributed, await bill.requestOf(borders, { toGrid }));
+    },
+    broken: "RELEASE_WINDOW",
+  },
+  {
+    name: "the request is another household's",
+    change: async () => {
+      const borders = [bill.borderAtStart, bill.borderAtEnd];
+      const networkPseudonym = bill.filled(16, 0xb3);
+      return loggedWith(bill.contributed, await bill.requestOf(borders, { networkPseudonym }));
+    },
+    broken: "RELEASE_WINDOW",
+  },
+  {
+    name: "a request that is in no log",
+    change: async () => {
+      const borders = [bill.borderAtStart, bill.borderAtEnd];
+      const other = await bill.requestOf(borders, { registryEpoch: 2 });
+      const changed = await loggedWith(bill.contributed, other);
+      return { ...changed, release: { ...must(changed.release), receipt: must(release.receipt) } };
+    },
+    broken: "LOG_RECEIPT_INVALID",
+  },
+  {
+    name: "the release answers another request",
+    change: async () => {
+      const answers = { release: await bill.releaseTo(bill.filled(32, 1)) };
+      return { release: { ...release, answers } };
+    },
+    broken: "RELEASE_OTHER",
+  },
+  {
+    name: "the release is signed by no trustee",
+    change: async () => {
+      const answers = { release: await bill.releaseTo(bill.request.digest, must(bill.mdms)) };
+      return { release: { ...release, answers } };
+    },
+    broken: "RELEASE_UNSIGNED",
+  },
+  {
+    name: "one share of two, twice",
+    change: async () => {
+      const share = await bill.shareOf(must(bill.trustees[0]), 1);
+      const answers = { partials: [share, share], threshold: 2 };
+      return { release: { ...release, answers } };
+    },
+    broken: "RELEASE_MISSING",
+  },
 ];
 
 test("every other lie is named once, at its link", async () => {
-  for (const lie of [...frameLies, ...documentLies, ...contributionLies]) {
-    const report = await verifyBill({ ...evidence, ...(await lie.change()) });
+  for (const lie of [...frameLies, ...documentLies, ...contributionLies, ...releaseLies]) {
+    const report = await verifyBill({ ...(lie.base ?? evidence), ...(await lie.change()) });
     assert.equal(summaryOf(report), lie.broken, lie.name);
     assert.match(must(brokenOf(report)[0]).where, lie.where ?? /^/, lie.name);
     assert.equal(report.verdict.explanation, "broken-link", lie.name);
@@ -510,10 +644,13 @@ test("what was not shown is not checked, and never said to hold", async () => {
   assert.deepEqual(report.verdict, { differenceMinor: 0n, explanation: "exact" });
   assert.equal(statusOf(report, "contribution"), "not-checked");
   assert.equal(statusOf(report, "log"), "not-checked");
+  assert.equal(statusOf(report, "release"), "not-checked");
   const bare = contributions.shown.map(({ contribution }) => ({ contribution }));
+  const { terms, answers } = release;
   const unlogged = await verifyBill({
     ...evidence,
     contributions: { ...contributions, shown: bare },
+    release: { terms, answers },
   });
   assert.equal(statusOf(unlogged, "contribution"), "ok");
   assert.equal(statusOf(unlogged, "log"), "not-checked");
@@ -523,7 +660,8 @@ test("what was not shown is not checked, and never said to hold", async () => {
     ...evidence,
     registry: { ...evidence.registry, epochs, pin },
   });
-  for (const link of ["tariff", "statement", "window", "registers", "price", "contribution"]) {
+  const waiting = ["tariff", "statement", "window", "registers", "price"];
+  for (const link of [...waiting, "contribution", "release", "log"]) {
     assert.equal(statusOf(rolledBack, link), "not-checked", link);
   }
   assert.equal(statusOf(rolledBack, "frame"), "ok");

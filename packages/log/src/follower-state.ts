@@ -9,12 +9,12 @@ import {
   equalBytes,
   fromUtf8,
   utf8,
+  HASH_BYTES,
 } from "@smarter-metering/protocol";
 import { LogError, decoding, wellFormed } from "./error.ts";
 import { frontierRoot, isFrontier, type Frontier } from "./frontier.ts";
 import { formatHead, parseHead, signedAt, type HeadKey, type SignedHead } from "./head.ts";
 import type { ForkEvidence } from "./quorum.ts";
-import { HASH_BYTES } from "./tree.ts";
 
 /** One small file. A service hands in `readFile` and `writeFileAtomic` of the runtime. */
 export interface DurableFile {

@@ -3,7 +3,7 @@
  * one history and one root for a size, and knows which entries stand under a head of the quorum. It sees entries,
  * never a contribution or a reading, and believes the operator nothing but that it is the operator.
  */
-import { equalBytes, type Signer } from "@smarter-metering/protocol";
+import { equalBytes, leafHash, type Signer } from "@smarter-metering/protocol";
 import { LogError, assert, wellFormed } from "./error.ts";
 import { BATCH_ENTRIES_MAX, decodeEntry, type IndexedEntry } from "./entry.ts";
 import {
@@ -23,7 +23,6 @@ import {
   type SignedHead,
 } from "./head.ts";
 import { checkHead, type ForkEvidence, type Quorum } from "./quorum.ts";
-import { leafHash } from "./tree.ts";
 
 /** How far the operator's clock may be ahead of ours. */
 const AHEAD_SECONDS_MAX = 300;
@@ -80,6 +79,11 @@ export interface LogFollower {
    * LOG_STATE_STALE, LOG_STATE_FAILED.
    */
   confirm(head: string): Promise<number>;
+  /**
+   * Heads below `size` whose roots the caller has found again in the log (`rebuild`): `confirm` may be asked about them after a
+   * restart.
+   */
+  recall(heads: Iterable<SignedHead>): void;
 }
 
 /**
@@ -155,6 +159,14 @@ class Follower implements LogFollower {
     return this.#inTurn(() => this.#confirm(parseHead(head)));
   }
 
+  recall(heads: Iterable<SignedHead>): void {
+    for (const head of heads) if (head.size < this.size) this.#remember(head);
+    const { cosigned } = this.#state;
+    if (cosigned === undefined) return;
+    this.#pending.delete(cosigned.size); // The newest is the last to be forgotten.
+    this.#remember(cosigned);
+  }
+
   async #take(batch: LogBatch): Promise<Taken> {
     const head = parseHead(batch.head);
     const headSeconds = await this.#checkOperator(head);
@@ -174,7 +186,7 @@ class Follower implements LogFollower {
       return { cosigned: formatHead(cosigned), entries: [] };
     }
     const entries = this.#decode(batch.entries, headSeconds);
-    const leaves = await Promise.all(batch.entries.map(leafHash));
+    const leaves = await Promise.all(batch.entries.map((entry) => leafHash(entry)));
     const frontier = await extendFrontier(this.#state.frontier, leaves);
     if (!equalBytes(await frontierRoot(frontier), head.root)) {
       const message = `the entries from ${this.size} on do not lead to the head at ${head.size}`;

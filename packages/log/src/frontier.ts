@@ -2,7 +2,7 @@
  * The compact range of an append-only tree: what is needed to append and to know the root, one hash for each set bit
  * of the size (RFC 9162 §2.1.2 computes the same with its stack). Values, never changed in place.
  */
-import { HASH_BYTES, emptyRoot, nodeHash } from "./tree.ts";
+import { HASH_BYTES, emptyRoot, nodeHash } from "@smarter-metering/protocol";
 
 export interface Frontier {
   /** Number of leaves. */

@@ -17,10 +17,10 @@ import {
   toBase64Url,
   toHex,
   utf8,
+  HASH_BYTES,
   type Signer,
 } from "@smarter-metering/protocol";
 import { assert, decoding, wellFormed } from "./error.ts";
-import { HASH_BYTES } from "./tree.ts";
 
 /** signed-note asks for 16 at least. */
 const SIGNATURES_MAX = 64;

@@ -38,6 +38,8 @@ export {
   type HeadSignature,
   type SignedHead,
 } from "./head.ts";
+export { cosignBlindly, MemoryLog, mergeHeads } from "./memory-log.ts";
+export { decodeLogMessage, encodeLogMessage, type LogMessage } from "./message.ts";
 export {
   proveConsistency,
   proveInclusion,
@@ -58,4 +60,4 @@ export {
 } from "./quorum.ts";
 export { rebuild, type ReadEntries } from "./rebuild.ts";
 export { checkReceipt, formatReceipt, parseReceipt, type Receipt } from "./receipt.ts";
-export { emptyRoot, leafHash, nodeHash, type SubtreeReader } from "./tree.ts";
+export type { SubtreeReader } from "./tree.ts";

@@ -3,9 +3,9 @@
  * verified by anybody. Maker and verifier walk the same way down the tree, so the shape of a proof follows from sizes
  * and index alone, and a proof of another shape is refused before anything is hashed.
  */
-import { equalBytes } from "@smarter-metering/protocol";
+import { equalBytes, HASH_BYTES, emptyRoot, nodeHash, splitOf } from "@smarter-metering/protocol";
 import { assert } from "./error.ts";
-import { HASH_BYTES, emptyRoot, nodeHash, rangeHash, splitOf, type SubtreeReader } from "./tree.ts";
+import { rangeHash, type SubtreeReader } from "./tree.ts";
 
 /** A subtree beside the way, over the leaves [start, end). */
 interface Sibling {

@@ -2,18 +2,17 @@
  * Folding the log into a ledger (docs/protocol.md §13.5): at the start of a trustee, whose ledger is what the log says
  * and never a backup, and in an audit, which replays what a trustee must have known. The fold is the caller's.
  */
-import { equalBytes } from "@smarter-metering/protocol";
+import { equalBytes, leafHash } from "@smarter-metering/protocol";
 import { LogError, wellFormed } from "./error.ts";
 import { BATCH_ENTRIES_MAX, decodeEntry, type IndexedEntry } from "./entry.ts";
 import { EMPTY_FRONTIER, extendFrontier, frontierRoot } from "./frontier.ts";
 import type { Head } from "./head.ts";
-import { leafHash } from "./tree.ts";
 
 /** At most `limit` encoded entries from `from` on, from whoever has them; it is not believed. */
 export type ReadEntries = (from: number, limit: number) => Promise<readonly Uint8Array[]>;
 
 /**
- * Calls `step` for each of the first `upTo.size` entries in order. `upTo` is the follower's own head, or one of the
+ * Calls `step` for each of the first `upTo.size` entries in order, and `pause` with the tree after each batch that was read. `upTo` is the follower's own head, or one of the
  * quorum. What `step` made counts only when this resolves: the root is known at the end. Throws LOG_TRUNCATED when the
  * reader ends early, LOG_FORKED when the entries are not those of the head, LOG_MALFORMED.
  */
@@ -21,6 +20,7 @@ export async function rebuild(
   read: ReadEntries,
   upTo: Pick<Head, "size" | "root">,
   step: (entry: IndexedEntry) => void,
+  pause: (tree: Pick<Head, "size" | "root">) => void = () => undefined,
 ): Promise<void> {
   let frontier = EMPTY_FRONTIER;
   while (frontier.size < upTo.size) {
@@ -34,7 +34,11 @@ export async function rebuild(
     for (const [at, bytes] of batch.entries()) {
       step({ ...decodeEntry(bytes), index: frontier.size + at });
     }
-    frontier = await extendFrontier(frontier, await Promise.all(batch.map(leafHash)));
+    frontier = await extendFrontier(
+      frontier,
+      await Promise.all(batch.map((entry) => leafHash(entry))),
+    );
+    pause({ size: frontier.size, root: await frontierRoot(frontier) });
   }
   if (!equalBytes(await frontierRoot(frontier), upTo.root)) {
     const message = `the first ${upTo.size} entries are not those that were seen before`;

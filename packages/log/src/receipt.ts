@@ -3,12 +3,12 @@
  * text format of C2SP tlog-proof v1. Made by the log's operator; verified by customers, in their browsers, and by the
  * MDMS. It names no message: the one who checks it has the message.
  */
+import { leafHash } from "@smarter-metering/protocol";
 import { LogError, decoding, wellFormed } from "./error.ts";
 import { encodeEntry, type Entry } from "./entry.ts";
 import { formatHead, fromBase64, parseHead, toBase64, type SignedHead } from "./head.ts";
 import { verifyInclusion } from "./proof.ts";
 import { checkHead, type Quorum } from "./quorum.ts";
-import { leafHash } from "./tree.ts";
 
 const FIRST_LINE = "c2sp.org/tlog-proof@v1";
 

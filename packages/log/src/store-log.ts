@@ -8,7 +8,7 @@
  * the log refuses to open.
  */
 import assert from "node:assert/strict";
-import { equalBytes, fromUtf8, utf8, type Signer } from "@smarter-metering/protocol";
+import { equalBytes, fromUtf8, utf8, leafHash, type Signer } from "@smarter-metering/protocol";
 import {
   insertMany,
   migrate,
@@ -33,7 +33,7 @@ import { proveConsistency, proveInclusion } from "./proof.ts";
 import { cosignersOf, type Quorum } from "./quorum.ts";
 import { formatReceipt } from "./receipt.ts";
 import { Tiles, tileStatements } from "./tiles.ts";
-import { leafHash, rangeHash } from "./tree.ts";
+import { rangeHash } from "./tree.ts";
 
 const migrations: readonly Migration[] = [
   {
@@ -82,10 +82,9 @@ export interface StoreLog {
   /** Where an entry stands; undefined when it is not in the log. */
   find(entry: NewEntry): Promise<number | undefined>;
   /**
-   * For followers: the entries from `from` up to a head, and that head. It is the next one, so that all trustees
-   * cosign the same heads (each taking the newest at its own time, they might never meet), or the largest that stands
-   * already, for a follower that was away. With `from` = size no entries and the newest head. Undefined beyond it, or
-   * for an empty log.
+   * For followers: the entries from `from` up to the next head, and that head: what one append made, so that all
+   * trustees cosign the same heads (each taking the newest at its own time, they might never meet). With `from` = size
+   * no entries and the newest head. Undefined beyond it, or for an empty log.
    */
   batch(from: number): Promise<LogBatch | undefined>;
   /**
@@ -101,8 +100,12 @@ export interface StoreLog {
   addCosignatures(cosigned: string, quorum: Quorum): Promise<boolean>;
   /** The newest head that stands. */
   quorumHead(): Promise<string | undefined>;
+  /** The first head over entry `index`, with the cosignatures that it has; undefined while it is under none. */
+  headOver(index: number): Promise<string | undefined>;
   /** A receipt (C2SP tlog-proof) for an entry under the newest head that stands; undefined while it is under none. */
   receipt(index: number): Promise<string | undefined>;
+  /** The receipt of each, in order, all under one head; undefined for what is not in the log or not under it. */
+  receipts(entries: readonly NewEntry[]): Promise<(string | undefined)[]>;
   /** RFC 6962 consistency proof between two sizes, 0 ≤ oldSize ≤ newSize ≤ size. */
   consistency(oldSize: number, newSize: number): Promise<Uint8Array[]>;
 }
@@ -198,15 +201,23 @@ class DatabaseLog implements StoreLog {
   async batch(from: number): Promise<LogBatch | undefined> {
     if (from > this.size || this.#head === undefined) return undefined;
     const next = from === this.size ? this.size : from + 1;
-    const limit = Math.min(from + BATCH_ENTRIES_MAX, this.size);
-    const [row] = await this.#ports.store.query<HeadRow>(
-      `select size, seconds, note from log_head where size >= $1 and size <= $2
-       order by is_quorum desc, case when is_quorum then -size else size end limit 1`,
-      [next, limit],
-    );
+    const row = await this.#headFrom(next);
     // Every append signs a head and is no larger than a batch.
     assert(row !== undefined, `no head after entry ${from}`);
     return { entries: await this.entries(from, Number(row.size) - from), head: row.note };
+  }
+
+  async headOver(index: number): Promise<string | undefined> {
+    return (await this.#headFrom(index + 1))?.note;
+  }
+
+  async #headFrom(size: number): Promise<HeadRow | undefined> {
+    const [row] = await this.#ports.store.query<HeadRow>(
+      `select size, seconds, note from log_head where size >= $1 and size <= $2
+       order by size limit 1`,
+      [size, this.size],
+    );
+    return row;
   }
 
   async entries(from: number, limit: number): Promise<Uint8Array[]> {
@@ -250,15 +261,32 @@ class DatabaseLog implements StoreLog {
   }
 
   async receipt(index: number): Promise<string | undefined> {
-    const note = await this.quorumHead();
-    const head = note === undefined ? undefined : parseHead(note);
+    const head = await this.#standing();
     if (head === undefined || index >= head.size) return undefined;
     const [encoded] = await this.entries(index, 1);
     assert(encoded !== undefined, `the log has no entry ${index}`);
-    const { timeSeconds } = decodeEntry(encoded);
+    return receiptOf(index, encoded, head, new Tiles(this.#ports.store));
+  }
+
+  async receipts(entries: readonly NewEntry[]): Promise<(string | undefined)[]> {
+    const head = await this.#standing();
+    if (head === undefined) return entries.map(() => undefined);
+    const ids = await Promise.all(entries.map(entryId));
+    const rows = await this.#ports.store.query<EntryRow>(
+      "select id, position, encoded from log_entry where id = any($1::bytea[]) and position < $2",
+      [ids, head.size],
+    );
     const tiles = new Tiles(this.#ports.store);
-    const proof = await proveInclusion(index, head.size, tiles.subtree);
-    return formatReceipt({ index, timeSeconds, proof, head });
+    const made = rows.map(async ({ id, position, encoded }) => {
+      return [hex(id), await receiptOf(Number(position), encoded, head, tiles)] as const;
+    });
+    const receipts = new Map(await Promise.all(made));
+    return ids.map((id) => receipts.get(hex(id)));
+  }
+
+  async #standing(): Promise<SignedHead | undefined> {
+    const note = await this.quorumHead();
+    return note === undefined ? undefined : parseHead(note);
   }
 
   async consistency(oldSize: number, newSize: number): Promise<Uint8Array[]> {
@@ -305,7 +333,7 @@ class DatabaseLog implements StoreLog {
     timeSeconds: number,
   ): Promise<HeadRow> {
     const tiles = new Tiles(sql);
-    await tiles.append(size, await Promise.all(encoded.map(leafHash)));
+    await tiles.append(size, await Promise.all(encoded.map((entry) => leafHash(entry))));
     await tiles.save();
     const newSize = size + encoded.length;
     const root = await rangeHash(0, newSize, tiles.subtree);
@@ -314,6 +342,23 @@ class DatabaseLog implements StoreLog {
     const note = formatHead({ ...head, signatures: [signature] });
     return { size: BigInt(newSize), seconds: BigInt(timeSeconds), note };
   }
+}
+
+interface EntryRow {
+  readonly id: Uint8Array;
+  readonly position: bigint;
+  readonly encoded: Uint8Array;
+}
+
+async function receiptOf(
+  index: number,
+  encoded: Uint8Array,
+  head: SignedHead,
+  tiles: Tiles,
+): Promise<string> {
+  const { timeSeconds } = decodeEntry(encoded);
+  const proof = await proveInclusion(index, head.size, tiles.subtree);
+  return formatReceipt({ index, timeSeconds, proof, head });
 }
 
 async function newestHead(sql: Sql): Promise<HeadRow | undefined> {

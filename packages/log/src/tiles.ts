@@ -4,9 +4,9 @@
  * size; appending rewrites the last tile of each level that grows.
  */
 import assert from "node:assert/strict";
-import { concatBytes } from "@smarter-metering/protocol";
+import { concatBytes, HASH_BYTES, nodeHash } from "@smarter-metering/protocol";
 import { insertMany, type Sql } from "@smarter-metering/runtime";
-import { HASH_BYTES, nodeHash, type SubtreeReader } from "./tree.ts";
+import type { SubtreeReader } from "./tree.ts";
 
 const TILE_LEVELS = 8;
 const TILE_HASHES = 2 ** TILE_LEVELS;

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import * as fc from "fast-check";
+import { leafHash } from "@smarter-metering/protocol";
 import { openStore, type Sql, type Store } from "@smarter-metering/runtime";
 import {
   BATCH_ENTRIES_MAX,
@@ -12,7 +13,6 @@ import {
   decodeEntry,
   formatHead,
   initialiseFollower,
-  leafHash,
   openFollower,
   parseHead,
   parseReceipt,
@@ -174,7 +174,7 @@ describe("the operator's log", () => {
       [],
       entries(0, BATCH_ENTRIES_MAX + 1),
       [{ kind: "release", body: new Uint8Array(31) }],
-      [{ kind: "release-request", body: new Uint8Array(8193) }],
+      [{ kind: "release-request", body: new Uint8Array(32_769) }],
     ] as NewEntry[][]) {
       await assert.rejects(log.append(wrong), { code: "ERR_ASSERTION" });
     }
@@ -207,6 +207,14 @@ describe("operator and trustees", () => {
       await assert.rejects(checkReceipt(receipt, entry(index + 1), quorum), { code: "LOG_PROOF" });
     }
     assert.equal(await log.receipt(310), undefined);
+    const several = [entry(309), entry(310), entry(9999), entry(0), entry(309)];
+    assert.deepEqual(await log.receipts(several), [
+      await log.receipt(309),
+      undefined,
+      undefined,
+      await log.receipt(0),
+      await log.receipt(309),
+    ]);
     await follow(log, four, quorum);
     assert.equal(four.size, 312);
     assert.equal(await four.confirm(head), 310);
@@ -249,7 +257,7 @@ describe("operator and trustees", () => {
     await assert.rejects(log.addCosignatures(other, quorum), { code: "LOG_HEAD_ORIGIN" });
   });
 
-  test("all followers are given the same heads; one that was away skips to those that stand", async () => {
+  test("all followers are given the same heads, one that was away too", async () => {
     const quorum = await quorumOf(1, 3);
     const [one, two, away] = await followers(quorum);
     assert.ok(one && two && away);
@@ -273,7 +281,9 @@ describe("operator and trustees", () => {
     assert.deepEqual(await taken(one), [700, 1400, 1410]);
     await log.append(entries(1410, 1500));
     assert.deepEqual(await taken(two), [700, 1400, 1410, 1500]);
-    assert.deepEqual(await taken(away), [700, 1410, 1500]);
+    assert.deepEqual(await taken(away), [700, 1400, 1410, 1500]);
+    assert.equal(parseHead((await log.headOver(700)) ?? "").size, 1400);
+    assert.equal(await log.headOver(1500), undefined);
     assert.deepEqual((await log.batch(1500))?.entries, []);
     assert.equal(await log.batch(1501), undefined);
     assert.equal((await log.entries(0, 5000)).length, BATCH_ENTRIES_MAX);

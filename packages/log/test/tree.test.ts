@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
-import { equalBytes, fromHex, primitives, toHex, utf8 } from "@smarter-metering/protocol";
+import { equalBytes, fromHex, leafHash, primitives, toHex, utf8 } from "@smarter-metering/protocol";
 import {
   checkReceipt,
   createQuorum,
@@ -16,7 +16,6 @@ import {
   formatHead,
   formatReceipt,
   frontierRoot,
-  leafHash,
   logKey,
   parseHead,
   parseReceipt,
@@ -45,7 +44,7 @@ import {
   trusteeSigner,
 } from "./operator.ts";
 
-/** The eight leaves that implementations of certificate transparency test with, and the roots of their trees. */
+/** The eight leaves that implementations of certificate transparency test with; the roots of their trees are vectors of the protocol. */
 const ctLeaves = [
   "",
   "00",
@@ -56,17 +55,6 @@ const ctLeaves = [
   "5051525354555657",
   "606162636465666768696a6b6c6d6e6f",
 ].map((text) => fromHex(text));
-const ctRoots = [
-  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-  "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
-  "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
-  "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
-  "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
-  "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
-  "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
-  "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
-  "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
-];
 
 /** Perfect subtrees of `leaves`, hashed as the definition says. */
 function readerOf(leaves: readonly Uint8Array[]): SubtreeReader {
@@ -142,14 +130,6 @@ const nodesAt = (proof: readonly Uint8Array[]): string[] => proof.map(toHex);
 describe("the tree of RFC 6962", () => {
   test("the vectors of certificate transparency", async () => {
     const subtree = readerOf(ctLeaves);
-    let frontier = EMPTY_FRONTIER;
-    for (const [size, root] of ctRoots.entries()) {
-      assert.equal(toHex(await frontierRoot(frontier)), root);
-      frontier = await extendFrontier(
-        frontier,
-        await Promise.all(ctLeaves.slice(size, size + 1).map(leafHash)),
-      );
-    }
     assert.deepEqual(nodesAt(await proveInclusion(0, 8, subtree)), [
       "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
       "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
@@ -319,7 +299,7 @@ const flipped = (bytes: Uint8Array, bit: number): Uint8Array => {
 describe("entries", () => {
   test("have one encoding", async () => {
     const hash: Entry = { kind: "seal", timeSeconds: 258, body: sha256() };
-    assert.equal(toHex(encodeEntry(hash)), `01020000000000000102${ctRoots[0] ?? ""}`);
+    assert.equal(toHex(encodeEntry(hash)), `01020000000000000102${toHex(sha256())}`);
     const request = requestEntry("terms", 1);
     assert.equal(toHex(encodeEntry(request)), "010300000000000000010005" + toHex(utf8("terms")));
     for (const entry of [hash, request, hashEntry(7)]) {
@@ -338,7 +318,7 @@ describe("entries", () => {
     ["trailing bytes", `${good}00`],
     ["a time beyond 2^53", `0101ffffffffffffffff${good.slice(20)}`],
     ["an empty message", "010300000000000000010000"],
-    ["a long message", `0103${"00".repeat(8)}2001${"00".repeat(8193)}`],
+    ["a long message", `0103${"00".repeat(8)}8001${"00".repeat(32_769)}`],
     ["nothing", ""],
   ];
   for (const [name, hex] of refused) {

@@ -19,7 +19,7 @@ export function paillierKeyOf(view: NetworkView): Promise<PublicKey> {
   return key;
 }
 
-export function loadTermsOf(cohort: Cohort | undefined): ContributionContext["load"] {
+function loadTermsOf(cohort: Cohort | undefined): ContributionContext["load"] {
   if (cohort === undefined) return undefined;
   const { intervalSeconds, loadValueBits: valueBits, exportLoad: exportToo } = cohort;
   return { intervalSeconds, valueBits, exportToo };

@@ -2,11 +2,11 @@
  * Contributions (docs/protocol.md §6.2): one meter's ciphertext for one block and stream, with its context, signed by whoever
  * encrypted it. The aggregator and the trustees read all of it; none of them can open a single one.
  */
-import { primitives } from "#primitives";
 import { concatBytes } from "./bytes.ts";
 import { Reader, Writer } from "./encoding.ts";
 import { wellFormed } from "./error.ts";
 import { profileCode, profileOf, type Profile } from "./frame.ts";
+import { leafHash } from "./merkle.ts";
 import {
   checkSignature,
   SIGNATURE_BYTES,
@@ -171,7 +171,5 @@ export async function verifyContribution(
   await checkSignature(key, signature, data);
 }
 
-/** The leaf of a contribution in the request's Merkle tree (RFC 6962 §2.1): SHA-256(0x00 ‖ encoding). */
-export function contributionLeaf(encoded: Uint8Array): Promise<Uint8Array> {
-  return primitives.sha256(Uint8Array.of(0), encoded);
-}
+/** The leaf of a contribution in the request's Merkle tree (§8.1). */
+export const contributionLeaf = (encoded: Uint8Array): Promise<Uint8Array> => leafHash(encoded);

@@ -10,6 +10,7 @@ export type ProtocolErrorCode =
   | "RELEASE_UNOPENABLE"
   | "REGISTRY_INVALID"
   | "REGISTRY_ROLLBACK"
+  | "OPENER_KEYS_INVALID"
   | "ENROLMENT_CODE_INVALID";
 
 export class ProtocolError extends Error {

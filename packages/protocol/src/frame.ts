@@ -3,17 +3,26 @@
  * the opener (of profile `pes-encrypts`) and the customer open them.
  */
 import { primitives } from "#primitives";
-import { concatBytes, utf8 } from "./bytes.ts";
+import { concatBytes, equalBytes, utf8 } from "./bytes.ts";
 import { Reader, Writer } from "./encoding.ts";
 import { ProtocolError, wellFormed } from "./error.ts";
-import { bodyBytes, decodeBody, encodeBody, type FrameBody } from "./frame-body.ts";
-import { checkSignature, SIGNATURE_BYTES, signedBytes, type Signer } from "./signature.ts";
+import { bodyBytes, decodeBody, encodeBody, wipeBody, type FrameBody } from "./frame-body.ts";
+import {
+  checkSignature,
+  SIGNATURE_BYTES,
+  signedBytes,
+  signedHashes,
+  type SignatureDomain,
+  type Signer,
+} from "./signature.ts";
+import { slotsRoot } from "./slot-commitments.ts";
 
 export const FRAME_VERSION = 1;
 /** Readings per frame at most; also the opener's default limit of readings in plaintext at once. */
 export const FRAME_READINGS_MAX = 768;
 export const FRAME_BYTES_MAX = 16_384;
 const TAG_BYTES = 16;
+const SIGNED_AS: SignatureDomain = "smarter-metering/frame/v1";
 
 export type Profile = "pes-encrypts" | "meter-encrypts";
 export type FrameKind = "BLOCK" | "LIVE";
@@ -39,7 +48,12 @@ export interface FrameHeader {
   /** First 8 bytes of the SHA-256 of the calendar whose bands the registers follow. */
   readonly registerBank: Uint8Array;
   readonly previousFrameHash: Uint8Array;
+  /** Commits to each slot and to the registers (§2.10): what the customer can show one by one. */
+  readonly slotsRoot: Uint8Array;
 }
+
+/** What the meter decides of a header; the rest follows from the body. */
+export type UnsealedHeader = Omit<FrameHeader, "slotsRoot">;
 
 /** A frame as it travels: readable header, closed body. */
 export interface SealedFrame {
@@ -76,6 +90,7 @@ export function encodeFrameHeader(header: FrameHeader): Uint8Array {
     .u32(header.intervalSeconds)
     .fixed(header.registerBank, 8)
     .fixed(header.previousFrameHash, 32)
+    .fixed(header.slotsRoot, 32)
     .finish();
 }
 
@@ -98,8 +113,17 @@ function readFrameHeader(reader: Reader): FrameHeader {
     intervalSeconds: reader.u32(),
     registerBank: reader.fixed(8),
     previousFrameHash: reader.fixed(32),
+    slotsRoot: reader.fixed(32),
   };
   checkFrameHeader(header);
+  return header;
+}
+
+/** A header that travels alone (§11.3). Throws PROTOCOL_MALFORMED. */
+export function decodeFrameHeader(bytes: Uint8Array): FrameHeader {
+  const reader = new Reader(bytes);
+  const header = readFrameHeader(reader);
+  reader.end();
   return header;
 }
 
@@ -125,7 +149,7 @@ export function decodeFrame(bytes: Uint8Array): SealedFrame {
 }
 
 const frameSignedBytes = (frame: Pick<SealedFrame, "headerBytes" | "body">): Promise<Uint8Array> =>
-  signedBytes("smarter-metering/frame/v1", frame.headerBytes, frame.body);
+  signedBytes(SIGNED_AS, frame.headerBytes, frame.body);
 
 /** SHA-256 of the signed bytes (§2.3): names the frame in chain, ledger and contributions. */
 export async function frameHash(
@@ -139,6 +163,21 @@ export async function verifyFrame(frame: SealedFrame, meterKey: Uint8Array): Pro
   await checkSignature(meterKey, frame.signature, await frameSignedBytes(frame));
 }
 
+/** A frame whose sealed body stays away (§11.3). */
+export interface DetachedFrame extends Pick<SealedFrame, "headerBytes" | "signature"> {
+  /** SHA-256 of the sealed body. */
+  readonly bodyHash: Uint8Array;
+}
+
+/** As `verifyFrame`. */
+export async function verifyDetachedFrame(
+  { headerBytes, bodyHash, signature }: DetachedFrame,
+  meterKey: Uint8Array,
+): Promise<void> {
+  const headerHash = await primitives.sha256(headerBytes);
+  await checkSignature(meterKey, signature, signedHashes(SIGNED_AS, headerHash, bodyHash));
+}
+
 /** Commits to an epoch's data key (§2.4); 32 bytes. */
 export function keyCommitment(
   meterId: Uint8Array,
@@ -150,19 +189,20 @@ export function keyCommitment(
 }
 
 /** 96 bits: key epoch ‖ counter (§2.2). */
-function nonceOf(header: FrameHeader): Uint8Array {
+function nonceOf(header: Pick<FrameHeader, "keyEpoch" | "counter">): Uint8Array {
   return new Writer().u32(header.keyEpoch).u64(header.counter).finish();
 }
 
-/** Seals and signs one frame with the epoch's 32-byte data key. */
+/** Seals and signs one frame with the epoch's 32-byte data key, and commits to its slots. */
 export async function sealFrame(
-  header: FrameHeader,
+  unsealed: UnsealedHeader,
   body: FrameBody,
   key: Uint8Array,
   meter: Signer,
 ): Promise<SealedFrame> {
+  const plaintext = encodeBody(body, unsealed);
+  const header = { ...unsealed, slotsRoot: await slotsRoot(unsealed, body, key) };
   const headerBytes = encodeFrameHeader(header);
-  const plaintext = encodeBody(body, header);
   const sealed = await primitives.aesGcmSeal(key, nonceOf(header), headerBytes, plaintext);
   plaintext.fill(0);
   const unsigned = { headerBytes, body: sealed };
@@ -172,7 +212,7 @@ export async function sealFrame(
 
 /**
  * Opens a frame whose signature has been verified. Throws FRAME_UNOPENABLE, with one message for a wrong key, a key that
- * does not match the commitment and a changed body alike.
+ * does not match the commitment, a changed body and slots that the header does not commit to alike.
  */
 export async function openFrame(frame: SealedFrame, key: Uint8Array): Promise<FrameBody> {
   const { header, headerBytes, body } = frame;
@@ -180,10 +220,12 @@ export async function openFrame(frame: SealedFrame, key: Uint8Array): Promise<Fr
   const committed = primitives.equalSecret(commitment, header.keyCommitment);
   const plaintext = await primitives.aesGcmOpen(key, nonceOf(header), headerBytes, body);
   try {
-    if (plaintext === undefined || !committed) {
-      throw new ProtocolError("FRAME_UNOPENABLE", "cannot open frame");
+    if (plaintext !== undefined && committed) {
+      const opened = decodeBody(plaintext, header);
+      if (equalBytes(await slotsRoot(header, opened, key), header.slotsRoot)) return opened;
+      wipeBody(opened);
     }
-    return decodeBody(plaintext, header);
+    throw new ProtocolError("FRAME_UNOPENABLE", "cannot open frame");
   } finally {
     plaintext?.fill(0);
   }

@@ -58,6 +58,7 @@ export {
 } from "./frame-body.ts";
 export {
   decodeFrame,
+  decodeFrameHeader,
   encodeFrame,
   FRAME_BYTES_MAX,
   FRAME_READINGS_MAX,
@@ -65,11 +66,14 @@ export {
   keyCommitment,
   openFrame,
   sealFrame,
+  verifyDetachedFrame,
   verifyFrame,
+  type DetachedFrame,
   type FrameHeader,
   type FrameKind,
   type Profile,
   type SealedFrame,
+  type UnsealedHeader,
 } from "./frame.ts";
 export { judgeFrame, type ChainHead, type ChainMemory, type Judgement } from "./judge.ts";
 export {
@@ -91,7 +95,16 @@ export {
   type EnvelopeRecipient,
   type KeyEnvelope,
 } from "./key-envelope.ts";
-export { merkleRoot } from "./merkle.ts";
+export {
+  emptyRoot,
+  HASH_BYTES,
+  leafHash,
+  merkleRoot,
+  merkleTree,
+  nodeHash,
+  rootOfPath,
+  splitOf,
+} from "./merkle.ts";
 export {
   indexNetworkView,
   parseNetworkView,
@@ -103,6 +116,15 @@ export {
   type Role,
   type ServicePoint,
 } from "./network-view.ts";
+export {
+  openerKeyAt,
+  parseOpenerKey,
+  parseOpenerKeys,
+  signOpenerKeys,
+  verifyOpenerKeys,
+  type OpenerKey,
+  type OpenerKeys,
+} from "./opener-keys.ts";
 export {
   agreementOf,
   decodePartialRelease,
@@ -138,15 +160,26 @@ export {
 } from "./registry-feed.ts";
 export {
   contributionsOf,
+  decodeAskedRequest,
   decodeRequest,
+  decodeSignedTerms,
+  encodeAskedRequest,
   encodeRequest,
+  encodeSignedTerms,
   requestDigest,
+  signedTermsOf,
   signRequest,
+  termsDigest,
   verifyRequest,
+  verifySignedTerms,
+  type AskedRequest,
   type BillRequest,
   type LoadRequest,
+  type MemberRun,
   type ReleaseRequest,
+  type RequestTerms,
   type SignedRequest,
+  type SignedTerms,
 } from "./release-request.ts";
 export {
   decodeRefusal,

@@ -8,7 +8,10 @@ import { ProtocolError, wellFormed } from "./error.ts";
 import { checkSignature, type Signer } from "./signature.ts";
 
 export type DocumentType =
-  "smarter-metering/registry-epoch" | "smarter-metering/tariff" | "smarter-metering/statement";
+  | "smarter-metering/registry-epoch"
+  | "smarter-metering/opener-keys"
+  | "smarter-metering/tariff"
+  | "smarter-metering/statement";
 
 const DOCUMENT_BYTES_MAX = 64 * 1024 * 1024;
 

@@ -27,7 +27,7 @@ export const party = z.strictObject({
   role: z.enum(ROLES),
   /** Ed25519, raw, hex. */
   signingKey: hex32,
-  /** RSA SubjectPublicKeyInfo, base64url; of the opener, the MDMS, and trustees that hold a share. */
+  /** RSA SubjectPublicKeyInfo, base64url; of the MDMS, and of trustees that hold a share. The opener's are listed apart. */
   encryptionKey: z.string().optional(),
   /** Of a trustee that holds a share: its number in the key ceremony. */
   trusteeIndex: z.number().int().min(1).max(255).optional(),
@@ -84,6 +84,8 @@ export type ServicePoint = z.infer<typeof servicePoint>;
 const networkView = z.strictObject({
   kind: z.literal("smarter-metering/network-view"),
   parties: z.array(party),
+  /** Where there is an opener: its keys and their periods (§3.3), as the JWS that meters believe. */
+  openerKeys: z.string().optional(),
   /** As serialised by packages/paillier. */
   paillierKey: z.unknown(),
   /** Where trustees hold shares of the key: as serialised by packages/paillier. */

@@ -26,7 +26,10 @@ export const primitives: Primitives = {
   randomBytes: (length) => globalThis.crypto.getRandomValues(new Uint8Array(length)),
 
   async sha256(...parts) {
-    return new Uint8Array(await subtle.digest("SHA-256", source(concatBytes(...parts))));
+    const data = source(concatBytes(...parts));
+    const digest = await subtle.digest("SHA-256", data);
+    data.fill(0); // A part may be a key or a reading.
+    return new Uint8Array(digest);
   },
 
   async hmacSha256(key, data) {

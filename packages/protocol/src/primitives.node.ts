@@ -55,8 +55,13 @@ export const primitives: Primitives = {
   sha256(...parts) {
     // In one shot: a Hash object costs more than the hash of a message.
     const [only] = parts;
-    const data = parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
-    return Promise.resolve(view(hash("sha256", data, "buffer")));
+    if (parts.length === 1 && only !== undefined) {
+      return Promise.resolve(view(hash("sha256", only, "buffer")));
+    }
+    const data = Buffer.concat(parts);
+    const digest = hash("sha256", data, "buffer");
+    data.fill(0); // A part may be a key or a reading.
+    return Promise.resolve(view(digest));
   },
 
   hmacSha256(key, data) {

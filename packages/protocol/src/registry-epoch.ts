@@ -32,34 +32,42 @@ export function signEpoch(epoch: RegistryEpoch, root: Signer): Promise<string> {
   return signDocument("smarter-metering/registry-epoch", registryEpoch.parse(epoch), root);
 }
 
+/** A link of a verified chain. */
+export interface EpochLink {
+  readonly epoch: RegistryEpoch;
+  /** SHA-256 of its JWS, hex. */
+  readonly hash: string;
+}
+
 /**
- * Verifies a whole chain, epoch 0 first, and returns its last link. Throws REGISTRY_INVALID for a broken or badly signed chain and
+ * Verifies a whole chain, epoch 0 first, and returns its links and the last of them. Throws REGISTRY_INVALID for a broken or badly signed chain and
  * REGISTRY_ROLLBACK for one that is shorter than the pin or does not contain it.
  */
 export async function verifyEpochChain(
   chain: readonly string[],
   rootKey: Uint8Array,
   pin?: EpochPin,
-): Promise<{ latest: RegistryEpoch; pin: EpochPin }> {
+): Promise<{ latest: RegistryEpoch; pin: EpochPin; links: readonly EpochLink[] }> {
   let previous = GENESIS_HASH;
-  let latest: RegistryEpoch | undefined;
+  const links: EpochLink[] = [];
   for (const [index, jws] of chain.entries()) {
     const link = registryEpoch.safeParse(await verifiedEpoch(jws, rootKey));
     if (!link.success || link.data.epoch !== index || link.data.previous !== previous) {
       throw new ProtocolError("REGISTRY_INVALID", `registry epoch ${index} breaks the chain`);
     }
-    latest = link.data;
     previous = toHex(await documentHash(jws));
+    links.push({ epoch: link.data, hash: previous });
     if (pin?.epoch === index && pin.hash !== previous) {
       throw new ProtocolError("REGISTRY_ROLLBACK", `registry epoch ${index} differs from the pin`);
     }
   }
+  const latest = links.at(-1)?.epoch;
   if (latest === undefined) throw new ProtocolError("REGISTRY_INVALID", "the registry is empty");
   if (pin !== undefined && latest.epoch < pin.epoch) {
     const message = `the registry shows epoch ${latest.epoch}, but ${pin.epoch} was seen before`;
     throw new ProtocolError("REGISTRY_ROLLBACK", message);
   }
-  return { latest, pin: { epoch: latest.epoch, hash: previous } };
+  return { latest, pin: { epoch: latest.epoch, hash: previous }, links };
 }
 
 async function verifiedEpoch(jws: string, rootKey: Uint8Array): Promise<unknown> {

@@ -3,7 +3,13 @@
  * pinned root key and the last epoch seen, and hands out the newest. Transport and the pin's file are handed in.
  */
 import { ProtocolError } from "./error.ts";
-import { verifyEpochChain, verifyView, type EpochPin, type ViewName } from "./registry-epoch.ts";
+import {
+  verifyEpochChain,
+  verifyView,
+  type EpochPin,
+  type RegistryEpoch,
+  type ViewName,
+} from "./registry-epoch.ts";
 
 export interface RegistryTransport {
   /** Every epoch's JWS, epoch 0 first. */
@@ -19,12 +25,16 @@ export interface PinStore {
 
 export interface RegistrySnapshot<View> {
   readonly epoch: number;
+  /** SHA-256 of the epoch's JWS, hex. */
+  readonly hash: string;
   readonly view: View;
 }
 
 export interface RegistryFeed<View> {
   /** The newest verified snapshot. */
   current(): RegistrySnapshot<View>;
+  /** An epoch of the verified chain, fetched anew; undefined for one that does not exist yet. Throws like `refresh`. */
+  at(epoch: number): Promise<RegistrySnapshot<View> | undefined>;
   /** Looks for a newer epoch; true when there was one. Throws REGISTRY_INVALID or REGISTRY_ROLLBACK and keeps the old. */
   refresh(): Promise<boolean>;
 }
@@ -42,15 +52,22 @@ export async function followRegistry<View>(
   options: RegistryFeedOptions<View>,
 ): Promise<RegistryFeed<View>> {
   let snapshot: RegistrySnapshot<View> | undefined;
-  const refresh = async (): Promise<boolean> => {
+  const readChain = async () => {
     const chain = await options.transport.epochs();
-    const known = await options.pins.load();
-    const { latest, pin } = await verifyEpochChain(chain, options.rootKey, known);
+    return verifyEpochChain(chain, options.rootKey, await options.pins.load());
+  };
+  const read = async (epoch: RegistryEpoch, hash: string): Promise<RegistrySnapshot<View>> => {
+    const text = await options.transport.view(options.viewName, epoch.epoch);
+    const view = options.parse(await verifyView(epoch, options.viewName, text));
+    return { epoch: epoch.epoch, hash, view };
+  };
+  const refresh = async (): Promise<boolean> => {
+    const { latest, pin } = await readChain();
     if (snapshot?.epoch === latest.epoch) return false;
-    const text = await options.transport.view(options.viewName, latest.epoch);
-    const view = options.parse(await verifyView(latest, options.viewName, text));
+    const newest = await read(latest, pin.hash);
+    const known = await options.pins.load();
     if (known?.epoch !== pin.epoch) await options.pins.save(pin);
-    snapshot = { epoch: latest.epoch, view };
+    snapshot = newest;
     return true;
   };
   await refresh();
@@ -60,5 +77,10 @@ export async function followRegistry<View>(
       return snapshot;
     },
     refresh,
+    async at(epoch) {
+      if (snapshot?.epoch === epoch) return snapshot;
+      const link = (await readChain()).links[epoch];
+      return link && read(link.epoch, link.hash);
+    },
   };
 }

@@ -29,9 +29,14 @@ export async function signedBytes(
   domain: SignatureDomain,
   ...parts: readonly Uint8Array[]
 ): Promise<Uint8Array> {
-  const hashes = await Promise.all(parts.map((part) => primitives.sha256(part)));
-  return concatBytes(utf8(domain), Uint8Array.of(0), ...hashes);
+  return signedHashes(domain, ...(await Promise.all(parts.map((part) => primitives.sha256(part)))));
 }
+
+/** The same of parts that stay away, by their SHA-256. */
+export const signedHashes = (
+  domain: SignatureDomain,
+  ...hashes: readonly Uint8Array[]
+): Uint8Array => concatBytes(utf8(domain), Uint8Array.of(0), ...hashes);
 
 /** Throws PROTOCOL_BAD_SIGNATURE, with one message for every cause. */
 export async function checkSignature(

@@ -7,13 +7,15 @@
  * about its reading (there are few readings to guess) and a disclosed salt nothing about another one.
  */
 import { primitives } from "#primitives";
-import { utf8 } from "./bytes.ts";
+import { concatBytes, utf8 } from "./bytes.ts";
 import { Reader, Writer } from "./encoding.ts";
-import { ProtocolError } from "./error.ts";
 import { REGISTERS, type FrameBody } from "./frame-body.ts";
 import type { FrameHeader } from "./frame.ts";
+import { HASH_BYTES, leafHash, merkleRoot, merkleTree, rootOfPath } from "./merkle.ts";
 
-const HASH_BYTES = 32;
+const SALT_BYTES = 32;
+const SLOT_BYTES = 4 + 4 + 1;
+const REGISTERS_BYTES = 8 * REGISTERS;
 
 /** Slots are counted from the frame's first; the leaf after the last of them holds the registers. */
 export interface SlotOpening {
@@ -39,7 +41,8 @@ export async function slotsRoot(
   body: FrameBody,
   dataKey: Uint8Array,
 ): Promise<Uint8Array> {
-  const { root, leaves } = await commit(header, body, dataKey);
+  const leaves = await leavesOf(header, body, dataKey);
+  const root = await merkleRoot(await Promise.all(leaves.map(hashOf)));
   for (const { content } of leaves) content.fill(0); // Plaintext, at the opener too.
   return root;
 }
@@ -50,7 +53,8 @@ export async function openSlots(
   body: FrameBody,
   dataKey: Uint8Array,
 ): Promise<SlotOpening[]> {
-  const { leaves, paths } = await commit(header, body, dataKey);
+  const leaves = await leavesOf(header, body, dataKey);
+  const { paths } = await merkleTree(await Promise.all(leaves.map(hashOf)));
   return leaves.map((leaf, index) => ({ ...leaf, path: paths[index] ?? [] }));
 }
 
@@ -61,12 +65,11 @@ export async function verifySlot(
   opening: SlotOpening,
 ): Promise<boolean> {
   const { index, salt, content, path } = opening;
-  const isHash = (bytes: Uint8Array): boolean => bytes.length === HASH_BYTES;
-  const isRegisters = index === count;
-  const contentBytes = isRegisters ? 8 * REGISTERS : 9;
+  const contentBytes = index === count ? REGISTERS_BYTES : SLOT_BYTES;
   if (!Number.isInteger(index) || index < 0 || index > count) return false;
-  if (!isHash(salt) || !path.every(isHash) || content.length !== contentBytes) return false;
-  const found = await climb(await leafOf(opening), index, count + 1, path);
+  if (salt.length !== SALT_BYTES || content.length !== contentBytes) return false;
+  if (path.some((hash) => hash.length !== HASH_BYTES)) return false;
+  const found = await rootOfPath(await hashOf(opening), index, count + 1, path);
   return found !== undefined && primitives.equalSecret(found, root);
 }
 
@@ -90,77 +93,49 @@ export function readRegisters(content: Uint8Array): bigint[] {
   return registers;
 }
 
-interface Tree {
-  readonly root: Uint8Array;
-  readonly paths: readonly (readonly Uint8Array[])[];
+type Leaf = Omit<SlotOpening, "path">;
+
+const hashOf = ({ index, salt, content }: Leaf): Promise<Uint8Array> =>
+  leafHash(salt, Uint8Array.of(index >> 8, index & 0xff), content);
+
+/** The leaves of the slots and of the registers; the contents are windows onto one buffer. */
+async function leavesOf(header: FrameName, body: FrameBody, dataKey: Uint8Array): Promise<Leaf[]> {
+  const { count } = header;
+  const salts = await saltsOf(header, dataKey);
+  const contents = encodeContents(body, count);
+  return Array.from({ length: count + 1 }, (_, index) => ({
+    index,
+    salt: salts.subarray(SALT_BYTES * index, SALT_BYTES * (index + 1)),
+    content: contents.subarray(
+      SLOT_BYTES * index,
+      index === count ? contents.length : SLOT_BYTES * (index + 1),
+    ),
+  }));
 }
 
-async function commit({ keyEpoch, counter, count }: FrameName, body: FrameBody, key: Uint8Array) {
+/** One key stream for all of them: a salt by itself would cost as much as its leaf. The key seals nothing else. */
+async function saltsOf({ keyEpoch, counter, count }: FrameName, dataKey: Uint8Array) {
   const name = new Writer().u32(keyEpoch).u64(counter).finish();
-  const info = new Uint8Array([...utf8("smarter-metering/slot-salt/v1\0"), ...name]);
-  const saltKey = await primitives.hkdfSha256(key, info, HASH_BYTES);
-  const leaves: Omit<SlotOpening, "path">[] = [];
-  for (let index = 0; index <= count; index++) {
-    const salt = await primitives.hmacSha256(saltKey, new Writer().u16(index).finish());
-    leaves.push({ index, salt, content: contentOf(body, index, count) });
-  }
-  saltKey.fill(0);
-  return { leaves, ...(await treeOf(await Promise.all(leaves.map(leafOf)))) };
+  const info = concatBytes(utf8("smarter-metering/slot-salt/v1\0"), name);
+  const key = await primitives.hkdfSha256(dataKey, info, 32);
+  const none = new Uint8Array(0);
+  const zeros = new Uint8Array(SALT_BYTES * (count + 1));
+  const sealed = await primitives.aesGcmSeal(key, new Uint8Array(12), none, zeros);
+  key.fill(0);
+  return sealed.subarray(0, zeros.length);
 }
 
-function contentOf(body: FrameBody, index: number, count: number): Uint8Array {
-  const writer = new Writer();
-  if (index === count) {
-    for (const register of body.registersMilliwattHours) writer.u64(register);
-    return writer.finish();
+/** All slots one after the other, then the registers. The lists are as long as `count` says. */
+function encodeContents(body: FrameBody, count: number): Uint8Array {
+  const bytes = new Uint8Array(SLOT_BYTES * count + REGISTERS_BYTES);
+  const view = new DataView(bytes.buffer);
+  for (let slot = 0; slot < count; slot++) {
+    view.setUint32(SLOT_BYTES * slot, body.importMilliwattHours[slot] ?? 0);
+    view.setUint32(SLOT_BYTES * slot + 4, body.exportMilliwattHours[slot] ?? 0);
+    view.setUint8(SLOT_BYTES * slot + 8, body.quality[slot] ?? 0);
   }
-  const { importMilliwattHours, exportMilliwattHours, quality } = body;
-  const values = [importMilliwattHours[index], exportMilliwattHours[index], quality[index]];
-  const [imported, exported, code] = values;
-  if (imported === undefined || exported === undefined || code === undefined) {
-    throw new ProtocolError("PROTOCOL_MALFORMED", `malformed message: no slot ${index}`);
+  for (const [index, register] of body.registersMilliwattHours.entries()) {
+    view.setBigUint64(SLOT_BYTES * count + 8 * index, register);
   }
-  return writer.u32(imported).u32(exported).u8(code).finish();
-}
-
-const leafOf = ({ index, salt, content }: Omit<SlotOpening, "path">): Promise<Uint8Array> =>
-  primitives.sha256(Uint8Array.of(0), salt, new Writer().u16(index).finish(), content);
-
-const nodeOf = (left: Uint8Array, right: Uint8Array): Promise<Uint8Array> =>
-  primitives.sha256(Uint8Array.of(1), left, right);
-
-/** The largest power of two smaller than `size` ≥ 2. */
-const splitOf = (size: number): number => 2 ** Math.floor(Math.log2(size - 1));
-
-/** The tree over 1 to 769 leaf hashes, with every audit path. */
-async function treeOf(leaves: readonly Uint8Array[]): Promise<Tree> {
-  const [first] = leaves;
-  if (leaves.length === 1 && first !== undefined) return { root: first, paths: [[]] };
-  const split = splitOf(leaves.length);
-  const [left, right] = [await treeOf(leaves.slice(0, split)), await treeOf(leaves.slice(split))];
-  return {
-    root: await nodeOf(left.root, right.root),
-    paths: [
-      ...left.paths.map((path) => [...path, right.root]),
-      ...right.paths.map((path) => [...path, left.root]),
-    ],
-  };
-}
-
-/** The root that a path of exactly the right length leads to. */
-async function climb(
-  leaf: Uint8Array,
-  index: number,
-  size: number,
-  path: readonly Uint8Array[],
-): Promise<Uint8Array | undefined> {
-  const sibling = path.at(-1);
-  if (size === 1) return sibling === undefined ? leaf : undefined;
-  if (sibling === undefined) return undefined;
-  const split = splitOf(size);
-  const isLeft = index < split;
-  const below = isLeft ? ([index, split] as const) : ([index - split, size - split] as const);
-  const hash = await climb(leaf, ...below, path.slice(0, -1));
-  if (hash === undefined) return undefined;
-  return isLeft ? nodeOf(hash, sibling) : nodeOf(sibling, hash);
+  return bytes;
 }

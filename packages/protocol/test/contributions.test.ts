@@ -1,4 +1,4 @@
-/** The judgement of chains (docs/protocol.md §2.7), what a frame contributes (§6.3), blinding (§6.4) and the Merkle root (§8.1). */
+/** The judgement of chains (docs/protocol.md §2.7), what a frame contributes (§6.3), blinding (§6.4) and the Merkle tree (§8.1, §13.1). */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
@@ -13,10 +13,14 @@ import {
   frameHash,
   instantOf,
   judgeFrame,
+  leafHash,
   loadPacking,
   loadValueBits,
   merkleRoot,
+  merkleTree,
   planContributions,
+  rootOfPath,
+  splitOf,
   toHex,
   wipeBody,
   type ChainHead,
@@ -489,7 +493,7 @@ test("Merkle root: RFC 6962's published roots; order, number and level all count
     "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
     "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
   ];
-  const leaves = await Promise.all(inputs.map((hex) => contributionLeaf(fromHex(hex))));
+  const leaves = await Promise.all(inputs.map((hex) => leafHash(fromHex(hex))));
   for (const [index, root] of roots.entries()) {
     assert.equal(toHex(await merkleRoot(leaves.slice(0, index + 1))), root);
   }
@@ -502,7 +506,37 @@ test("Merkle root: RFC 6962's published roots; order, number and level all count
     [first, second],
     [first, second, third, third],
     // An inner node in a leaf's place.
-    [await contributionLeaf(fromHex(toHex(first) + toHex(second))), third],
+    [await leafHash(first, second), third],
   ];
   for (const list of different) assert.notEqual(toHex(await merkleRoot(list)), roots[2]);
+  assert.deepEqual(
+    await contributionLeaf(filled(2, 1)),
+    await leafHash(filled(1, 1), filled(1, 1)),
+  );
+});
+
+test("law: the path of each leaf leads to the root, from no other place and at no other length", async () => {
+  const bytes = fc.uint8Array({ minLength: 32, maxLength: 32 });
+  const trees = fc.uniqueArray(bytes, { minLength: 1, maxLength: 40, selector: toHex });
+  await fc.assert(
+    fc.asyncProperty(trees, async (leaves) => {
+      const { root, paths } = await merkleTree(leaves);
+      assert.deepEqual(await merkleRoot(leaves), root);
+      for (const [index, leaf] of leaves.entries()) {
+        const path = paths[index] ?? assert.fail();
+        const found = (at: number, by: readonly Uint8Array[]) =>
+          rootOfPath(leaf, at, leaves.length, by);
+        assert.deepEqual(await found(index, path), root);
+        assert.equal(await found(index, [...path, leaf]), undefined);
+        if (leaves.length === 1) continue;
+        assert.equal(await found(index, path.slice(1)), undefined);
+        const elsewhere = await found((index + 1) % leaves.length, path);
+        assert.ok(elsewhere === undefined || toHex(elsewhere) !== toHex(root));
+      }
+    }),
+    { numRuns: 40 },
+  );
+  await assert.rejects(merkleTree([]), RangeError);
+  // Beside large powers of two, where a logarithm of floating point is wrong.
+  assert.deepEqual([2, 3, 2 ** 49, 2 ** 49 + 1].map(splitOf), [1, 2, 2 ** 48, 2 ** 49]);
 });

@@ -12,6 +12,7 @@ import {
   frameHash,
   keyCommitment,
   meterMac,
+  primitives,
   sealFrame,
   signContribution,
   signEnrolmentAnswer,
@@ -19,14 +20,20 @@ import {
   signOffer,
   signRefusal,
   signRequest,
+  slotsRoot,
+  Writer,
   type ContributionHeader,
   type EnrolmentContext,
   type FrameBody,
   type FrameHeader,
   type LoadRelease,
   type PartialContent,
+  type SealedFrame,
   type Signer,
 } from "@smarter-metering/protocol";
+import { encodeBody } from "../src/frame-body.ts";
+import { encodeFrameHeader } from "../src/frame.ts";
+import { signedBytes } from "../src/signature.ts";
 
 /** `length` bytes, each of value `value`: easy to find in a dump. */
 export const filled = (length: number, value: number): Uint8Array =>
@@ -72,6 +79,7 @@ export async function frameHeader(changes: Partial<FrameHeader> = {}): Promise<F
     intervalSeconds: 900,
     registerBank: filled(8, 0xd4),
     previousFrameHash: filled(32, 0xe5),
+    slotsRoot: filled(32, 0xf6), // Of no body: sealing computes it.
     ...changes,
   };
 }
@@ -82,6 +90,50 @@ export const frameBody: FrameBody = {
   quality: Uint8Array.of(0, 4),
   registersMilliwattHours: [2n ** 48n - 1n, 5n, 1n, 0n, 0n, 0n, 0n, 0n],
 };
+
+/** What a meter could sign that seals `frameBody` and commits to any root. */
+export async function sealedUnder(root: Uint8Array, key = dataKey): Promise<SealedFrame> {
+  const { meter } = await signers();
+  const header = { ...(await frameHeader()), slotsRoot: root };
+  const headerBytes = encodeFrameHeader(header);
+  const nonce = new Writer().u32(header.keyEpoch).u64(header.counter).finish();
+  const plaintext = encodeBody(frameBody, header);
+  const body = await primitives.aesGcmSeal(key, nonce, headerBytes, plaintext);
+  const signed = await signedBytes("smarter-metering/frame/v1", headerBytes, body);
+  return { header, headerBytes, body, signature: await meter.sign(signed) };
+}
+
+/** Frames under the meter's good signature that `dataKey` must not open. */
+export async function unopenableFrames(): Promise<Record<string, Uint8Array>> {
+  const header = await frameHeader();
+  const { importMilliwattHours, exportMilliwattHours, quality } = frameBody;
+  const [register = 0n, ...registers] = frameBody.registersMilliwattHours;
+  const otherRoot = (body: Partial<FrameBody>, name: Partial<FrameHeader> = {}, key = dataKey) =>
+    slotsRoot({ ...header, ...name }, { ...frameBody, ...body }, key);
+  const otherKey = filled(32, 0xc4);
+  const frames = {
+    otherImport: sealedUnder(
+      await otherRoot({ importMilliwattHours: importMilliwattHours.with(0, 123_457) }),
+    ),
+    otherExport: sealedUnder(
+      await otherRoot({ exportMilliwattHours: exportMilliwattHours.with(1, 2) }),
+    ),
+    otherQuality: sealedUnder(await otherRoot({ quality: quality.with(0, 1) })),
+    otherRegister: sealedUnder(
+      await otherRoot({ registersMilliwattHours: [register - 1n, ...registers] }),
+    ),
+    rootOfOtherCounter: sealedUnder(await otherRoot({}, { counter: 8 })),
+    rootOfOtherEpoch: sealedUnder(await otherRoot({}, { keyEpoch: 1 })),
+    rootOfFewerSlots: sealedUnder(await otherRoot({}, { count: 1 })),
+    rootUnderOtherKey: sealedUnder(await otherRoot({}, {}, otherKey)),
+    noRoot: sealedUnder(filled(32, 0)),
+    otherKey: sealedUnder(await otherRoot({}), otherKey),
+  };
+  const encoded = Object.entries(frames).map(
+    async ([name, frame]) => [name, encodeFrame(await frame)] as const,
+  );
+  return Object.fromEntries(await Promise.all(encoded));
+}
 
 /** Of a BLOCK in `meter-encrypts`. */
 export const seededBody: FrameBody = { ...frameBody, blindingSeed: filled(32, 0x99) };
@@ -170,6 +222,10 @@ export async function deterministicMessages(): Promise<Record<string, Uint8Array
         intervalSeconds: 900,
         slotCount: 100,
         members: Uint8Array.of(7),
+        runs: [
+          { slotCount: 40, members: Uint8Array.of(7) },
+          { slotCount: 60, members: Uint8Array.of(5) },
+        ],
         ...keys,
       },
       contributions: [byOpener, byOpener, byMeter],
@@ -177,9 +233,17 @@ export async function deterministicMessages(): Promise<Record<string, Uint8Array
     aggregator,
   );
   const grid = { fromGrid: blockStart, toGrid: blockStart + 30 * 86_400 };
+  const borders = { fromBorder: grid.fromGrid, toBorder: grid.toGrid + 86_400 };
   const billRequest = await signRequest(
     {
-      terms: { kind: "BILL", networkPseudonym, ...grid, ...keys },
+      terms: {
+        kind: "BILL",
+        networkPseudonym,
+        ...grid,
+        ...borders,
+        registerBank: filled(8, 0x22),
+        ...keys,
+      },
       contributions: [byMeter, byMeter],
     },
     aggregator,

@@ -1,7 +1,8 @@
 /** Replacing a file so that a reader, or a start after a power loss, sees the old or the new one. */
 import { randomBytes } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
+import { open, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { systemCode } from "./error.ts";
 
 /** Permissions of what is written unless told otherwise: nobody but the owner. */
 const ownerOnly = 0o600;
@@ -39,3 +40,20 @@ export async function syncFolder(folder: string): Promise<void> {
     await handle.close();
   }
 }
+
+/** One small file that is read whole and replaced whole. */
+export interface DurableFile {
+  /** Undefined when it was never saved. */
+  load(): Promise<Uint8Array | undefined>;
+  /** Resolves when it will survive a power loss. */
+  save(bytes: Uint8Array): Promise<void>;
+}
+
+export const durableFile = (path: string): DurableFile => ({
+  load: () =>
+    readFile(path).catch((error: unknown) => {
+      if (systemCode(error) === "ENOENT") return undefined;
+      throw error;
+    }),
+  save: (bytes) => writeFileAtomic(path, bytes),
+});

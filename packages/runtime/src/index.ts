@@ -3,7 +3,7 @@
  * metrics, HTTP, an orderly end, and files that survive a power loss. Each name is documented where
  * it is defined; every failure is a RuntimeError, its codes are listed in error.ts.
  */
-export { RuntimeError, hasCode } from "./error.ts";
+export { RuntimeError, hasCode, systemCode } from "./error.ts";
 export type { RuntimeErrorCode, RuntimeErrorDetails } from "./error.ts";
 
 export { openStore } from "./store/store.ts";
@@ -64,5 +64,5 @@ export type { ProcessLimits } from "./process-limits.ts";
 
 export { openJournal } from "./journal.ts";
 export type { Journal, JournalOptions } from "./journal.ts";
-export { syncFolder, writeFileAtomic } from "./atomic-file.ts";
+export { durableFile, syncFolder, writeFileAtomic, type DurableFile } from "./atomic-file.ts";
 export { readSecretFile, writeSecretFile } from "./secret-file.ts";

@@ -104,7 +104,8 @@ export async function startConcentrator(
   });
 
   const { uplinkItemsMax } = config;
-  const app = createUplinkApp({ log, clock, metrics, uplinkItemsMax, concentrate });
+  const openerKeys = (): string | undefined => registry.current().view.document.openerKeys;
+  const app = createUplinkApp({ log, clock, metrics, uplinkItemsMax, concentrate, openerKeys });
   const open: { close(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {
     cancelForget();

@@ -1,6 +1,7 @@
 /**
  * The uplink over HTTP (docs/protocol.md §4): `POST /v1/uplink`, one body of items, one verdict per
- * item, and what waits for the meters that proved themselves in it.
+ * item, and what waits for the meters that proved themselves in it; `GET /v1/opener-keys`, the
+ * registry's word on whom meters wrap to, which the concentrator carries and cannot change.
  */
 import {
   decodeUplink,
@@ -12,6 +13,7 @@ import {
   createApp,
   errorFields,
   problemResponse,
+  statusProblem,
   type AppOptions,
 } from "@smarter-metering/runtime";
 import { Hono } from "hono";
@@ -22,10 +24,12 @@ import { QUEUE_FULL } from "./verdict.ts";
 export interface UplinkAppOptions extends Pick<AppOptions, "log" | "clock" | "metrics"> {
   readonly uplinkItemsMax: number;
   readonly concentrate: Concentrate;
+  /** As the newest registry epoch has it (docs/protocol.md §3.3); undefined where there is no opener. */
+  readonly openerKeys: () => string | undefined;
 }
 
 export function createUplinkApp(options: UplinkAppOptions): Hono {
-  const { log, concentrate, uplinkItemsMax } = options;
+  const { log, concentrate, uplinkItemsMax, openerKeys } = options;
   const app = createApp({
     ...options,
     title: "Smarter Metering: concentrator",
@@ -65,6 +69,14 @@ export function createUplinkApp(options: UplinkAppOptions): Hono {
         title: "the concentrator cannot store frames now; keep them and send again",
       });
     }
+  });
+  app.get("/v1/opener-keys", (context) => {
+    const jws = openerKeys();
+    if (jws === undefined) return problemResponse(context, statusProblem(404));
+    return context.body(jws, 200, {
+      "content-type": "application/jose",
+      "cache-control": "no-store",
+    });
   });
   // In front of the application's own limit, so that meters get the code that the protocol names.
   const front = new Hono();

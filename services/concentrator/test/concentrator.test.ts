@@ -450,6 +450,19 @@ test("HTTP: bodies that are no uplink are problems with a code", async () => {
   assert.equal((await post(url, tooMany)).status, 200);
 });
 
+test("HTTP: the list of opener keys goes down as the registry signed it", async () => {
+  const { world } = lab;
+  const address = `${lab.service.url}/v1/opener-keys`;
+  const answer = await fetch(address);
+  assert.equal(await answer.text(), world.networkDocument.openerKeys);
+  assert.equal(answer.headers.get("content-type"), "application/jose");
+  const { openerKeys: _, ...without } = world.networkDocument;
+  const before = world.network.current();
+  world.network.set(before.epoch, indexNetworkView(without));
+  assert.equal((await fetch(address)).status, 404);
+  world.network.set(before.epoch, before.view);
+});
+
 test("a registry that has lost a meter refuses it; one that knows it again takes it", async () => {
   const { world } = lab;
   const household = lab.home(2);

@@ -19,6 +19,7 @@ import { Sessions } from "./access/sessions.ts";
 import { addCustomerApi } from "./api/customer-api.ts";
 import { addDeploymentApi } from "./api/deployment-api.ts";
 import { addLoadApi } from "./api/load-api.ts";
+import { addReleaseApi } from "./api/release-api.ts";
 import { addSessionApi } from "./api/session-api.ts";
 import { Combiner, type CombinerPorts } from "./combiner.ts";
 import { MdmsError, type MdmsErrorCode } from "./error.ts";
@@ -113,6 +114,7 @@ function createMdmsApp({ clock, log, metrics }: MdmsPorts, web: WebPorts): App {
   app.use("/v1/*", etag());
   addSessionApi(app, web);
   addLoadApi(app, web);
+  addReleaseApi(app, web);
   addCustomerApi(app, web);
   addDeploymentApi(app, web);
   addPages(app, web);

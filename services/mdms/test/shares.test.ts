@@ -36,6 +36,7 @@ import { named, type World } from "../../../test/support/world.ts";
 import { latestAlarms } from "../src/alarms.ts";
 import { Combiner } from "../src/combiner.ts";
 import { readLoad } from "../src/load-query.ts";
+import { sealedRelease } from "../src/release-query.ts";
 import { readStatements } from "../src/statement-query.ts";
 import { loadRelease, startFixture, type Fixture } from "./fixture.ts";
 
@@ -227,7 +228,7 @@ describe("any two of three, in any order", () => {
       assert.deepEqual(alarms, []);
       assert.deepEqual(await loadOf(day), expected());
       const kept = await fixture.store.query<{ sealed: Uint8Array; verdict: string }>(
-        "select sealed, verdict from share where digest = $1",
+        "select sealed, verdict from share where digest = $1 order by trustee",
         [fromHex(asked.terms.requestDigest)],
       );
       assert.deepEqual(
@@ -235,6 +236,8 @@ describe("any two of three, in any order", () => {
         new Set([first, second, third].map(toHex)),
       );
       assert(kept.every(({ verdict }) => verdict === "GOOD"));
+      const audited = await sealedRelease(fixture.store, fromHex(asked.terms.requestDigest));
+      assert.deepEqual(audited, { release: null, partials: kept.map(({ sealed }) => sealed) });
     });
   }
 

@@ -1,7 +1,7 @@
 /** API, accounts and pages: what is served, to whom, and what is written down about it. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { verifyStatement } from "@smarter-metering/protocol";
+import { decodeRelease, toBase64Url, toHex, verifyStatement } from "@smarter-metering/protocol";
 import { createMetrics } from "@smarter-metering/runtime";
 import { readAudit } from "../src/access/audit.ts";
 import { MdmsError, ROLES, startMdms, type Role } from "../src/index.ts";
@@ -13,12 +13,14 @@ const COOKIE = "mdms-session";
 describe("web", () => {
   let fixture: Fixture;
   let servicePoint = "";
+  let spring: Uint8Array;
   const tokens = new Map<Role, string>();
 
   before(async () => {
     fixture = await startFixture({ startDate: "2025-02-01" });
     const { world, mdms } = fixture;
     servicePoint = world.households[0]?.mdms ?? "";
+    spring = await loadRelease(world, 57, { request: "spring", sequence: 3 });
     await fixture.deliver(
       await billRelease(world, 0, [0, 28], { request: "bill 0", sequence: 0 }),
       await billRelease(world, 0, [28, 59], {
@@ -27,7 +29,7 @@ describe("web", () => {
         toBorder: world.dayStart(60),
       }),
       await billRelease(world, 1, [0, 28], { request: "bill 2", sequence: 2 }),
-      await loadRelease(world, 57, { request: "spring", sequence: 3 }),
+      spring,
       await loadRelease(world, 267, {
         request: "autumn",
         sequence: 4,
@@ -102,6 +104,14 @@ describe("web", () => {
       assert.equal(refused.status, 400, query);
       assert.equal(refused.headers.get("content-type"), "application/problem+json");
     }
+  });
+
+  test("a release, sealed as the trustee gave it, by its request", async () => {
+    const path = `/v1/releases/${toHex(decodeRelease(spring).requestDigest)}`;
+    const answer = await json("viewer", path);
+    assert.deepEqual(answer, { release: toBase64Url(spring), partials: [] });
+    assert.equal((await as("viewer", `/v1/releases/${"00".repeat(32)}`)).status, 404);
+    assert.equal((await as("viewer", "/v1/releases/spring")).status, 400);
   });
 
   test("statements: as they were signed, by service point and range", async () => {
@@ -239,6 +249,7 @@ describe("web", () => {
       "/v1/overview": [ok, 401],
       "/v1/load": [ok, 401],
       "/v1/cohorts": [ok, 401],
+      "/v1/releases/:digest": [ok, 401],
       "/v1/tariffs": [ok, 401],
       "/v1/policy": [ok, 401],
       "/v1/statements": [customers, 401],
@@ -262,7 +273,8 @@ describe("web", () => {
     for (const [route, [statuses, stranger]] of Object.entries(ROUTES)) {
       const path = route
         .replace(/:id|:servicePoint/, servicePoint)
-        .replace(":from", "2025-01-31T23:00:00Z");
+        .replace(":from", "2025-01-31T23:00:00Z")
+        .replace(":digest", toHex(decodeRelease(spring).requestDigest));
       for (const [index, role] of ROLES.entries()) {
         assert.equal((await as(role, path)).status, statuses[index], `${role} ${route}`);
       }
@@ -299,7 +311,7 @@ describe("web", () => {
       .filter(({ method, path }) => path.startsWith("/v1/") && method !== "ALL")
       .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`);
     assert.deepEqual(documented.toSorted(), [...new Set(served)].toSorted());
-    assert.equal(documented.length, 12);
+    assert.equal(documented.length, 13);
   });
 
   test("five wrong passwords lock an account for fifteen minutes, and say nothing", async () => {

@@ -1,30 +1,39 @@
-/** A new key epoch of a meter (docs/protocol.md §2.6, §3): one at every start and start over. */
-import { encodeEnvelope, sealEnvelope } from "@smarter-metering/protocol";
+/**
+ * A new key epoch of a meter (docs/protocol.md §2.6, §3): one at every start and start over, and when
+ * the period of the opener's key is over.
+ */
+import { encodeEnvelope, sealEnvelope, type Recipient } from "@smarter-metering/protocol";
 import type { Epoch, MeterMemory } from "./memory.ts";
 import type { MeterPorts } from "./meter.ts";
 import type { Provisioning } from "./provisioning.ts";
 
+export interface OpenedEpoch extends Epoch {
+  /** Whom its envelope is for; without one it can seal no BLOCK of `pes-encrypts`. */
+  readonly recipient: Recipient | undefined;
+}
+
 /**
- * Opens it, durably, with a fresh random key, `skip` above all that were. The opener's envelope is
- * made where there is an opener, and nowhere else.
+ * Opens it, durably, with a fresh random key, `skip` above all that were.
+ * The opener's envelope is made once, here.
  */
 export async function openEpoch(
   provisioning: Provisioning,
   memory: MeterMemory,
   { journal, random, nowSeconds }: MeterPorts,
+  recipient: Recipient | undefined,
   skip = 1,
-): Promise<Epoch> {
-  const { networkPseudonym, meterId, opener, signer } = provisioning;
+): Promise<OpenedEpoch> {
+  const { networkPseudonym, meterId, signer } = provisioning;
   const openedSeconds = nowSeconds();
   const keyEpoch = Math.max(memory.lastEpoch, openedSeconds - 1) + skip;
   const dataKey = random(32);
   const context = { recipient: "opener", networkPseudonym, meterId, keyEpoch } as const;
   const openerEnvelope =
-    opener === undefined
+    recipient === undefined
       ? new Uint8Array(0)
-      : encodeEnvelope(await sealEnvelope(context, dataKey, opener, signer));
+      : encodeEnvelope(await sealEnvelope(context, dataKey, recipient, signer));
   const record = { kind: "EPOCH", keyEpoch, dataKey, openedSeconds, openerEnvelope } as const;
   await journal.append(provisioning, [record]);
   await memory.apply(record);
-  return { ...record, wrapped: false };
+  return { ...record, wrapped: false, recipient };
 }

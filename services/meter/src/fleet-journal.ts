@@ -109,21 +109,24 @@ async function replay(
   const memories = new Map(
     meters.map((meter) => [namesKey(meter), new MeterMemory(meter, meter.contractStart)]),
   );
-  // Epochs and profile belong to the meter, across its contracts: neither ever goes down.
+  // Epochs, profile and opener keys belong to the meter, across its contracts: none ever goes down.
   const lastEpochs = new Map<string, number>();
   const encrypting = new Set<string>();
+  const openerKeys = new Map<string, string>();
   for (const { names, record } of records) {
     await memories.get(namesKey(names))?.apply(record);
     const opened =
       record.kind === "EPOCH" ? record.keyEpoch : record.kind === "STATE" ? record.lastEpoch : 0;
     const meterId = toHex(names.meterId);
     if (record.kind === "PROFILE" && record.profile === "meter-encrypts") encrypting.add(meterId);
+    if (record.kind === "OPENER_KEYS") openerKeys.set(meterId, record.jws);
     lastEpochs.set(meterId, Math.max(lastEpochs.get(meterId) ?? 0, opened));
   }
   for (const meter of meters) {
     const memory = memories.get(namesKey(meter));
     if (memory === undefined) continue;
     memory.lastEpoch = lastEpochs.get(meter.meterName) ?? 0;
+    memory.openerKeys = openerKeys.get(meter.meterName);
     if (encrypting.has(meter.meterName)) memory.profile = "meter-encrypts";
   }
   return memories;
@@ -140,6 +143,9 @@ function* kept(
     if (memory === undefined) continue;
     if (memory.profile !== "pes-encrypts") {
       yield encodeRecord(meter, { kind: "PROFILE", profile: memory.profile });
+    }
+    if (memory.openerKeys !== undefined) {
+      yield encodeRecord(meter, { kind: "OPENER_KEYS", jws: memory.openerKeys });
     }
     const needed = new Set(memory.waiting.map(({ header }) => header.keyEpoch));
     for (const [keyEpoch, epoch] of memory.epochs) {

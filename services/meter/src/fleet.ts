@@ -11,9 +11,11 @@ import { openStocks, type BlindingStock } from "./blinding-stock.ts";
 import type { Random } from "./enrolment.ts";
 import { MeterError } from "./error.ts";
 import { openFleetJournal, type FleetJournal } from "./fleet-journal.ts";
-import { Meter, type Outgoing, type Settlement } from "./meter.ts";
+import { Meter, type Settlement } from "./meter.ts";
+import { openerWatch, type OpenerWatch } from "./opener-watch.ts";
 import { parseProvisioning } from "./provisioning.ts";
 import { namesKey } from "./records.ts";
+import { count, gather, isMessage, newTally, type Sending, type Tally } from "./sendings.ts";
 import type { MeterSource } from "./source.ts";
 import type { Uplink } from "./uplink.ts";
 
@@ -49,7 +51,7 @@ export interface FleetPorts {
 }
 
 export interface SendReport {
-  /** Nothing that is due waits: neither frames nor meters held by a refusal. */
+  /** Nothing that is due waits: neither frames, nor meters held by a refusal or without an opener key. */
   readonly complete: boolean;
   readonly framesSealed: number;
   readonly accepted: number;
@@ -63,6 +65,8 @@ export interface SendReport {
   readonly held: ReadonlyMap<string, string>;
   /** Meters whose source had no data for a day that was due. */
   readonly lackingData: number;
+  /** Meters that know of no current opener key: `METER_OPENER_KEY_OVER` in the log. Their days wait. */
+  readonly lackingOpenerKey: number;
   /** Requests that failed or brought nothing forward. */
   readonly attemptsFailed: number;
 }
@@ -74,6 +78,8 @@ export interface MeterStatus {
   readonly nextBlock: number;
   readonly waitingFrames: number;
   readonly isEnrolled: boolean;
+  /** Of the newest list of opener keys that the meter holds, where there is an opener. */
+  readonly openerKeysVersion: number | undefined;
   /** Code of the refusal that holds the meter back. */
   readonly held: string | undefined;
   readonly forkedFrames: number;
@@ -145,19 +151,6 @@ export async function startFleet(config: FleetConfig, ports: FleetPorts): Promis
   }
 }
 
-interface Tally {
-  framesSealed: number;
-  accepted: number;
-  duplicates: number;
-  forked: number;
-  attemptsFailed: number;
-}
-
-interface Sending {
-  readonly meter: Meter;
-  readonly outgoing: Outgoing;
-}
-
 class RunningFleet implements Fleet {
   readonly tornBytes: number;
   readonly #meters: ReadonlyMap<string, Meter>;
@@ -165,6 +158,7 @@ class RunningFleet implements Fleet {
   readonly #stocks: readonly BlindingStock[];
   readonly #compactAtBytes: number;
   readonly #ports: FleetPorts;
+  readonly #openerWatch: OpenerWatch;
   readonly #closing = new AbortController();
   #tail: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | undefined;
@@ -181,6 +175,7 @@ class RunningFleet implements Fleet {
     this.#stocks = stocks;
     this.#compactAtBytes = compactAtBytes;
     this.#ports = ports;
+    this.#openerWatch = openerWatch(meters, ports);
     this.tornBytes = journal.tornBytes;
     this.#prepareBlindings();
   }
@@ -199,6 +194,7 @@ class RunningFleet implements Fleet {
       nextBlock: meter.nextBlock,
       waitingFrames: meter.waitingFrames,
       isEnrolled: meter.customer.isEnrolled,
+      openerKeysVersion: meter.opener?.version,
       held: meter.held,
       forkedFrames: meter.forkedFrames,
       framesOutOfRange: meter.framesOutOfRange,
@@ -220,6 +216,7 @@ class RunningFleet implements Fleet {
 
   poll(): Promise<boolean> {
     return this.#exclusive(async () => {
+      await this.#openerWatch.look();
       const meters = [...this.#meters.values()];
       const tally = newTally();
       for (const meter of meters) meter.customer.askForMessages();
@@ -240,18 +237,21 @@ class RunningFleet implements Fleet {
   }
 
   async #sendDay(blockEndSeconds: number): Promise<SendReport> {
-    const { clock, random } = this.#ports;
+    const { clock, random, log } = this.#ports;
     const tally = newTally();
     let lackingData = 0;
+    let lackingOpenerKey = 0;
     let fruitless = 0;
     let messageRounds = 0;
     if (this.#journal.appendedBytes > this.#compactAtBytes) {
       await this.#journal.compact(Math.floor(clock.nowMs() / 1000));
     }
+    await this.#openerWatch.look();
     for (const meter of this.#meters.values()) meter.resume();
     while (!this.#closing.signal.aborted) {
       const sealed = await this.#eachMeter((meter) => meter.sealUpTo(blockEndSeconds));
       lackingData = sealed.filter(({ lacksData }) => lacksData).length;
+      lackingOpenerKey = sealed.filter(({ lacksOpenerKey }) => lacksOpenerKey).length;
       tally.framesSealed += sealed.reduce((sum, { framesSealed }) => sum + framesSealed, 0);
       const sendings = await gather([...this.#meters.values()]);
       if (sendings.every(({ outgoing }) => isMessage(outgoing))) messageRounds += 1;
@@ -266,8 +266,13 @@ class RunningFleet implements Fleet {
     for (const meter of this.#meters.values()) {
       if (meter.held !== undefined) held.set(meter.name, meter.held);
     }
-    const complete = held.size === 0 && !this.#closing.signal.aborted;
-    return { ...tally, complete, held, lackingData };
+    if (lackingOpenerKey > 0) {
+      const facts = { count: lackingOpenerKey, errorCode: "METER_OPENER_KEY_OVER" };
+      log.warn("no opener key is current; meters keep their days", facts);
+    }
+    const nothingWaits = held.size === 0 && lackingOpenerKey === 0;
+    const complete = nothingWaits && !this.#closing.signal.aborted;
+    return { ...tally, complete, held, lackingData, lackingOpenerKey };
   }
 
   /**
@@ -357,33 +362,4 @@ class RunningFleet implements Fleet {
     this.#tail = result.catch(() => undefined);
     return result;
   }
-}
-
-const newTally = (): Tally => ({
-  framesSealed: 0,
-  accepted: 0,
-  duplicates: 0,
-  forked: 0,
-  attemptsFailed: 0,
-});
-
-const isMessage = ({ kind }: Outgoing): boolean => kind !== "frame";
-
-/** What the meters have to send, meter by meter, each in its own order. */
-async function gather(
-  meters: readonly Meter[],
-  select: (outgoing: Outgoing) => boolean = () => true,
-): Promise<Sending[]> {
-  const lists = await Promise.all(
-    meters.map(async (meter) =>
-      (await meter.outgoing()).filter(select).map((outgoing) => ({ meter, outgoing })),
-    ),
-  );
-  return lists.flat();
-}
-
-function count(tally: Tally, outgoing: Outgoing, verdict: Settlement[1]): void {
-  if (outgoing.kind !== "frame") return;
-  if (verdict.status === "accepted") tally.accepted += 1;
-  if (verdict.status === "duplicate") tally.duplicates += 1;
 }

@@ -37,28 +37,45 @@ export function httpUplink(options: HttpUplinkOptions): Uplink {
         throw new MeterError("UPLINK_ANSWER", "the concentrator's answer is malformed", cause);
       }
     },
+    async openerKeys() {
+      const { status, text } = await request(options.fetch, `${options.url}/v1/opener-keys`, {});
+      if (status === 404) return undefined;
+      return checked(status, text);
+    },
     close: () => Promise.resolve(),
   };
 }
 
 async function post(send: typeof fetch, address: string, body: Uint8Array): Promise<string> {
-  let response: Response;
-  let text: string;
+  const { status, text } = await request(send, address, {
+    method: "POST",
+    headers: { "content-type": "application/octet-stream" },
+    body: Uint8Array.from(body),
+  });
+  return checked(status, text);
+}
+
+async function request(
+  send: typeof fetch,
+  address: string,
+  init: RequestInit,
+): Promise<{ readonly status: number; readonly text: string }> {
   try {
-    response = await send(address, {
-      method: "POST",
-      headers: { "content-type": "application/octet-stream" },
-      body: Uint8Array.from(body),
+    const response = await send(address, {
+      ...init,
       redirect: "error",
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     });
-    text = await limitedText(response);
+    return { status: response.status, text: await limitedText(response) };
   } catch (cause) {
     throw new MeterError("UPLINK_UNREACHABLE", "the concentrator cannot be reached", cause);
   }
-  if (response.ok) return text;
-  const code = response.status >= 500 ? "UPLINK_UNREACHABLE" : "UPLINK_ANSWER";
-  throw new MeterError(code, `the concentrator answered with HTTP status ${response.status}`);
+}
+
+function checked(status: number, text: string): string {
+  if (status >= 200 && status < 300) return text;
+  const code = status >= 500 ? "UPLINK_UNREACHABLE" : "UPLINK_ANSWER";
+  throw new MeterError(code, `the concentrator answered with HTTP status ${status}`);
 }
 
 async function limitedText(response: Response): Promise<string> {

@@ -47,6 +47,8 @@ export class MeterMemory {
   lastEpoch = 0;
   /** The highest ever used; a meter never goes back. */
   profile: Profile = "pes-encrypts";
+  /** The newest list of the opener's keys, as signed, if one came after the installation. */
+  openerKeys: string | undefined;
   progress: Progress;
   headHash: Uint8Array = new Uint8Array(32);
   /** In the order of the chain. */
@@ -74,6 +76,9 @@ export class MeterMemory {
         return this.#sealed(record.frame, record.registers, record.contributions);
       case "PROFILE":
         this.profile = record.profile;
+        return;
+      case "OPENER_KEYS":
+        this.openerKeys = record.jws;
         return;
       case "SETTLED":
         this.waiting = this.waiting.filter(

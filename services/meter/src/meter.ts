@@ -5,22 +5,25 @@
  */
 import {
   encodeFrame,
+  equalBytes,
   keyCommitment,
   sealFrame,
   wipeBody,
   type FrameHeader,
+  type UnsealedHeader,
 } from "@smarter-metering/protocol";
 import { localDayStart } from "@smarter-metering/tariff";
 import type { BlindingStock } from "./blinding-stock.ts";
 import { CustomerDesk, type OutgoingMessage } from "./customer-desk.ts";
 import type { Random } from "./enrolment.ts";
-import { openEpoch } from "./epoch.ts";
-import { MeterError } from "./error.ts";
+import { openEpoch, type OpenedEpoch } from "./epoch.ts";
 import type { FleetJournal } from "./fleet-journal.ts";
 import { bodyOf, checkLength, part } from "./frame-values.ts";
-import type { Epoch, MeterMemory, WaitingFrame } from "./memory.ts";
+import type { MeterMemory, WaitingFrame } from "./memory.ts";
+import { OpenerDesk } from "./opener-desk.ts";
 import { contributionsOf, fitsTerms } from "./own-contributions.ts";
 import { blockEndOf, instantOf, nextCount, type Position } from "./position.ts";
+import { keepProfile } from "./profile.ts";
 import type { Provisioning } from "./provisioning.ts";
 import { addReadings, type Registers } from "./registers.ts";
 import { frameRecord, type MeterRecord } from "./records.ts";
@@ -56,11 +59,15 @@ export interface SealResult {
   readonly framesSealed: number;
   /** The source had no data for a day that was due. */
   readonly lacksData: boolean;
+  /** No opener key is current that the meter knows of: the day waits, and nothing of it is lost. */
+  readonly lacksOpenerKey: boolean;
 }
 
 export class Meter {
   readonly provisioning: Provisioning;
   readonly customer: CustomerDesk;
+  /** Where there is an opener. */
+  readonly opener: OpenerDesk | undefined;
   /**
    * The code of a refusal that stands: the meter keeps its frames and does not send until `resume`.
    */
@@ -69,7 +76,7 @@ export class Meter {
   framesOutOfRange = 0;
   readonly #memory: MeterMemory;
   readonly #ports: MeterPorts;
-  #epoch: Epoch;
+  #epoch: OpenedEpoch;
   /** Frames sealed under `#epoch`. Only ever in memory: a start begins a new epoch. */
   #counter = 0;
   /**
@@ -84,14 +91,15 @@ export class Meter {
     provisioning: Provisioning,
     memory: MeterMemory,
     ports: MeterPorts,
-    epoch: Epoch,
-    customer: CustomerDesk,
+    epoch: OpenedEpoch,
+    desks: { readonly customer: CustomerDesk; readonly opener: OpenerDesk | undefined },
   ) {
     this.provisioning = provisioning;
     this.#memory = memory;
     this.#ports = ports;
     this.#epoch = epoch;
-    this.customer = customer;
+    this.customer = desks.customer;
+    this.opener = desks.opener;
   }
 
   /**
@@ -105,8 +113,10 @@ export class Meter {
   ): Promise<Meter> {
     await keepProfile(provisioning, memory, ports);
     const customer = await CustomerDesk.open(provisioning, memory, ports);
-    const epoch = await openEpoch(provisioning, memory, ports);
-    const meter = new Meter(provisioning, memory, ports, epoch, customer);
+    const opener = await OpenerDesk.open(provisioning, memory, ports);
+    const recipient = opener?.keyAt(ports.nowSeconds());
+    const epoch = await openEpoch(provisioning, memory, ports, recipient);
+    const meter = new Meter(provisioning, memory, ports, epoch, { customer, opener });
     const fit = memory.waiting.every((frame) => fitsTerms(frame, provisioning));
     if (!fit) await meter.#write([{ kind: "VOIDED" }]);
     return meter;
@@ -150,16 +160,19 @@ export class Meter {
       const { installed, position } = this.#memory.progress;
       const blockEnd = blockEndOf(this.provisioning, position.blockStart);
       if (blockEnd > untilSeconds) break;
+      if (!(await this.#mayWrap())) {
+        return { framesSealed, lacksData: false, lacksOpenerKey: true };
+      }
       if (installed) {
         const day = source.day(position.blockStart, blockEnd);
-        if (day === undefined) return { framesSealed, lacksData: true };
+        if (day === undefined) return { framesSealed, lacksData: true, lacksOpenerKey: false };
         await this.#sealBlock(position, blockEnd, day);
       } else {
         await this.#sealInstallation(position.blockStart);
       }
       framesSealed += 1;
     }
-    return { framesSealed, lacksData: false };
+    return { framesSealed, lacksData: false, lacksOpenerKey: false };
   }
 
   /**
@@ -262,16 +275,35 @@ export class Meter {
     );
   }
 
+  /**
+   * The epoch's envelope is for the opener's current key: a new epoch when that key's period is over.
+   * False while no key is current.
+   */
+  async #mayWrap(): Promise<boolean> {
+    if (this.opener === undefined) return true;
+    const current = this.opener.keyAt(this.#ports.nowSeconds());
+    if (current === undefined) return false;
+    const { recipient } = this.#epoch;
+    if (recipient !== undefined && equalBytes(recipient.keyId, current.keyId)) return true;
+    await this.#openEpoch(1);
+    return true;
+  }
+
+  async #openEpoch(skip: number): Promise<void> {
+    const recipient = this.opener?.keyAt(this.#ports.nowSeconds());
+    this.#epoch = await openEpoch(this.provisioning, this.#memory, this.#ports, recipient, skip);
+    this.#counter = 0;
+  }
+
   /** Voids the frames that wait and opens an epoch under which they will be sealed again. */
   async #startOver(): Promise<void> {
     await this.#write([{ kind: "VOIDED" }]);
     const bits = Math.min(SKIP_BITS_MIN + 2 * this.#startsOver, SKIP_BITS_MAX);
     const random = new DataView(Uint8Array.from(this.#ports.random(4)).buffer).getUint32(0);
     const skip = 1 + (random >>> (32 - bits));
-    this.#epoch = await openEpoch(this.provisioning, this.#memory, this.#ports, skip);
+    await this.#openEpoch(skip);
     this.#skipped.add(this.#epoch.keyEpoch);
     this.#startsOver += 1;
-    this.#counter = 0;
   }
 
   async #sealInstallation(contractStart: number): Promise<void> {
@@ -318,7 +350,7 @@ export class Meter {
     const { profile, networkPseudonym, meterId, intervalSeconds, registerBank, signer } =
       this.provisioning;
     const { keyEpoch, dataKey } = this.#epoch;
-    const header: FrameHeader = {
+    const header: UnsealedHeader = {
       ...place,
       profile,
       networkPseudonym,
@@ -352,23 +384,6 @@ export class Meter {
     await this.#ports.journal.append(this.provisioning, records);
     for (const record of records) await this.#memory.apply(record);
   }
-}
-
-/** Upwards alone, and on disk before the first frame of the higher profile. */
-async function keepProfile(
-  provisioning: Provisioning,
-  memory: MeterMemory,
-  { journal }: MeterPorts,
-): Promise<void> {
-  const { profile, meterName } = provisioning;
-  if (profile === memory.profile) return;
-  if (profile === "pes-encrypts") {
-    const message = `meter ${meterName} encrypts for itself and seals nothing for an opener any more; provision it for meter-encrypts`;
-    throw new MeterError("METER_PROFILE_LOWERED", message);
-  }
-  const record = { kind: "PROFILE", profile } as const;
-  await journal.append(provisioning, [record]);
-  await memory.apply(record);
 }
 
 const isForked = (verdict: UplinkVerdict): boolean =>

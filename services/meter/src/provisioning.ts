@@ -4,25 +4,24 @@
  */
 import { engineKeyOf, parsePublicKey, type EngineKey } from "@smarter-metering/paillier";
 import {
-  fromBase64Url,
   fromHex,
   parseEnrolmentCode,
-  recipientFromSpki,
   registerBankOf,
   signerFromSeed,
   type ContributionContext,
   type Profile,
-  type Recipient,
   type Signer,
 } from "@smarter-metering/protocol";
 import { assertZone, localDayStart, parseCalendar, type Calendar } from "@smarter-metering/tariff";
 import { z } from "zod";
 import { MeterError } from "./error.ts";
+import { readOpenerKeys, type KnownOpenerKeys } from "./opener-desk.ts";
 
 /** Bands and the export register fit into the 8 registers of a frame. */
 const BANDS_MAX = 7;
 /** Changes of the cohort's terms over a contract's life. */
 const LOAD_TERMS_MAX = 1024;
+export const OPENER_KEYS_CHARACTERS_MAX = 16_384;
 
 const document = z.strictObject({
   label: z.string().min(1).max(128),
@@ -37,8 +36,15 @@ const document = z.strictObject({
   calendar: z.unknown(),
   /** A local midnight. */
   contractStart: z.number().int().nonnegative(),
-  /** Of `pes-encrypts`: the opener's RSA key, SubjectPublicKeyInfo, base64url. */
-  openerKey: z.string().optional(),
+  /** Of `pes-encrypts`: the opener's keys as they were at installation, and who signs them. */
+  opener: z
+    .strictObject({
+      /** Ed25519, hex: pinned here. */
+      registryRootKey: z.string().regex(/^[0-9a-f]{64}$/),
+      /** A JWS (docs/protocol.md §3.3). */
+      keys: z.string().max(OPENER_KEYS_CHARACTERS_MAX),
+    })
+    .optional(),
   /** Of `meter-encrypts`: what the meter contributes, and under which key. */
   contribution: z
     .strictObject({
@@ -80,6 +86,12 @@ export interface ContributionTerms {
   readonly exportToo: boolean;
 }
 
+/** Whom a meter believes which key is the opener's, and the list that it was installed with. */
+export interface OpenerTerms {
+  readonly rootKey: Uint8Array;
+  readonly installed: KnownOpenerKeys;
+}
+
 export interface Provisioning {
   readonly label: string;
   readonly networkPseudonym: Uint8Array;
@@ -94,7 +106,7 @@ export interface Provisioning {
   readonly registerBank: Uint8Array;
   readonly contractStart: number;
   /** In `pes-encrypts`, and nowhere else. */
-  readonly opener: Recipient | undefined;
+  readonly opener: OpenerTerms | undefined;
   /** In `meter-encrypts`, and nowhere else. */
   readonly contribution: ContributionTerms | undefined;
   readonly enrolmentCode: Uint8Array;
@@ -117,8 +129,8 @@ export async function parseProvisioning(value: unknown): Promise<Provisioning> {
       throw new RangeError("a contract starts at a local midnight");
     }
     const isOpened = data.profile === "pes-encrypts";
-    if (isOpened === (data.openerKey === undefined)) {
-      throw new RangeError("an opener's key goes with pes-encrypts and nothing else");
+    if (isOpened === (data.opener === undefined)) {
+      throw new RangeError("an opener's keys go with pes-encrypts and nothing else");
     }
     if (isOpened !== (data.contribution === undefined)) {
       throw new RangeError("contribution terms go with meter-encrypts and nothing else");
@@ -135,10 +147,7 @@ export async function parseProvisioning(value: unknown): Promise<Provisioning> {
       calendar,
       registerBank: await registerBankOf(calendar),
       contractStart: data.contractStart,
-      opener:
-        data.openerKey === undefined
-          ? undefined
-          : await recipientFromSpki(fromBase64Url(data.openerKey)),
+      opener: data.opener && (await openerTerms(data.opener)),
       contribution: data.contribution && (await contributionTerms(data.contribution)),
       enrolmentCode: parseEnrolmentCode(data.enrolmentCode),
       concentrator: data.concentrator,
@@ -146,6 +155,14 @@ export async function parseProvisioning(value: unknown): Promise<Provisioning> {
   } catch (cause) {
     throw new MeterError("METER_PROVISIONING", `meter ${data.meterId} is badly provisioned`, cause);
   }
+}
+
+async function openerTerms({
+  registryRootKey,
+  keys,
+}: NonNullable<ProvisioningDocument["opener"]>): Promise<OpenerTerms> {
+  const rootKey = fromHex(registryRootKey, 32);
+  return { rootKey, installed: await readOpenerKeys(keys, rootKey) };
 }
 
 /** By identity: the meters of a fleet are often given one object, and parsing a key costs much. */

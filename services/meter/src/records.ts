@@ -47,6 +47,13 @@ export interface ProfileRecord {
   readonly profile: Profile;
 }
 
+/** The newest list of the opener's keys that this meter has taken, under this or an earlier contract. */
+export interface OpenerKeysRecord {
+  readonly kind: "OPENER_KEYS";
+  /** As signed. */
+  readonly jws: string;
+}
+
 export type Outcome = "accepted" | "forked";
 const OUTCOMES: readonly Outcome[] = ["accepted", "forked"];
 
@@ -105,7 +112,8 @@ export type MeterRecord =
   | WrappedRecord
   | StateRecord
   | ContributedFrameRecord
-  | ProfileRecord;
+  | ProfileRecord
+  | OpenerKeysRecord;
 
 const KINDS: readonly MeterRecord["kind"][] = [
   "EPOCH",
@@ -117,6 +125,7 @@ const KINDS: readonly MeterRecord["kind"][] = [
   "STATE",
   "CONTRIBUTED_FRAME",
   "PROFILE",
+  "OPENER_KEYS",
 ];
 const PROFILES: readonly Profile[] = ["pes-encrypts", "meter-encrypts"];
 
@@ -152,6 +161,8 @@ export function encodeRecord(names: Names, record: MeterRecord): Uint8Array {
       return writer.finish();
     case "PROFILE":
       return writer.u8(PROFILES.indexOf(record.profile)).finish();
+    case "OPENER_KEYS":
+      return writer.vector(new TextEncoder().encode(record.jws), PART_BYTES_MAX, 1).finish();
     case "SETTLED":
       writer.u32(record.keyEpoch).u64(record.counter);
       return writer.u8(OUTCOMES.indexOf(record.outcome)).finish();
@@ -213,6 +224,8 @@ function readRecord(kind: MeterRecord["kind"], reader: Reader): MeterRecord {
       if (profile === undefined) throw new RangeError("unknown profile");
       return { kind, profile };
     }
+    case "OPENER_KEYS":
+      return { kind, jws: new TextDecoder().decode(reader.vector(PART_BYTES_MAX, 1)) };
     case "SETTLED": {
       const settled = { keyEpoch: reader.u32(), counter: reader.safeU64() };
       const outcome = OUTCOMES[reader.u8()];

@@ -34,5 +34,10 @@ export interface Uplink {
    * took the items is then not known, and they are to be sent again as they are.
    */
   send(entries: readonly UplinkEntry[]): Promise<UplinkAnswer>;
+  /**
+   * The registry's list of the opener's keys (docs/protocol.md §3.3), if the concentrator has one.
+   * Throws like `send`. Absent where the way up cannot ask for it.
+   */
+  openerKeys?(): Promise<string | undefined>;
   close(): Promise<void>;
 }

@@ -64,7 +64,7 @@ const terms = twin.meterTerms as {
   readonly contribution: { readonly load: readonly { readonly valueBits: number }[] };
 };
 /** As the rig's meters, but encrypting for themselves. */
-const encrypting: object = { openerKey: undefined, ...terms };
+const encrypting: object = { opener: undefined, ...terms };
 const withLoad = (load: readonly object[]): object => ({
   ...encrypting,
   contribution: { ...terms.contribution, load },
@@ -395,8 +395,8 @@ describe("a meter that encrypts", () => {
     const [load] = terms.contribution.load;
     const wrong: object[] = [
       { profile: "meter-encrypts" },
-      { profile: "meter-encrypts", openerKey: undefined },
-      { openerKey: undefined },
+      { profile: "meter-encrypts", opener: undefined },
+      { opener: undefined },
       { contribution: terms.contribution },
       { ...encrypting, profile: "pes-encrypts" },
       { ...encrypting, contribution: { ...terms.contribution, paillierKey: { n: "00" } } },

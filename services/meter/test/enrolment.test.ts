@@ -238,6 +238,7 @@ test("provisioning: what is wrong is named, what is secret is not repeated", asy
   const household = home(0);
   const good = await parseProvisioning(provisioningOf(household));
   assert.equal(good.meterName, household.meterId);
+  const { opener } = world.meterTerms as { readonly opener: object };
   const cases: readonly object[] = [
     { signingSeed: "secret-secret" },
     { meterId: household.meterId.toUpperCase() },
@@ -245,7 +246,9 @@ test("provisioning: what is wrong is named, what is secret is not repeated", asy
     { contractStart: world.startSeconds + 60 },
     { zone: "Mars/Olympus" },
     { calendar: {} },
-    { openerKey: "AAAA" },
+    { opener: { ...opener, keys: "AAAA" } },
+    { opener: { ...opener, registryRootKey: toHex(household.meter.publicKey) } },
+    { opener: undefined },
     { profile: "none" },
     { intervalSeconds: 30 },
     { surprise: 1 },

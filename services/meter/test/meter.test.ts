@@ -62,6 +62,7 @@ test("days go out as one chain from the installation on, each frame on disk befo
       forked: 0,
       held: 0,
       lackingData: 0,
+      lackingOpenerKey: 0,
       attemptsFailed: 0,
     },
   );

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Engine } from "@smarter-metering/paillier";
-import { encodeEnrolmentCode, primitives, toBase64Url, toHex } from "@smarter-metering/protocol";
+import { encodeEnrolmentCode, primitives, toHex } from "@smarter-metering/protocol";
 import { silentLogger, type Clock } from "@smarter-metering/runtime";
 import { bandAt, localDayStart } from "@smarter-metering/tariff";
 import {
@@ -55,10 +55,9 @@ export const provisioningOf = (household: WorldHousehold, changes: object = {}):
   signingSeed: toHex(household.seed),
   zone: world.zone,
   intervalSeconds: 900,
-  profile: "pes-encrypts",
   calendar: worldTariff.calendar,
   contractStart: world.startSeconds,
-  openerKey: toBase64Url(world.opener.recipient.spki),
+  ...world.meterTerms,
   enrolmentCode: encodeEnrolmentCode(household.enrolmentCode),
   concentrator: "http://127.0.0.1:1",
   ...changes,

@@ -59,6 +59,7 @@ const viewParams = z.object({
 });
 const moveOut = z.strictObject({ label, contractEnd: z.number().int().nonnegative() });
 const tariff = z.strictObject({ jws: z.string().max(1024 * 1024) });
+const openerKey = z.strictObject({ spki: z.string().max(1024), from: z.number(), to: z.number() });
 const raise = z.strictObject({ neighbourhood: name, profile });
 
 export interface HttpPorts {
@@ -105,6 +106,10 @@ export function makeApp(registry: RegistryService, tokens: RegistryTokens, ports
   app.post("/v1/profiles", admin, async (c) => {
     const body = raise.parse(await c.req.json());
     await registry.raiseProfile(body.neighbourhood, body.profile);
+    return c.json({ epoch: registry.status().epoch }, 201);
+  });
+  app.post("/v1/opener-keys", admin, async (c) => {
+    await registry.addOpenerKey(openerKey.parse(await c.req.json()));
     return c.json({ epoch: registry.status().epoch }, 201);
   });
   app.get("/v1/cohort-plan", admin, async (c) => c.json(await registry.cohortPlan()));

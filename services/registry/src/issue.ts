@@ -7,6 +7,7 @@ import {
   documentHash,
   GENESIS_HASH,
   signEpoch,
+  signOpenerKeys,
   toHex,
   type Signer,
   type ViewName,
@@ -50,7 +51,8 @@ async function makeEpoch(
   link: { readonly epoch: number; readonly previous: string; readonly issuedAt: number },
 ): Promise<IssuedEpoch> {
   const { epoch, previous, issuedAt } = link;
-  const views = viewTexts(await viewsOf(state, tariffsOf(state)));
+  const openerKeys = state.openerKeys && (await signOpenerKeys(state.openerKeys, root));
+  const views = viewTexts(await viewsOf(state, tariffsOf(state), openerKeys));
   const hash = async (text: string): Promise<string> => toHex(await documentHash(text));
   const hashes = {
     network: await hash(views.network),

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { parsePublicKey } from "@smarter-metering/paillier";
 import {
   primitives,
+  type OpenerKey,
   type Party,
   type Profile,
   type RegistryTransport,
@@ -31,6 +32,7 @@ import { planCohorts, type CohortPlan } from "./cohort-plan.ts";
 import { RegistryError } from "./error.ts";
 import { makeApp, type RegistryTokens } from "./http.ts";
 import { checkSuccession, issueEpoch, reissueEpoch } from "./issue.ts";
+import { firstOpenerKeys, withOpenerKey } from "./opener-keys.ts";
 import { loadState, policyOf, saveState, type Neighbourhood, type RegistryState } from "./state.ts";
 import { withTariff } from "./tariff-list.ts";
 import { checkTrustees } from "./trustees.ts";
@@ -68,6 +70,8 @@ export interface RegistryService {
   publishTariff(jws: string): Promise<void>;
   moveOut(moveOut: { readonly label: string; readonly contractEnd: number }): Promise<void>;
   raiseProfile(neighbourhood: string, profile: Profile): Promise<void>;
+  /** The opener's next key, or one that replaces a lost or stolen one at once. */
+  addOpenerKey(key: OpenerKey): Promise<void>;
   cohortPlan(): Promise<CohortPlan>;
   status(): RegistryStatus;
   close(): Promise<void>;
@@ -83,6 +87,8 @@ export const statePath = (folder: string): string => join(folder, "state.json");
 
 export interface StateOptions {
   readonly parties: readonly Party[];
+  /** The opener's first key, where there is an opener. */
+  readonly openerKey?: OpenerKey | undefined;
   /** As serialised by packages/paillier. */
   readonly paillierKey: unknown;
   /** Where trustees hold shares of it: the transcript of the ceremony, likewise. */
@@ -109,6 +115,7 @@ export async function createRegistryState(options: StateOptions): Promise<Regist
   let state: RegistryState = {
     kind: "smarter-metering/registry-state",
     parties: [...parties],
+    ...(options.openerKey && { openerKeys: await firstOpenerKeys(options.openerKey) }),
     paillierKey,
     ...(verificationKey !== undefined && { verificationKey }),
     policy,
@@ -236,6 +243,10 @@ class Registry implements RegistryService {
 
   raiseProfile(neighbourhood: string, profile: Profile): Promise<void> {
     return this.#change((state) => withProfile(state, neighbourhood, profile));
+  }
+
+  addOpenerKey(key: OpenerKey): Promise<void> {
+    return this.#change((state) => withOpenerKey(state, key, this.#nowSeconds()));
   }
 
   cohortPlan(): Promise<CohortPlan> {

@@ -87,6 +87,13 @@ export type ServicePointRecord = z.infer<typeof servicePoint>;
 const registryState = z.strictObject({
   kind: z.literal("smarter-metering/registry-state"),
   parties: z.array(party),
+  /** Where there is an opener; the version rises with every change. */
+  openerKeys: z
+    .strictObject({
+      version: z.number().int().positive(),
+      keys: z.array(z.strictObject({ spki: base64url, from: seconds, to: seconds })),
+    })
+    .optional(),
   paillierKey: z.unknown(),
   /** Where trustees hold shares of the key. */
   verificationKey: z.unknown().optional(),

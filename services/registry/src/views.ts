@@ -20,10 +20,11 @@ export interface Views {
   readonly ucs: UcsView;
 }
 
-/** `tariffs` are the parsed documents of `state.tariffs`, by id. */
+/** `tariffs` are the parsed documents of `state.tariffs`, by id; `openerKeys` is the signed list, where there is one. */
 export async function viewsOf(
   state: RegistryState,
   tariffs: ReadonlyMap<string, Tariff>,
+  openerKeys?: string,
 ): Promise<Views> {
   const neighbourhoods = new Map(state.neighbourhoods.map((entry) => [entry.id, entry]));
   const banks = new Map<string, { registerBank: string; bandCount: number }>();
@@ -43,6 +44,7 @@ export async function viewsOf(
     network: {
       kind: "smarter-metering/network-view",
       parties,
+      ...(openerKeys !== undefined && { openerKeys }),
       paillierKey,
       ...shared,
       policy,

@@ -22,6 +22,7 @@ import {
   partialContent,
   releaseContent,
   signers,
+  unopenableFrames,
 } from "../samples.ts";
 
 const { meter, trustee } = await signers();
@@ -38,11 +39,12 @@ const messages = {
   release: encodeRelease(release),
   partialRelease: encodePartialRelease(partial),
 };
+const inHex = (all: Record<string, Uint8Array>): Record<string, string> =>
+  Object.fromEntries(Object.entries(all).map(([name, bytes]) => [name, toHex(bytes)]));
 const document = {
   comment: "Test keys: they protect nothing.",
   recipient: { spki: toBase64Url(spki), pkcs8: toBase64Url(pkcs8) },
-  messages: Object.fromEntries(
-    Object.entries(messages).map(([name, bytes]) => [name, toHex(bytes)]),
-  ),
+  messages: inHex(messages),
+  unopenable: inHex(await unopenableFrames()),
 };
 writeFileSync(new URL("messages.json", import.meta.url), `${JSON.stringify(document, null, 2)}\n`);

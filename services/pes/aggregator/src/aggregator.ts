@@ -1,9 +1,10 @@
 /**
- * The aggregator (docs/protocol.md §7): keeps the ledger of contributions, seals sets, asks for
- * releases. Holds public keys and ciphertexts; it must never see a reading, a secret key or the
- * content of a release.
+ * The aggregator (docs/protocol.md §7): keeps the ledger of contributions, seals sets, operates the
+ * log (§13), asks for releases. Holds public keys and ciphertexts; it must never see a reading, a
+ * secret key or the content of a release.
  */
 import assert from "node:assert/strict";
+import type { DurableFile } from "@smarter-metering/log";
 import type { Engine } from "@smarter-metering/paillier";
 import type { NetworkView, RegistryFeed, Signer } from "@smarter-metering/protocol";
 import {
@@ -27,15 +28,18 @@ import {
   type ContributionRefusal,
 } from "./check-contribution.ts";
 import { aggregatorApp } from "./http.ts";
+import { queueEntries } from "./entry-queue.ts";
 import { recordBatch, type Tally } from "./ledger.ts";
 import { sealPastCutoff } from "./load-set.ts";
+import { PublicLog } from "./public-log.ts";
 import { registryContext, type RegistryContext } from "./registry-context.ts";
 import { askDue, blockProgress, loadStatus, type AggregatorStatus, type Asked } from "./report.ts";
-import { requestSealed } from "./requests.ts";
+import { makeRequests, publishRequests } from "./requests.ts";
 
 /** Contributions in one transaction. */
 const CONTRIBUTIONS_PER_BATCH = 256;
 const ANSWERS_PER_BATCH = 64;
+const COSIGNATURES_PER_BATCH = 64;
 /** A store that is away for hours (30 s between attempts) loses no message by it. */
 const STORE_ATTEMPTS_MAX = 1_000;
 /** What a newer registry epoch or a later hour may lift is tried so often. */
@@ -56,12 +60,15 @@ export interface AggregatorPorts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
-  readonly bus: Pick<Bus, "publish" | "consume" | "pending">;
+  readonly bus: Pick<Bus, "publish" | "consume" | "pending" | "last">;
   /** Opened with `aggregatorMigrations`. */
   readonly store: Store;
   readonly registry: RegistryFeed<NetworkView>;
   readonly engine: Engine;
+  /** Also the log's key. */
   readonly signer: Signer;
+  /** The log's newest head that has left this process: a file beside the store, never restored with it. */
+  readonly published: DurableFile;
 }
 
 export interface AggregatorService {
@@ -69,7 +76,8 @@ export interface AggregatorService {
   readonly http: App;
   status(): Promise<AggregatorStatus>;
   /**
-   * What a tick does, at once: seals what is past its cutoff, decides bills, publishes requests.
+   * What a tick does, at once: seals what is past its cutoff, decides bills, logs what happened,
+   * publishes the requests that stand under the quorum.
    */
   tick(): Promise<void>;
   /**
@@ -103,15 +111,16 @@ export const aggregatorLogFields: LogFields = {
 };
 
 /**
- * Resolves when contributions are being taken. Rejects with PaillierError or PolicyError for a bad
- * registry epoch.
+ * Resolves when contributions are being taken. Rejects with PaillierError, PolicyError or LogError
+ * for a bad registry epoch, and with LogError when going on would fork the log: LOG_TRUNCATED,
+ * LOG_FORKED, LOG_STATE_MISSING, LOG_HEAD_ORIGIN.
  */
 export async function startAggregator(
   config: AggregatorConfig,
   ports: AggregatorPorts,
 ): Promise<AggregatorService> {
   await registryContext(ports.registry.current());
-  const aggregator = new Aggregator(ports);
+  const aggregator = new Aggregator(ports, await PublicLog.open(ports));
   aggregator.start(config.tickMs ?? 10_000);
   return aggregator;
 }
@@ -119,20 +128,25 @@ export async function startAggregator(
 class Aggregator implements AggregatorService {
   readonly http: App;
   readonly #ports: AggregatorPorts;
+  readonly #publicLog: PublicLog;
   readonly #meters: ReturnType<typeof createMeters>;
   #settled = 0;
   #billedEpoch = -1;
+  #loggedEpoch = -1;
+  /** Of the newest head under which requests were published. */
+  #standingSize = 0;
   #caughtUpSeconds: number;
   /** Ends when the last step asked for has: steps run one after the other. */
   #steps: Promise<unknown> = Promise.resolve();
   #waitingSteps = 0;
   #stop: (() => Promise<void>) | undefined;
 
-  constructor(ports: AggregatorPorts) {
+  constructor(ports: AggregatorPorts, publicLog: PublicLog) {
     this.#ports = ports;
+    this.#publicLog = publicLog;
     this.#meters = createMeters(ports.metrics);
     this.#caughtUpSeconds = this.#nowSeconds();
-    this.http = aggregatorApp(this, ports);
+    this.http = aggregatorApp(this, ports, publicLog.log);
   }
 
   start(tickMs: number): void {
@@ -141,6 +155,7 @@ class Aggregator implements AggregatorService {
     const attemptsMax = STORE_ATTEMPTS_MAX;
     const contributions = { batchMax: CONTRIBUTIONS_PER_BATCH, attemptsMax };
     const answers = { batchMax: ANSWERS_PER_BATCH, attemptsMax };
+    const cosignatures = { batchMax: COSIGNATURES_PER_BATCH, attemptsMax };
     const subscriptions = [
       bus.consume("contributions", name, contributions, (batch) => this.#record(batch)),
       bus.consume("releases", name, answers, (batch) => this.#answer(batch, takeReleases)),
@@ -148,6 +163,7 @@ class Aggregator implements AggregatorService {
         this.#answer(batch, takePartialReleases),
       ),
       bus.consume("refusals", name, answers, (batch) => this.#answer(batch, takeRefusals)),
+      bus.consume("cosignatures", name, cosignatures, (batch) => this.#cosigned(batch)),
     ];
     for (const { ended } of subscriptions) {
       void ended.then((error) => {
@@ -185,7 +201,8 @@ class Aggregator implements AggregatorService {
 
   async askDue(of: Parameters<AggregatorService["askDue"]>[0]): Promise<Asked> {
     const registry = await this.#registry();
-    return askDue(this.#ports.store, registry, of, this.#nowSeconds(), () => this.tick());
+    const sources = { store: this.#ports.store, log: this.#publicLog.log, registry };
+    return askDue(sources, of, this.#nowSeconds(), () => this.tick());
   }
 
   tick(): Promise<void> {
@@ -253,11 +270,25 @@ class Aggregator implements AggregatorService {
   async #answer(batch: readonly Delivery[], take: TakeAnswers): Promise<Verdict[]> {
     const { quorum } = await this.#registry();
     const bodies = batch.map(({ body }) => body);
-    const outcomes = await take(bodies, this.#ports.store, quorum, this.#nowSeconds());
+    const outcomes = await take(bodies, this.#ports.store, quorum);
     return outcomes.map((outcome) => {
       this.#meters.answers.add(1, { outcome });
       if (outcome === "RELEASED" || outcome === "REFUSED") return { ack: true };
       this.#ports.log.warn("an answer was not taken", { code: outcome });
+      return { dead: outcome };
+    });
+  }
+
+  async #cosigned(batch: readonly Delivery[]): Promise<Verdict[]> {
+    const { logQuorum } = await this.#registry();
+    const bodies = batch.map(({ body }) => body);
+    const outcomes = await this.#publicLog.takeCosignatures(bodies, logQuorum);
+    const standing = await this.#publicLog.standing();
+    if (standing !== undefined && standing.size > this.#standingSize) this.#requestSoon();
+    return outcomes.map((outcome) => {
+      this.#meters.cosignatures.add(1, { outcome });
+      if (outcome === "COSIGNED") return { ack: true };
+      this.#ports.log.warn("a cosignature was not taken", { code: outcome });
       return { dead: outcome };
     });
   }
@@ -279,8 +310,17 @@ class Aggregator implements AggregatorService {
   }
 
   async #request(registry: RegistryContext): Promise<void> {
-    const published = await requestSealed(this.#ports, registry, this.#nowSeconds());
-    this.#meters.requests.add(published);
+    if (this.#loggedEpoch !== registry.epoch) {
+      // Before any request that names it.
+      await queueEntries(this.#ports.store, [{ kind: "registry-epoch", body: registry.hash }]);
+      this.#loggedEpoch = registry.epoch;
+    }
+    await makeRequests(this.#ports, registry, this.#nowSeconds());
+    await this.#publicLog.append();
+    const standing = await this.#publicLog.standing();
+    if (standing === undefined) return;
+    this.#meters.requests.add(await publishRequests(this.#ports, standing));
+    this.#standingSize = standing.size;
   }
 
   #step<T>(work: () => Promise<T>): Promise<T> {
@@ -319,5 +359,10 @@ function createMeters(metrics: Metrics) {
     answers: metrics.counter("aggregator_answers_total", "Answers of trustees by outcome", [
       "outcome",
     ]),
+    cosignatures: metrics.counter(
+      "aggregator_cosignatures_total",
+      "Heads that came back cosigned, by outcome",
+      ["outcome"],
+    ),
   };
 }

@@ -7,6 +7,7 @@ import {
   decodeRefusal,
   decodeRelease,
   fromHex,
+  primitives,
   ProtocolError,
   toHex,
   verifyPartialRelease,
@@ -69,7 +70,6 @@ export type TakeAnswers = (
   bodies: readonly Uint8Array[],
   store: Store,
   quorum: Quorum,
-  nowSeconds: number,
 ) => Promise<AnswerOutcome[]>;
 
 export const takeReleases: TakeAnswers = (...args) => takeAnswers(release, ...args);
@@ -81,11 +81,10 @@ async function takeAnswers<T extends Signed>(
   bodies: readonly Uint8Array[],
   store: Store,
   quorum: Quorum,
-  nowSeconds: number,
 ): Promise<AnswerOutcome[]> {
   const answers = await Promise.all(bodies.map((body) => readAnswer(kind, body, quorum)));
   const signed = answers.filter((answer) => typeof answer !== "string");
-  const known = await recordAnswers(store, quorum, signed, nowSeconds);
+  const known = await recordAnswers(store, quorum, signed);
   return answers.map((answer) => {
     if (typeof answer === "string") return answer;
     return known.has(toHex(answer.requestDigest)) ? kind.taken : "ANSWER_UNKNOWN";
@@ -106,7 +105,10 @@ async function readAnswer<T extends Signed>(
     const trustee = indexOf(party);
     if (named !== undefined && named !== trustee) continue;
     if (!(await isSigned(() => kind.verify(answer, fromHex(party.signingKey, 32))))) continue;
-    return { requestDigest: answer.requestDigest, trustee, codes: kind.codes(answer) };
+    const codes = kind.codes(answer);
+    const logged = codes === undefined ? "release" : "refusal";
+    const entry = { kind: logged, body: await primitives.sha256(body) } as const;
+    return { requestDigest: answer.requestDigest, trustee, codes, entry };
   }
   return "ANSWER_BAD_SIGNATURE";
 }

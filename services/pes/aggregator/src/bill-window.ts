@@ -13,6 +13,8 @@ import {
   concatBytes,
   decodeContribution,
   fromHex,
+  instantOf,
+  type Contribution,
   type ReleaseRequest,
   type ServicePoint,
 } from "@smarter-metering/protocol";
@@ -227,8 +229,8 @@ export async function extendExposed(sql: Sql, refused: readonly Uint8Array[]): P
         where n.service_point = e.service_point and n.from_grid = e.to_grid and n.state = 'OPEN'
         returning e.service_point, e.from_grid, n.to_grid)
      update bill_window w set to_grid = f.to_grid, state = 'OPEN', to_block = null,
-       to_slot = null, to_border = null, digest = null, request = null, attempt = 0,
-       retry_at = 0, sealed_at = null
+       to_slot = null, to_border = null, digest = null, request = null, entry = null,
+       sealed_at = null
       from following f where w.service_point = f.service_point and w.from_grid = f.from_grid`,
     [refused],
   );
@@ -338,31 +340,36 @@ export async function makeBillRequests(
   registry: RegistryContext,
   engine: Engine,
 ): Promise<ReleaseRequest[]> {
-  const ciphertexts = (of: "earlier" | "later"): Uint8Array => {
-    const list = windows.map((window) => decodeContribution(window[of]).ciphertext);
+  const earlier = windows.map((window) => decodeContribution(window.earlier));
+  const later = windows.map((window) => decodeContribution(window.later));
+  const productBytes = registry.key.bits / 4;
+  const ciphertexts = (contributions: readonly Contribution[]): Uint8Array => {
+    const list = contributions.map(({ ciphertext }) => ciphertext);
     // Or every window after it would get another's register.
     assert(
-      list.every(({ length }) => length === registry.key.bits / 4),
+      list.every(({ length }) => length === productBytes),
       "of the registry's key",
     );
     return concatBytes(...list);
   };
-  const products = await engine.subtract(
-    registry.key,
-    ciphertexts("later"),
-    ciphertexts("earlier"),
-  );
-  const productBytes = registry.key.bits / 4;
-  return windows.map((window, index) => ({
-    terms: {
-      kind: "BILL",
-      registryEpoch: registry.epoch,
-      networkPseudonym: fromHex(window.servicePoint, 16),
-      fromGrid: window.fromGrid,
-      toGrid: window.toGrid,
-      paillierKeyId: registry.keyId,
-      product: products.slice(index * productBytes, (index + 1) * productBytes),
-    },
-    contributions: [window.earlier, window.later],
-  }));
+  const products = await engine.subtract(registry.key, ciphertexts(later), ciphertexts(earlier));
+  return windows.map((window, index) => {
+    const [from, to] = [earlier[index]?.header, later[index]?.header];
+    assert(from !== undefined && to !== undefined, "two borders");
+    return {
+      terms: {
+        kind: "BILL",
+        registryEpoch: registry.epoch,
+        networkPseudonym: fromHex(window.servicePoint, 16),
+        fromGrid: window.fromGrid,
+        toGrid: window.toGrid,
+        fromBorder: instantOf(from),
+        toBorder: instantOf(to),
+        registerBank: to.registerBank,
+        paillierKeyId: registry.keyId,
+        product: products.slice(index * productBytes, (index + 1) * productBytes),
+      },
+      contributions: [window.earlier, window.later],
+    };
+  });
 }

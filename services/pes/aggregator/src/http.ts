@@ -1,7 +1,12 @@
-/** The aggregator's API for operators. States and reasons; no ciphertext, no contribution. */
+/**
+ * The aggregator's API: for operators states and reasons, for those who check it what http-audit.ts adds. Ciphertexts at
+ * most; nothing here was ever a reading.
+ */
+import type { StoreLog } from "@smarter-metering/log/store";
 import { createApp, createRoute, problemResponse, z, type App } from "@smarter-metering/runtime";
 import type { AggregatorPorts, AggregatorService } from "./aggregator.ts";
-import { listBills, listSets } from "./report.ts";
+import { addAuditRoutes, json } from "./http-audit.ts";
+import { listBills, listSets, type ReportSources } from "./report.ts";
 import { registryContext } from "./registry-context.ts";
 import { SET_STATES, type SetState } from "./request-state.ts";
 
@@ -15,9 +20,16 @@ const trustees = z.array(z.number().int()).readonly();
 const requestState = {
   state,
   codes: z.array(z.string()).readonly(),
-  attempt: z.number().int(),
   requestDigest: z.string().nullable(),
   sealedAt: seconds.nullable(),
+  log: z
+    .object({
+      entry: z.number().int().nullable(),
+      needed: z.number().int(),
+      cosigned: trustees,
+      silent: trustees,
+    })
+    .nullable(),
   trustees: z
     .object({
       threshold: z.number().int(),
@@ -67,11 +79,6 @@ const page = {
   offset: z.coerce.number().int().min(0).default(0),
 };
 
-const json = <S extends z.ZodType>(schema: S, description: string) => ({
-  description,
-  content: { "application/json": { schema } },
-});
-
 const getSets = createRoute({
   method: "get",
   path: "/v1/sets",
@@ -119,8 +126,11 @@ const postRequests = createRoute({
 export function aggregatorApp(
   service: Pick<AggregatorService, "askDue">,
   { store, log, clock, metrics, registry }: AggregatorPorts,
+  publicLog: StoreLog,
 ): App {
-  const quorumNow = async () => (await registryContext(registry.current())).quorum;
+  const sourcesNow = async (): Promise<ReportSources> => {
+    return { store, log: publicLog, registry: await registryContext(registry.current()) };
+  };
   const app = createApp({
     title: "Smarter Metering aggregator",
     version: "1",
@@ -131,13 +141,13 @@ export function aggregatorApp(
   app.openapi(getSets, async (context) => {
     const { state, limit, offset } = context.req.valid("query");
     const filter = state === undefined ? {} : { state };
-    const sets = await listSets(store, await quorumNow(), filter, { limit, offset });
+    const sets = await listSets(await sourcesNow(), filter, { limit, offset });
     return context.json({ sets }, 200);
   });
   app.openapi(getBlock, async (context) => {
     const { cohort, block } = context.req.valid("param");
     const page = { limit: PAGE_MAX, offset: 0 };
-    const sets = await listSets(store, await quorumNow(), { cohort, block }, page);
+    const sets = await listSets(await sourcesNow(), { cohort, block }, page);
     if (sets.length > 0) return context.json({ sets }, 200);
     return problemResponse(context, {
       status: 404,
@@ -151,11 +161,12 @@ export function aggregatorApp(
       ...(state === undefined ? {} : { state }),
       ...(servicePoint === undefined ? {} : { servicePoint }),
     };
-    const bills = await listBills(store, await quorumNow(), filter, { limit, offset });
+    const bills = await listBills(await sourcesNow(), filter, { limit, offset });
     return context.json({ bills }, 200);
   });
   app.openapi(postRequests, async (context) =>
     context.json(await service.askDue(context.req.valid("json")), 200),
   );
+  addAuditRoutes(app, store, publicLog);
   return app;
 }

@@ -6,5 +6,6 @@ export {
   type AggregatorPorts,
   type AggregatorService,
 } from "./aggregator.ts";
+export type { LogStanding } from "./log-standing.ts";
 export { migrations as aggregatorMigrations } from "./migrations.ts";
 export type { AggregatorStatus, Asked, BillSummary, NotDue, SetSummary } from "./report.ts";

@@ -4,9 +4,11 @@
  * changes nothing. All energy is ciphertext.
  */
 import assert from "node:assert/strict";
+import type { NewEntry } from "@smarter-metering/log";
+import { primitives, type Stream } from "@smarter-metering/protocol";
 import { insertMany, type Sql, type SqlValue, type Store } from "@smarter-metering/runtime";
-import type { Stream } from "@smarter-metering/protocol";
 import type { CheckedContribution } from "./check-contribution.ts";
+import { queueEntries } from "./entry-queue.ts";
 import { judgePart, type Outcome, type Part } from "./judge-part.ts";
 import { blockOf } from "./registry-context.ts";
 
@@ -91,6 +93,7 @@ export function recordBatch(
       return { item, outcome };
     });
     await insertAccepted(sql, judged);
+    await queueEntries(sql, await entriesOf(judged));
     await insertConflicts(sql, judged, nowSeconds);
     await exclude(sql, [...excluded]);
     await changeSets(sql, [...changes.values()]);
@@ -236,6 +239,17 @@ async function insertAccepted(sql: Sql, judged: readonly Judged[]): Promise<void
     encoded: "bytea",
   } as const;
   await insertMany(sql, "contribution", columns, rows);
+}
+
+/** What the log will have of the accepted ones. */
+function entriesOf(judged: readonly Judged[]): Promise<NewEntry[]> {
+  const accepted = judged.filter(({ outcome }) => outcome === "accepted");
+  return Promise.all(accepted.map(({ item }) => contributionEntry(item.encoded)));
+}
+
+/** The entry of an encoded contribution. */
+export async function contributionEntry(encoded: Uint8Array): Promise<NewEntry> {
+  return { kind: "contribution", body: await primitives.sha256(encoded) };
 }
 
 /**

@@ -4,13 +4,16 @@
  * it is still a ciphertext.
  */
 import type { Engine } from "@smarter-metering/paillier";
+import { hasMember, presenceRuns } from "@smarter-metering/policy";
 import {
   concatBytes,
   decodeContribution,
+  toHex,
   type Cohort,
+  type ContributionHeader,
   type LoadRequest,
+  type MemberRun,
   type NetworkView,
-  type ReleaseRequest,
 } from "@smarter-metering/protocol";
 import { insertMany, type Sql, type SqlValue, type Store } from "@smarter-metering/runtime";
 import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
@@ -111,65 +114,105 @@ function setRows(cohort: Cohort, block: number): SqlValue[][] {
   });
 }
 
-/** Sealed sets whose request is still to be made, oldest first. */
-export async function loadSealedSets(sql: Sql, limit: number): Promise<LoadSetKey[]> {
+/**
+ * Sealed sets whose request is to be made now, oldest first. Trustees judge a request by the time at
+ * which it is logged, for good: none is made before a complete block has ended, or before the cutoff
+ * of any other.
+ */
+export async function loadSealedSets(
+  sql: Sql,
+  { policy }: RegistryContext,
+  nowSeconds: number,
+  limit: number,
+): Promise<LoadSetKey[]> {
   const rows = await sql.query<Omit<LoadSetKey, "block"> & { block: bigint }>(
     `select cohort, version, stream, block from load_set
-      where state = 'SEALED' and request is null
-      order by block_end, cohort, version, stream limit $1`,
-    [limit],
+      where state = 'SEALED' and request is null and block_end <= $1
+        and (valued = members * slots or block_end <= $2)
+      order by block_end, cohort, version, stream limit $3`,
+    [nowSeconds, nowSeconds - policy.loadCutoffSeconds, limit],
   );
   return rows.map((row) => ({ ...row, block: Number(row.block) }));
 }
 
-/**
- * The request of a sealed set, or WITHHELD when it is to be left out; undefined while the registry
- * at hand does not know the cohort version.
- */
-export async function makeLoadRequest(
+/** The contributions of a sealed set as they are stored, in canonical order. */
+export async function contributionsOfSet(
   sql: Sql,
-  { cohort: id, version, stream, block }: LoadSetKey,
-  registry: RegistryContext,
-  engine: Engine,
-): Promise<ReleaseRequest | typeof WITHHELD | undefined> {
-  const cohort = registry.view.cohort(id, version);
-  if (cohort === undefined) return undefined;
-  // Canonical order: members ascend by pseudonym in the registry, and so do rows when compared byte
-  // by byte.
-  const rows = await sql.query<{ service_point: string; encoded: Uint8Array }>(
-    `select service_point, encoded from contribution
+  { cohort, version, stream, block }: LoadSetKey,
+): Promise<Uint8Array[]> {
+  // Members ascend by pseudonym in the registry, and so do rows when compared byte by byte.
+  const rows = await sql.query<{ encoded: Uint8Array }>(
+    `select encoded from contribution
       where cohort = $1 and version = $2 and stream = $3 and block = $4 and not excluded
       order by service_point collate "C", first_slot`,
-    [id, version, stream, block],
+    [cohort, version, stream, block],
   );
-  const contributions = rows.map(({ encoded }) => decodeContribution(encoded));
-  const headers = contributions.map(({ header }) => header);
-  const set = { cohort: id, version, stream, block };
-  if (await isToBeWithheld(sql, set, cohort, headers, registry)) return WITHHELD;
-  const ciphertexts = contributions.map(({ ciphertext }) => ciphertext);
-  const product = await engine.product(registry.key, concatBytes(...ciphertexts), [rows.length]);
-  return {
-    terms: {
-      kind: "LOAD",
-      stream,
-      registryEpoch: registry.epoch,
-      cohort: id,
-      cohortVersion: version,
-      blockStart: block,
-      intervalSeconds: cohort.intervalSeconds,
-      slotCount: blockOf(cohort, block).slots,
-      members: memberBitmap(cohort, new Set(rows.map((row) => row.service_point))),
-      paillierKeyId: registry.keyId,
-      product,
-    },
-    contributions: rows.map(({ encoded }) => encoded),
-  };
+  return rows.map(({ encoded }) => encoded);
 }
 
-function memberBitmap(cohort: Cohort, present: ReadonlySet<string>): Uint8Array {
-  const bitmap = new Uint8Array(Math.ceil(cohort.members.length / 8));
-  for (const [index, member] of cohort.members.entries()) {
-    if (present.has(member)) bitmap[index >> 3] = (bitmap[index >> 3] ?? 0) | (1 << (index & 7));
+/** What a sealed set holds, and the terms of its request: WITHHELD when it is to be left out. */
+export interface SealedSet {
+  readonly contributions: readonly Uint8Array[];
+  readonly terms: LoadRequest | typeof WITHHELD;
+}
+
+/** Undefined while the registry at hand does not know the cohort version. */
+export async function readSealedSet(
+  sql: Sql,
+  set: LoadSetKey,
+  registry: RegistryContext,
+  engine: Engine,
+): Promise<SealedSet | undefined> {
+  const cohort = registry.view.cohort(set.cohort, set.version);
+  if (cohort === undefined) return undefined;
+  const contributions = await contributionsOfSet(sql, set);
+  const decoded = contributions.map(decodeContribution);
+  const headers = decoded.map(({ header }) => header);
+  if (await isToBeWithheld(sql, set, cohort, headers, registry)) {
+    return { contributions, terms: WITHHELD };
   }
-  return bitmap;
+  const ciphertexts = concatBytes(...decoded.map(({ ciphertext }) => ciphertext));
+  const product = await engine.product(registry.key, ciphertexts, [contributions.length]);
+  const slotCount = blockOf(cohort, set.block).slots;
+  const terms: LoadRequest = {
+    kind: "LOAD",
+    stream: set.stream,
+    registryEpoch: registry.epoch,
+    cohort: set.cohort,
+    cohortVersion: set.version,
+    blockStart: set.block,
+    intervalSeconds: cohort.intervalSeconds,
+    slotCount,
+    ...membersOf(cohort, headers, slotCount),
+    paillierKeyId: registry.keyId,
+    product,
+  };
+  return { contributions, terms };
+}
+
+/** Who contributes at all, and who has a value in which slots. */
+function membersOf(
+  { members }: Cohort,
+  headers: readonly ContributionHeader[],
+  slotCount: number,
+): { readonly members: Uint8Array; readonly runs: readonly MemberRun[] } {
+  const partsOf = new Map<string, ContributionHeader[]>();
+  for (const header of headers) {
+    const servicePoint = toHex(header.networkPseudonym);
+    const parts = partsOf.get(servicePoint);
+    if (parts === undefined) partsOf.set(servicePoint, [header]);
+    else parts.push(header);
+  }
+  const parts = members.map((member) => partsOf.get(member) ?? []);
+  const bitmap = new Uint8Array(Math.ceil(members.length / 8));
+  for (const [index, own] of parts.entries()) {
+    if (own.length > 0) bitmap[index >> 3] = (bitmap[index >> 3] ?? 0) | (1 << (index & 7));
+  }
+  // A contribution's bitmap of slots has the format of one of members.
+  const hasValue = (index: number, slot: number): boolean =>
+    (parts[index] ?? []).some(({ firstSlot, count, bitmap: values }) => {
+      const at = slot - firstSlot;
+      return at >= 0 && at < count && hasMember(values, at);
+    });
+  return { members: bitmap, runs: presenceRuns(slotCount, members.length, hasValue) };
 }

@@ -91,4 +91,25 @@ export const migrations: readonly Migration[] = [
         primary key (digest, trustee))`,
     ],
   },
+  {
+    name: "0003-log",
+    statements: [
+      // What is to stand in the log, in order, and up to where it does.
+      `create table entry (
+        position int8 generated always as identity primary key,
+        kind text not null,
+        body bytea not null)`,
+      `create table entry_cursor (id int4 primary key, position int8 not null)`,
+      `insert into entry (kind, body)
+        select 'contribution', sha256(encoded) from contribution
+         order by instant, service_point, stream, first_slot`,
+      // `entry`: the place of the request in the log.
+      ...["load_set", "bill_window"].flatMap((table) => [
+        `alter table ${table} drop column attempt, drop column retry_at, add column entry int8`,
+        // Requests that nobody has answered are made anew: they say more now.
+        `update ${table} set state = 'SEALED', digest = null, request = null
+          where state in ('SEALED', 'REQUESTED')`,
+      ]),
+    ],
+  },
 ];

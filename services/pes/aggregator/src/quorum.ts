@@ -3,13 +3,14 @@
  * that holds the key, or t of n that hold shares of it. Signed headers and codes alone; the
  * aggregator cannot open an answer.
  */
+import type { NewEntry } from "@smarter-metering/log";
 import { parseVerificationKey } from "@smarter-metering/paillier";
 import { toHex, type NetworkView, type Party } from "@smarter-metering/protocol";
 import { insertMany, type Sql, type Store } from "@smarter-metering/runtime";
 import { extendExposed } from "./bill-window.ts";
+import { queueEntries } from "./entry-queue.ts";
 import {
   codesOf,
-  isTimingAlone,
   knownDigests,
   markRefused,
   markReleased,
@@ -49,19 +50,20 @@ export interface TrusteeAnswer {
   readonly trustee: number;
   /** Why it refused; undefined for a release. */
   readonly codes: readonly string[] | undefined;
+  /** What the log will have of it. */
+  readonly entry: NewEntry;
 }
 
 /**
  * Keeps the answers and moves the requests they decide, in one transaction: t releases make one
- * RELEASED, whatever came before; with more than n − t refusals they cannot come any more. A refusal
- * for timing alone is not final: when only such stand in the way, all are asked again; a bill that
- * would expose somebody (R5) is asked for again with a longer window. Of several refusals of one trustee the first counts. Returns the digests, in hex, that a request has.
+ * RELEASED, whatever came before; with more than n − t refusals they cannot come any more. A bill that
+ * would expose somebody (R5) is asked for again with a longer window. Of several refusals of one
+ * trustee the first counts. Returns the digests, in hex, that a request has.
  */
 export async function recordAnswers(
   store: Store,
   quorum: Quorum,
   answers: readonly TrusteeAnswer[],
-  nowSeconds: number,
 ): Promise<ReadonlySet<string>> {
   if (answers.length === 0) return new Set();
   return store.transaction(async (sql) => {
@@ -69,20 +71,23 @@ export async function recordAnswers(
     const known = await knownDigests(sql, digests);
     const kept = answers.filter(({ requestDigest }) => known.has(toHex(requestDigest)));
     await keep(sql, kept);
+    await queueEntries(
+      sql,
+      kept.map(({ entry }) => entry),
+    );
     const released: Uint8Array[] = [];
     const refused: RefusedRequest[] = [];
     for (const { digest, rows } of await loadAnswers(sql, digests)) {
       const verdict = decide(quorum, rows);
       if (verdict === "released") released.push(digest);
-      else if (verdict !== "waiting") refused.push({ digest, ...verdict });
+      else if (verdict !== "waiting") refused.push({ digest, codes: verdict });
     }
     await markReleased(sql, released);
-    await markRefused(sql, refused, nowSeconds);
+    await markRefused(sql, refused);
     await extendExposed(
       sql,
       refused.map(({ digest }) => digest),
     );
-    await forgetTiming(sql, refused);
     return known;
   });
 }
@@ -136,25 +141,14 @@ async function loadAnswers(
   });
 }
 
-type Verdict = "released" | "waiting" | Pick<RefusedRequest, "codes" | "again">;
+/** Released, waiting, or the codes of a refusal. */
+type Verdict = "released" | "waiting" | readonly string[];
 
 function decide({ threshold, trustees }: Quorum, rows: readonly AnswerRow[]): Verdict {
   const refusals = rows.flatMap(({ codes }) => (codes === null ? [] : [codesOf(codes)]));
   if (rows.length - refusals.length >= threshold) return "released";
   const spare = Math.max(0, trustees.length - threshold);
-  if (refusals.length <= spare) return "waiting";
-  const final = refusals.filter((codes) => !isTimingAlone(codes));
-  return { codes: [...new Set(refusals.flat())], again: final.length <= spare };
-}
-
-/** What is asked again is answered again. */
-async function forgetTiming(sql: Sql, refused: readonly RefusedRequest[]): Promise<void> {
-  const digests = refused.filter(({ again }) => again).map(({ digest }) => digest);
-  await sql.query(
-    `delete from request_answer where digest = any($1::bytea[])
-      and codes ~ '^TIMING_[A-Z0-9_]*(,TIMING_[A-Z0-9_]*)*$'`,
-    [digests],
-  );
+  return refusals.length <= spare ? "waiting" : [...new Set(refusals.flat())];
 }
 
 /** By digest in hex: where each of these requests stands. */

@@ -3,11 +3,13 @@
  * only.
  */
 import { engineKeyOf, parsePublicKey, type EngineKey } from "@smarter-metering/paillier";
+import { createQuorum, type Quorum as LogQuorum } from "@smarter-metering/log";
 import { parsePolicy, type ReleasePolicy } from "@smarter-metering/policy";
 import {
   fromHex,
   type Cohort,
   type NetworkView,
+  type Party,
   type RegistrySnapshot,
 } from "@smarter-metering/protocol";
 import { addLocalDays } from "@smarter-metering/tariff";
@@ -15,17 +17,21 @@ import { quorumOf, type Quorum } from "./quorum.ts";
 
 export interface RegistryContext {
   readonly epoch: number;
+  /** SHA-256 of the epoch's JWS: commits to policy, tariffs, calendars, keys and all epochs before. */
+  readonly hash: Uint8Array;
   readonly view: NetworkView;
   readonly key: EngineKey;
   readonly keyId: Uint8Array;
   readonly policy: ReleasePolicy;
   readonly quorum: Quorum;
+  /** Whose cosignatures a head needs (§13.4); its trustees are in the order of `quorum.trustees`. */
+  readonly logQuorum: LogQuorum;
 }
 
 const contexts = new WeakMap<NetworkView, Promise<RegistryContext>>();
 
 /**
- * Parses key and policy of a snapshot at its first use. Rejects with PaillierError or PolicyError.
+ * Parses key and policy of a snapshot at its first use. Rejects with PaillierError, PolicyError or LogError.
  */
 export function registryContext(snapshot: RegistrySnapshot<NetworkView>): Promise<RegistryContext> {
   let context = contexts.get(snapshot.view);
@@ -38,12 +44,18 @@ export function registryContext(snapshot: RegistrySnapshot<NetworkView>): Promis
 
 async function parseContext({
   epoch,
+  hash,
   view,
 }: RegistrySnapshot<NetworkView>): Promise<RegistryContext> {
   const key = engineKeyOf(await parsePublicKey(view.document.paillierKey));
   const policy = parsePolicy(view.document.policy);
   const quorum = await quorumOf(view);
-  return { epoch, view, key, keyId: fromHex(key.id, 32), policy, quorum };
+  const keysOf = (parties: readonly Party[]): Uint8Array[] =>
+    parties.map(({ signingKey }) => fromHex(signingKey, 32));
+  const [operator = new Uint8Array(0)] = keysOf(view.parties("aggregator"));
+  const logQuorum = await createQuorum(operator, keysOf(quorum.trustees), quorum.threshold);
+  const keyId = fromHex(key.id, 32);
+  return { epoch, hash: fromHex(hash, 32), view, key, keyId, policy, quorum, logQuorum };
 }
 
 /**

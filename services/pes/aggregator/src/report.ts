@@ -3,10 +3,12 @@
  * ciphertext leaves here.
  */
 import { toHex, type NetworkView } from "@smarter-metering/protocol";
+import type { StoreLog } from "@smarter-metering/log/store";
 import type { Sql, Store } from "@smarter-metering/runtime";
 import { loadTallies } from "./ledger.ts";
 import type { LoadStream } from "./load-set.ts";
-import { standingsOf, type Quorum, type Standing } from "./quorum.ts";
+import { logStandingsOf, notAppended, type LogStanding } from "./log-standing.ts";
+import { standingsOf, type Standing } from "./quorum.ts";
 import { blockOf, type RegistryContext } from "./registry-context.ts";
 import { codesOf, type SetState } from "./request-state.ts";
 
@@ -30,9 +32,10 @@ export interface SetSummary {
   readonly state: SetState;
   /** Why it was refused or suppressed. */
   readonly codes: readonly string[];
-  readonly attempt: number;
   readonly requestDigest: string | null;
   readonly sealedAt: number | null;
+  /** While it is SEALED and its request made: whose cosignatures of the log it waits for. */
+  readonly log: LogStanding | null;
   /** While it is REQUESTED: whose answers it has and whose it waits for. */
   readonly trustees: Standing | null;
 }
@@ -47,9 +50,10 @@ export interface BillSummary {
   readonly toBorder: number | null;
   readonly state: SetState;
   readonly codes: readonly string[];
-  readonly attempt: number;
   readonly requestDigest: string | null;
   readonly sealedAt: number | null;
+  /** While it is SEALED and its request made: whose cosignatures of the log it waits for. */
+  readonly log: LogStanding | null;
   /** While it is REQUESTED: whose answers it has and whose it waits for. */
   readonly trustees: Standing | null;
 }
@@ -68,13 +72,14 @@ export interface NotDue {
     | "INCOMPLETE_BEFORE_CUTOFF"
     | "WINDOW_NOT_ENDED"
     | "BORDER_BEFORE_CUTOFF"
-    /** The bus is full, or the trustee's clock is behind. */
+    /** The registry at hand does not know the cohort version, or has another cutoff by now. */
     | "RETRY_LATER";
   /** When it will be asked for on its own at the latest, epoch seconds. */
   readonly dueAt: number;
 }
 
 export interface Asked {
+  /** Their requests are made; SEALED while they wait for the log. */
   readonly requested: readonly (SetSummary | BillSummary)[];
   readonly notDue: readonly NotDue[];
   /** Became final by this call without a request; `codes` say why. */
@@ -108,59 +113,82 @@ export interface Page {
   readonly offset: number;
 }
 
+export interface ReportSources {
+  readonly store: Store;
+  readonly log: StoreLog;
+  readonly registry: RegistryContext;
+}
+
 export async function listSets(
-  sql: Sql,
-  quorum: Quorum,
+  sources: ReportSources,
   filter: { readonly state?: SetState; readonly cohort?: string; readonly block?: number },
   page: Page,
 ): Promise<SetSummary[]> {
-  const rows = await sql.query<SetRow>(
+  const rows = await sources.store.query<SetRow>(
     `select cohort, version, stream, block, block_end, members, slots, covered, valued, state,
-       codes, attempt, digest, sealed_at from load_set
+       codes, digest, entry, sealed_at from load_set
       where ($1::text is null or state = $1) and ($2::text is null or cohort = $2)
         and ($3::int8 is null or block = $3)
       order by block desc, cohort, version, stream limit $4 offset $5`,
     [filter.state ?? null, filter.cohort ?? null, filter.block ?? null, page.limit, page.offset],
   );
-  const standings = await waitingStandings(sql, quorum, rows);
-  return rows.map((row) => setSummary(row, standings));
+  const waits = await waitsOf(sources, rows);
+  return rows.map((row) => setSummary(row, waits));
 }
 
 export async function listBills(
-  sql: Sql,
-  quorum: Quorum,
+  sources: ReportSources,
   filter: { readonly state?: SetState; readonly servicePoint?: string },
   page: Page,
 ): Promise<BillSummary[]> {
-  const rows = await sql.query<BillRow>(
-    `select service_point, from_grid, to_grid, from_border, to_border, state, codes, attempt,
-       digest, sealed_at from bill_window
+  const rows = await sources.store.query<BillRow>(
+    `select service_point, from_grid, to_grid, from_border, to_border, state, codes,
+       digest, entry, sealed_at from bill_window
       where ($1::text is null or state = $1) and ($2::text is null or service_point = $2)
       order by to_grid desc, service_point limit $3 offset $4`,
     [filter.state ?? null, filter.servicePoint ?? null, page.limit, page.offset],
   );
-  const standings = await waitingStandings(sql, quorum, rows);
-  return rows.map((row) => billSummary(row, standings));
+  const waits = await waitsOf(sources, rows);
+  return rows.map((row) => billSummary(row, waits));
 }
 
-type Standings = ReadonlyMap<string, Standing>;
+/** What requests wait for: the log, then trustees, by digest in hex. */
+interface Waits {
+  readonly log: ReadonlyMap<string, LogStanding>;
+  readonly trustees: ReadonlyMap<string, Standing>;
+}
 
-function waitingStandings(
-  sql: Sql,
-  quorum: Quorum,
+async function waitsOf(
+  { store, log, registry }: ReportSources,
   rows: readonly RequestRow[],
-): Promise<Standings> {
-  const waiting = rows.flatMap(({ state, digest }) =>
-    state === "REQUESTED" && digest !== null ? [digest] : [],
+): Promise<Waits> {
+  const made = rows.flatMap(({ state, digest, entry }) =>
+    digest === null ? [] : [{ state, digest, entry: numberOrNull(entry) }],
   );
-  return standingsOf(sql, quorum, waiting);
+  const requested = made.filter(({ state }) => state === "REQUESTED");
+  const sealed = made.filter(({ state }) => state === "SEALED");
+  const entries = sealed.flatMap(({ entry }) => (entry === null ? [] : [entry]));
+  const standings = await logStandingsOf(log, registry, entries);
+  return {
+    log: new Map(
+      sealed.map(({ digest, entry }) => {
+        const standing = entry === null ? undefined : standings.get(entry);
+        return [toHex(digest), standing ?? notAppended(registry)];
+      }),
+    ),
+    trustees: await standingsOf(
+      store,
+      registry.quorum,
+      requested.map(({ digest }) => digest),
+    ),
+  };
 }
 
 interface RequestRow {
   readonly state: SetState;
   readonly codes: string;
-  readonly attempt: number;
   readonly digest: Uint8Array | null;
+  readonly entry: bigint | null;
   readonly sealed_at: bigint | null;
 }
 
@@ -184,7 +212,7 @@ interface BillRow extends RequestRow {
   readonly to_border: bigint | null;
 }
 
-const setSummary = (row: SetRow, standings: Standings): SetSummary => ({
+const setSummary = (row: SetRow, waits: Waits): SetSummary => ({
   kind: "LOAD",
   cohort: row.cohort,
   cohortVersion: row.version,
@@ -195,31 +223,28 @@ const setSummary = (row: SetRow, standings: Standings): SetSummary => ({
   slotCount: row.slots,
   slotsCovered: row.covered,
   slotsValued: row.valued,
-  ...requestSummary(row, standings),
+  ...requestSummary(row, waits),
 });
 
-const billSummary = (row: BillRow, standings: Standings): BillSummary => ({
+const billSummary = (row: BillRow, waits: Waits): BillSummary => ({
   kind: "BILL",
   servicePoint: row.service_point,
   fromGrid: Number(row.from_grid),
   toGrid: Number(row.to_grid),
   fromBorder: numberOrNull(row.from_border),
   toBorder: numberOrNull(row.to_border),
-  ...requestSummary(row, standings),
+  ...requestSummary(row, waits),
 });
 
-function requestSummary(
-  { state, codes, attempt, digest, sealed_at }: RequestRow,
-  standings: Standings,
-) {
+function requestSummary({ state, codes, digest, sealed_at }: RequestRow, waits: Waits) {
   const requestDigest = digest && toHex(digest);
   return {
     state,
     codes: codesOf(codes),
-    attempt,
     requestDigest,
     sealedAt: numberOrNull(sealed_at),
-    trustees: (requestDigest !== null && standings.get(requestDigest)) || null,
+    log: (requestDigest !== null && waits.log.get(requestDigest)) || null,
+    trustees: (requestDigest !== null && waits.trustees.get(requestDigest)) || null,
   };
 }
 
@@ -260,16 +285,16 @@ export async function blockProgress(
 
 /** Runs `ask` and says what it changed for one cohort or one service point. */
 export async function askDue(
-  store: Store,
-  { policy, quorum }: RegistryContext,
+  sources: ReportSources,
   of: { readonly cohort: string } | { readonly servicePoint: string },
   nowSeconds: number,
   ask: () => Promise<void>,
 ): Promise<Asked> {
+  const { policy } = sources.registry;
   const list = (): Promise<(SetSummary | BillSummary)[]> =>
     "cohort" in of
-      ? listSets(store, quorum, of, { limit: ENTRIES_MAX, offset: 0 })
-      : listBills(store, quorum, of, { limit: ENTRIES_MAX, offset: 0 });
+      ? listSets(sources, of, { limit: ENTRIES_MAX, offset: 0 })
+      : listBills(sources, of, { limit: ENTRIES_MAX, offset: 0 });
   const settledBefore = new Set((await list()).filter((one) => !isUnderWay(one)).map(nameOf));
   await ask();
   const changed = (await list()).filter((one) => !settledBefore.has(nameOf(one)));
@@ -285,8 +310,9 @@ export async function askDue(
   };
 }
 
-const isUnderWay = ({ state }: SetSummary | BillSummary): boolean =>
-  state === "OPEN" || state === "SEALED";
+/** Not asked for and not final. */
+const isUnderWay = ({ state, requestDigest }: SetSummary | BillSummary): boolean =>
+  state === "OPEN" || (state === "SEALED" && requestDigest === null);
 
 const nameOf = (one: SetSummary | BillSummary): string =>
   one.kind === "LOAD"
@@ -299,8 +325,9 @@ function loadNotDue(
   nowSeconds: number,
 ): Pick<NotDue, "reason" | "dueAt"> {
   const dueAt = blockEnd + cutoffSeconds;
+  if (nowSeconds < blockEnd) return { reason: "BLOCK_NOT_ENDED", dueAt };
   if (state === "SEALED") return { reason: "RETRY_LATER", dueAt: nowSeconds };
-  return { reason: nowSeconds < blockEnd ? "BLOCK_NOT_ENDED" : "INCOMPLETE_BEFORE_CUTOFF", dueAt };
+  return { reason: "INCOMPLETE_BEFORE_CUTOFF", dueAt };
 }
 
 function billNotDue(

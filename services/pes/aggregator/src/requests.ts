@@ -1,20 +1,27 @@
 /**
  * Makes, stores and publishes the release requests of what is sealed (docs/protocol.md §7.2, §8.1).
- * A request is signed and stored before it is published, so that whatever crashes in between, the
- * same bytes are published again.
+ * A request is signed and stored together with its entry for the log, and is published when that
+ * stands under the quorum, so that whatever crashes in between, the same request is asked.
  */
+import type { NewEntry } from "@smarter-metering/log";
 import type { Engine } from "@smarter-metering/paillier";
 import {
+  encodeAskedRequest,
   encodeRequest,
-  requestDigest,
+  encodeSignedTerms,
+  signedTermsOf,
   signRequest,
+  termsDigest,
   type ReleaseRequest,
   type Signer,
 } from "@smarter-metering/protocol";
 import { busLimits, type Bus, type BusMessage, type Store } from "@smarter-metering/runtime";
 import { loadSealedWindows, makeBillRequests } from "./bill-window.ts";
-import { loadSealedSets, makeLoadRequest } from "./load-set.ts";
+import { queueEntries, TERMS_BYTES_MAX } from "./entry-queue.ts";
+import { loadSealedSets, readSealedSet } from "./load-set.ts";
+import type { StandingHead } from "./public-log.ts";
 import type { RegistryContext } from "./registry-context.ts";
+import { sealEntry } from "./seal.ts";
 import { WITHHELD } from "./withhold.ts";
 import {
   loadPublishable,
@@ -27,6 +34,8 @@ import {
 const LOAD_REQUESTS_MAX = 8;
 /** BILL requests likewise; each is two registers and their difference, 3 kB. */
 const BILL_REQUESTS_MAX = 256;
+/** A note with the operator's signature and those of 32 trustees, 200 bytes each. */
+const HEAD_BYTES_MAX = 8192;
 
 export interface RequestPorts {
   readonly store: Store;
@@ -36,46 +45,70 @@ export interface RequestPorts {
 }
 
 /**
- * Requests everything that is sealed and due. Returns how many requests were published. Stops
- * early, without harm, when the bus is full or the registry does not know a cohort version yet: the
- * next call goes on.
+ * Makes the requests of all that is sealed and due, for the log; leaves alone what the registry at
+ * hand does not know yet.
  */
-export async function requestSealed(
+export async function makeRequests(
   ports: RequestPorts,
   registry: RegistryContext,
   nowSeconds: number,
-): Promise<number> {
-  while (await requestSets(ports, registry));
+): Promise<void> {
+  while (await requestSets(ports, registry, nowSeconds));
   while (await requestWindows(ports, registry));
+}
+
+/**
+ * Publishes the requests that stand under `head`. Returns how many; stops early, without harm, when
+ * the bus is full.
+ */
+export async function publishRequests(
+  { store, bus }: RequestPorts,
+  head: StandingHead,
+): Promise<number> {
   let published = 0;
   for (;;) {
-    const due = await loadPublishable(ports.store, nowSeconds, {
+    const due = await loadPublishable(store, head.size, {
       load_set: LOAD_REQUESTS_MAX,
       bill_window: BILL_REQUESTS_MAX,
     });
     if (due.length === 0) return published;
-    if (!(await publish(ports, due))) return published;
+    const messages = due.map((one) => messageOf(one, head));
+    if ("full" in (await bus.publish("release-requests", messages))) return published;
+    await markRequested(store, due);
     published += due.length;
   }
 }
+
+/** Published again, perhaps under a later head, it is a duplicate by its id. */
+const messageOf = ({ digest, subject, request }: Publishable, head: StandingHead): BusMessage => ({
+  id: Buffer.from(digest).toString("hex"),
+  subject,
+  body: encodeAskedRequest(head.note, request),
+});
 
 /** True while there may be more. */
 async function requestSets(
   { store, engine, signer }: RequestPorts,
   registry: RegistryContext,
+  nowSeconds: number,
 ): Promise<boolean> {
-  const sets = await loadSealedSets(store, LOAD_REQUESTS_MAX);
+  const sets = await loadSealedSets(store, registry, nowSeconds, LOAD_REQUESTS_MAX);
   let made = 0;
   for (const set of sets) {
-    const request = await makeLoadRequest(store, set, registry, engine);
-    if (request === undefined) continue;
-    const { digest, encoded, state, codes } =
-      request === WITHHELD ? LEFT_OUT : await signed(request, signer);
-    await store.query(
-      `update load_set set digest = $1, request = $2, state = $3, codes = $4
-        where cohort = $5 and version = $6 and stream = $7 and block = $8 and request is null`,
-      [digest, encoded, state, codes, set.cohort, set.version, set.stream, set.block],
-    );
+    const read = await readSealedSet(store, set, registry, engine);
+    if (read === undefined) continue;
+    const { contributions, terms } = read;
+    const seal = await sealEntry(set, contributions);
+    const { digest, encoded, state, codes, entries } =
+      terms === WITHHELD ? LEFT_OUT : await signed({ terms, contributions }, signer);
+    await store.transaction(async (sql) => {
+      await sql.query(
+        `update load_set set digest = $1, request = $2, state = $3, codes = $4
+          where cohort = $5 and version = $6 and stream = $7 and block = $8`,
+        [digest, encoded, state, codes, set.cohort, set.version, set.stream, set.block],
+      );
+      await queueEntries(sql, [seal, ...entries]);
+    });
     made += 1;
   }
   return made === LOAD_REQUESTS_MAX;
@@ -90,56 +123,57 @@ async function requestWindows(
   if (windows.length === 0) return false;
   const requests = await makeBillRequests(windows, registry, engine);
   const made = await Promise.all(requests.map((request) => signed(request, signer)));
-  await store.query(
-    `update bill_window w set digest = r.digest, request = r.request, state = r.state,
-       codes = r.codes
-      from unnest($1::text[], $2::int8[], $3::bytea[], $4::bytea[], $5::text[], $6::text[])
-       as r(service_point, from_grid, digest, request, state, codes)
-      where w.service_point = r.service_point and w.from_grid = r.from_grid and w.request is null`,
-    [
-      windows.map(({ servicePoint }) => servicePoint),
-      windows.map(({ fromGrid }) => fromGrid),
-      made.map(({ digest }) => digest),
-      made.map(({ encoded }) => encoded),
-      made.map(({ state }) => state),
-      made.map(({ codes }) => codes),
-    ],
-  );
+  await store.transaction(async (sql) => {
+    await sql.query(
+      `update bill_window w set digest = r.digest, request = r.request, state = r.state,
+         codes = r.codes
+        from unnest($1::text[], $2::int8[], $3::bytea[], $4::bytea[], $5::text[], $6::text[])
+         as r(service_point, from_grid, digest, request, state, codes)
+        where w.service_point = r.service_point and w.from_grid = r.from_grid`,
+      [
+        windows.map(({ servicePoint }) => servicePoint),
+        windows.map(({ fromGrid }) => fromGrid),
+        made.map(({ digest }) => digest),
+        made.map(({ encoded }) => encoded),
+        made.map(({ state }) => state),
+        made.map(({ codes }) => codes),
+      ],
+    );
+    await queueEntries(
+      sql,
+      made.flatMap(({ entries }) => entries),
+    );
+  });
   return windows.length === BILL_REQUESTS_MAX;
 }
 
-/** What is stored of a request. */
+/** What is stored of a request, and what the log will have of it. */
 interface Signed {
   readonly digest: Uint8Array | null;
   readonly encoded: Uint8Array | null;
   readonly state: SetState;
   readonly codes: string;
+  readonly entries: readonly NewEntry[];
 }
 
-const LEFT_OUT: Signed = { digest: null, encoded: null, state: "SUPPRESSED", codes: WITHHELD };
+const LEFT_OUT: Signed = {
+  digest: null,
+  encoded: null,
+  state: "SUPPRESSED",
+  codes: WITHHELD,
+  entries: [],
+};
 
-/** A request that no bus message can carry will never be asked: that is said, not retried. */
+/** A request that no message of bus or log can carry will never be asked: that is said, not retried. */
 async function signed(request: ReleaseRequest, signer: Signer): Promise<Signed> {
-  const encoded = encodeRequest(await signRequest(request, signer));
-  const digest = await requestDigest(request);
-  return encoded.length <= busLimits.bodyBytes
-    ? { digest, encoded, state: "SEALED", codes: "" }
-    : { digest, encoded: null, state: "SUPPRESSED", codes: "REQUEST_TOO_LARGE" };
-}
-
-/**
- * False when the bus is full. Published again under the same id, a request is a duplicate there.
- */
-async function publish(
-  { store, bus }: RequestPorts,
-  due: readonly Publishable[],
-): Promise<boolean> {
-  const messages = due.map(({ digest, attempt, subject, request }): BusMessage => ({
-    id: `${Buffer.from(digest).toString("hex")}/${attempt}`,
-    subject,
-    body: request,
-  }));
-  if ("full" in (await bus.publish("release-requests", messages))) return false;
-  await markRequested(store, due);
-  return true;
+  const signedRequest = await signRequest(request, signer);
+  const encoded = encodeRequest(signedRequest);
+  const terms = await signedTermsOf(signedRequest);
+  const digest = await termsDigest(terms);
+  const body = encodeSignedTerms(terms);
+  const fits =
+    encoded.length + HEAD_BYTES_MAX <= busLimits.bodyBytes && body.length <= TERMS_BYTES_MAX;
+  return fits
+    ? { digest, encoded, state: "SEALED", codes: "", entries: [{ kind: "release-request", body }] }
+    : { digest, encoded: null, state: "SUPPRESSED", codes: "REQUEST_TOO_LARGE", entries: [] };
 }

@@ -3,6 +3,7 @@
  * intervals of LOAD would be exposed: all bills less all loads are those intervals, and rule R5 would refuse bills for ever. A day of the
  * same billing window of which nobody's load is known puts everybody's energy of that day between the two.
  */
+import { hasMember } from "@smarter-metering/policy";
 import type { Cohort, ContributionHeader } from "@smarter-metering/protocol";
 import type { Sql } from "@smarter-metering/runtime";
 import {
@@ -65,8 +66,8 @@ function slotsWithFewAbsent(
   const absent = Array.from({ length: slots }, () => members.length);
   for (const { firstSlot, count, bitmap } of headers) {
     for (let slot = 0; slot < count; slot++) {
-      const isValue = ((bitmap[slot >> 3] ?? 0) >> (slot & 7)) & 1;
-      absent[firstSlot + slot] = (absent[firstSlot + slot] ?? 0) - isValue;
+      if (!hasMember(bitmap, slot)) continue;
+      absent[firstSlot + slot] = (absent[firstSlot + slot] ?? 0) - 1;
     }
   }
   return absent.flatMap((count, slot) => (count > 0 && count < membersMin ? [slot] : []));

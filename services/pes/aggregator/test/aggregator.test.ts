@@ -7,7 +7,7 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import { aggregatorMigrations, startAggregator } from "@smarter-metering/aggregator";
 import {
   contributionsOf,
-  decodeRequest,
+  decodeAskedRequest,
   encodeRefusal,
   encodeRelease,
   equalBytes,
@@ -36,6 +36,7 @@ import {
 import * as fc from "fast-check";
 import { makeWorld, named, type World } from "../../../../test/support/world.ts";
 import { judgePart, type Part } from "../src/judge-part.ts";
+import { Cosigner } from "./cosigners.ts";
 import {
   contribute,
   DAY_SLOTS,
@@ -47,6 +48,7 @@ import {
   LOAD_SLOTS,
   LOAD_VALUE_BITS,
   onlyStream,
+  publishedFileOf,
   startBench,
   sumsOf,
   TestBus,
@@ -91,7 +93,7 @@ async function loadRequests(bus: TestBus): Promise<(SignedRequest & { terms: Loa
     const { terms } = request;
     if (terms.kind !== "LOAD") continue;
     assert.equal(subject, "load/north");
-    assert.equal(id.split("/")[0], toHex(await requestDigest(request)));
+    assert.equal(id, toHex(await requestDigest(request)));
     await verifyRequest(request, world.parties.aggregator.signer.publicKey);
     found.push({ ...request, terms });
   }
@@ -114,7 +116,7 @@ describe("a complete set", () => {
   test("is requested at once: the exact sum of its members, in the registry's order", async () => {
     const bench = await start();
     for (const messages of day0.toReversed()) await bench.bus.deliver("contributions", messages);
-    await bench.aggregator.tick();
+    await bench.tick();
     const [request, ...others] = await loadRequests(bench.bus);
     assert(request !== undefined);
     assert.deepEqual(others, []);
@@ -129,6 +131,7 @@ describe("a complete set", () => {
       [terms.cohort, terms.cohortVersion, terms.blockStart, terms.slotCount, terms.members],
       ["north", 1, world.dayStart(0), LOAD_SLOTS, Uint8Array.of(0b1111)],
     );
+    assert.deepEqual(terms.runs, [{ slotCount: LOAD_SLOTS, members: Uint8Array.of(0b1111) }]);
     assert.deepEqual(await outcomes(bench), { accepted: 5 });
     assert.equal(bench.aggregator.contributionsSince(0), 5);
     await bench.aggregator.close();
@@ -157,10 +160,10 @@ describe("a complete set", () => {
   test("does not change any more: what comes later is a duplicate, late or an alarm", async () => {
     const bench = await start();
     await bench.bus.deliver("contributions", day0.flat());
-    await bench.aggregator.tick();
+    await bench.tick();
     const forked = await contribute(world, 1, { blockStart: world.dayStart(0) }, dayOf(7));
     await bench.bus.deliver("contributions", [...day0.flat(), ...onlyStream(forked, "LOAD")]);
-    await bench.aggregator.tick();
+    await bench.tick();
     assert.equal((await loadRequests(bench.bus)).length, 1);
     assert.deepEqual(await outcomes(bench), { accepted: 5, duplicate: 5, conflict: 1 });
     const kept = await store.query(`select 1 as one from contribution_conflict`);
@@ -176,12 +179,12 @@ describe("an incomplete set", () => {
   test("waits for the cutoff, is summed without the missing, and takes nothing late", async () => {
     const bench = await start(before());
     await bench.bus.deliver("contributions", day0.slice(0, 3).flat());
-    await bench.aggregator.tick();
+    await bench.tick();
     assert.deepEqual(await loadRequests(bench.bus), []);
     await bench.clock.advanceTo((before() + 1) * 1000);
-    await bench.aggregator.tick();
+    await bench.tick();
     await bench.bus.deliver("contributions", day0[3] ?? []);
-    await bench.aggregator.tick();
+    await bench.tick();
     const [request, ...others] = await loadRequests(bench.bus);
     assert(request !== undefined);
     assert.deepEqual(others, []);
@@ -209,10 +212,10 @@ describe("an incomplete set", () => {
     // Of a member that is out already, and of one that is not.
     await bench.bus.deliver("contributions", onlyStream(forked, "LOAD"));
     await bench.bus.deliver("contributions", [...(day0[3] ?? []), ...(day0[0]?.slice(1) ?? [])]);
-    await bench.aggregator.tick();
+    await bench.tick();
     assert.deepEqual(await loadRequests(bench.bus), [], "two members are out: not complete");
     await bench.clock.advanceTo((before() + 1) * 1000);
-    await bench.aggregator.tick();
+    await bench.tick();
     const [request] = await loadRequests(bench.bus);
     assert(request !== undefined);
     assert.deepEqual(sumsOfLoad(request), expectedSums([0, 3]));
@@ -237,12 +240,20 @@ describe("an incomplete set", () => {
       members: 4,
       complete: 4,
     });
-    await bench.aggregator.tick();
+    await bench.tick();
     assert.deepEqual(await loadRequests(bench.bus), []);
     await bench.clock.advanceTo((world.dayStart(3) + CUTOFF) * 1000);
-    await bench.aggregator.tick();
+    await bench.tick();
     const [request] = await loadRequests(bench.bus);
     assert(request !== undefined);
+    const members = world.households.map(({ network }) => network).toSorted();
+    const without = 0b1111 & ~(1 << members.indexOf(householdOf(world, 3).network));
+    assert.deepEqual(request.terms.members, Uint8Array.of(0b1111), "he contributes");
+    assert.deepEqual(request.terms.runs, [
+      { slotCount: 1, members: Uint8Array.of(0b1111) },
+      { slotCount: 1, members: Uint8Array.of(without) },
+      { slotCount: LOAD_SLOTS - 2, members: Uint8Array.of(0b1111) },
+    ]);
     const expected = expectedSums([0, 1, 2, 3]);
     assert.deepEqual(sumsOfLoad(request), expected.with(1, expectedSums([0, 1, 2])[1] ?? 0n));
     await bench.aggregator.close();
@@ -250,7 +261,7 @@ describe("an incomplete set", () => {
 
   test("without any contribution is suppressed and says so", async () => {
     const bench = await start(world.dayStart(3) + CUTOFF);
-    await bench.aggregator.tick();
+    await bench.tick();
     const response = await bench.aggregator.http.request("/v1/sets?state=SUPPRESSED");
     const { sets } = (await response.json()) as {
       sets: { blockStart: number; codes: string[]; requestDigest: null }[];
@@ -267,17 +278,17 @@ describe("an incomplete set", () => {
     const bench = await start(world.dayStart(1) + CUTOFF);
     bench.bus.waiting = 1;
     await bench.bus.deliver("contributions", day0.slice(0, 2).flat());
-    await bench.aggregator.tick();
+    await bench.tick();
     assert.deepEqual(await loadRequests(bench.bus), []);
     await bench.bus.deliver("contributions", day0.slice(2).flat());
-    await bench.aggregator.tick();
+    await bench.tick();
     const [request] = await loadRequests(bench.bus);
     assert(request !== undefined);
     assert.deepEqual(sumsOfLoad(request), expectedSums([0, 1, 2, 3]));
     const half = onlyStream(await contribute(world, 0, { blockStart: world.dayStart(1) }), "LOAD");
     await bench.clock.advanceTo((world.dayStart(2) + CUTOFF) * 1000);
     await bench.bus.deliver("contributions", half);
-    await bench.aggregator.tick();
+    await bench.tick();
     assert.equal((await loadRequests(bench.bus)).length, 2, "always a backlog: an hour is enough");
     await bench.aggregator.close();
   });
@@ -382,7 +393,7 @@ describe("answers of the trustee", () => {
   }> {
     const bench = await start();
     await bench.bus.deliver("contributions", day0.flat());
-    await bench.aggregator.tick();
+    await bench.tick();
     const [request] = await loadRequests(bench.bus);
     assert(request !== undefined);
     return { bench, request, digest: await requestDigest(request) };
@@ -399,9 +410,9 @@ describe("answers of the trustee", () => {
   async function stateOf(bench: Bench): Promise<readonly unknown[]> {
     const path = `/v1/sets/north/${world.dayStart(0)}`;
     const { sets } = (await (await bench.aggregator.http.request(path)).json()) as {
-      sets: { state: string; codes: string[]; attempt: number }[];
+      sets: { state: string; codes: string[] }[];
     };
-    return [sets[0]?.state, sets[0]?.codes, sets[0]?.attempt];
+    return [sets[0]?.state, sets[0]?.codes];
   }
 
   test("a release ends it, a refusal says why", async () => {
@@ -430,38 +441,26 @@ describe("answers of the trustee", () => {
       subject: "",
       body: encodeRelease(release),
     });
-    assert.deepEqual(await stateOf(bench), ["REQUESTED", [], 0]);
+    assert.deepEqual(await stateOf(bench), ["REQUESTED", []]);
     assert.deepEqual(await bench.bus.deliver("releases", [message(forged)]), [
       { dead: "ANSWER_BAD_SIGNATURE" },
     ]);
-    assert.deepEqual(await stateOf(bench), ["REQUESTED", [], 0]);
+    assert.deepEqual(await stateOf(bench), ["REQUESTED", []]);
     await bench.bus.deliver("refusals", [await refusal(digest, "R1_TOO_FEW_CONTRIBUTORS")]);
-    assert.deepEqual(await stateOf(bench), ["SUPPRESSED", ["R1_TOO_FEW_CONTRIBUTORS"], 0]);
+    assert.deepEqual(await stateOf(bench), ["SUPPRESSED", ["R1_TOO_FEW_CONTRIBUTORS"]]);
     await bench.bus.deliver("releases", [message(released), message(released)]);
     await bench.bus.deliver("refusals", [await refusal(digest, "R7_INCOMPLETE")]);
-    assert.deepEqual(await stateOf(bench), ["RELEASED", [], 0]);
+    assert.deepEqual(await stateOf(bench), ["RELEASED", []]);
     await bench.aggregator.close();
   });
 
-  test("for timing alone is asked again, with the same bytes, and not for ever", async () => {
-    const { bench, digest, request } = await requested();
-    for (let attempt = 1; attempt < 8; attempt++) {
-      await bench.bus.deliver("refusals", [await refusal(digest, "TIMING_BEFORE_CUTOFF")]);
-      await bench.aggregator.tick();
-      assert.deepEqual(await stateOf(bench), ["SEALED", ["TIMING_BEFORE_CUTOFF"], attempt]);
-      await bench.clock.advanceTo(bench.clock.nowMs() + 60_000 * 2 ** attempt);
-      await bench.aggregator.tick();
-      assert.equal((await stateOf(bench))[0], "REQUESTED");
-    }
+  test("for timing is final as well: the log says when it was asked, and that stays", async () => {
+    const { bench, digest } = await requested();
     await bench.bus.deliver("refusals", [await refusal(digest, "TIMING_BEFORE_CUTOFF")]);
-    assert.equal((await stateOf(bench))[0], "SUPPRESSED");
-    const asked = bench.bus.requests();
-    const ids = asked.map(({ id }) => id);
-    assert.deepEqual(
-      ids.filter((id) => id.startsWith(toHex(digest))),
-      Array.from({ length: 8 }, (_, attempt) => `${toHex(digest)}/${attempt}`),
-    );
-    for (const one of asked) assert.deepEqual(one.request.signature, request.signature);
+    await bench.clock.advanceTo(bench.clock.nowMs() + 24 * HOUR * 1000);
+    await bench.tick();
+    assert.deepEqual(await stateOf(bench), ["SUPPRESSED", ["TIMING_BEFORE_CUTOFF"]]);
+    assert.equal(bench.bus.requests().length, 1);
     await bench.aggregator.close();
   });
 
@@ -469,16 +468,16 @@ describe("answers of the trustee", () => {
     const bench = await start();
     bench.bus.full = true;
     await bench.bus.deliver("contributions", day0.flat());
-    await bench.aggregator.tick();
+    await bench.tick();
     const [row] = await store.query<{ digest: Uint8Array }>(
       "select digest from load_set where request is not null",
     );
     assert(row !== undefined);
-    assert.deepEqual(await stateOf(bench), ["SEALED", [], 0]);
+    assert.deepEqual(await stateOf(bench), ["SEALED", []]);
     await bench.bus.deliver("refusals", [await refusal(row.digest, "R7_INCOMPLETE")]);
-    assert.deepEqual(await stateOf(bench), ["SUPPRESSED", ["R7_INCOMPLETE"], 0]);
+    assert.deepEqual(await stateOf(bench), ["SUPPRESSED", ["R7_INCOMPLETE"]]);
     bench.bus.full = false;
-    await bench.aggregator.tick();
+    await bench.tick();
     assert.deepEqual(bench.bus.requests(), []);
     await bench.aggregator.close();
   });
@@ -488,7 +487,7 @@ describe("answers of the trustee", () => {
     const codes = ["TIMING_BEFORE_CUTOFF", "R7_INCOMPLETE"];
     const refusals = await Promise.all(codes.map((code) => refusal(digest, code)));
     assert.deepEqual(await bench.bus.deliver("refusals", refusals), [{ ack: true }, { ack: true }]);
-    assert.deepEqual(await stateOf(bench), ["SEALED", ["TIMING_BEFORE_CUTOFF"], 1]);
+    assert.deepEqual(await stateOf(bench), ["SUPPRESSED", ["TIMING_BEFORE_CUTOFF"]]);
     await bench.aggregator.close();
   });
 
@@ -504,7 +503,7 @@ describe("answers of the trustee", () => {
       { dead: "ANSWER_BAD_SIGNATURE" },
       { dead: "ANSWER_MALFORMED" },
     ]);
-    assert.deepEqual(await stateOf(bench), ["REQUESTED", [], 0]);
+    assert.deepEqual(await stateOf(bench), ["REQUESTED", []]);
     await bench.aggregator.close();
   });
 });
@@ -554,28 +553,48 @@ test("over a real bus: contributions in, a request out", async () => {
   const busStore = await openStore({ schema: "test", migrations: [] });
   const clock = manualClock((world.dayStart(1) + HOUR) * 1000);
   const limits = { messagesMax: 1000, retainAcked: true };
-  const names = ["contributions", "releases", "refusals"];
+  const names = ["contributions", "releases", "refusals", "cosignatures"];
   const bus = await openBus({
     store: busStore,
     clock,
     streams: [
       ...names.map((name) => ({ name, consumers: ["aggregator"], ...limits })),
       { name: "release-requests", consumers: ["trustee"], ...limits },
+      { name: "log", consumers: ["trustee"], ...limits },
     ],
   });
   const { engine, network: registry } = world;
   const { signer } = world.parties.aggregator;
   const metrics = createMetrics();
-  const ports = { clock, log: silentLogger, metrics, bus, store, registry, engine, signer };
+  const published = publishedFileOf(store);
+  const ports = {
+    clock,
+    log: silentLogger,
+    metrics,
+    bus,
+    store,
+    registry,
+    engine,
+    signer,
+    published,
+  };
   const aggregator = await startAggregator({}, ports);
   await bus.publish("contributions", day0.flat());
   await bus.publish("contributions", day0.flat());
   await bus.idle();
   await clock.advanceTo(clock.nowMs() + 10_000);
+  const trustee = await Cosigner.open(world, 1, 1);
+  const messages = await bus.read("log", { from: 0n, limit: 10 });
+  await bus.publish("cosignatures", await trustee.take(messages));
+  await bus.idle();
+  await clock.advanceTo(clock.nowMs() + 10_000);
   const [request, ...others] = await bus.read("release-requests", { from: 0n, limit: 10 });
   assert(request !== undefined);
   assert.deepEqual(others, []);
-  assert.deepEqual(sumsOfLoad(decodeRequest(request.body)), expectedSums([0, 1, 2, 3]));
+  assert.deepEqual(
+    sumsOfLoad(decodeAskedRequest(request.body).request),
+    expectedSums([0, 1, 2, 3]),
+  );
   assert.match(metrics.render(), /aggregator_contributions_total.*"accepted".* 5\n/);
   await aggregator.close();
   await bus.close();
@@ -586,10 +605,10 @@ test("a full bus keeps the request for the next tick", async () => {
   const bench = await start();
   bench.bus.full = true;
   await bench.bus.deliver("contributions", day0.flat());
-  await bench.aggregator.tick();
+  await bench.tick();
   assert.deepEqual((await bench.aggregator.status()).sets, { SEALED: 1 });
   bench.bus.full = false;
-  await bench.aggregator.tick();
+  await bench.tick();
   assert.deepEqual((await bench.aggregator.status()).sets, { REQUESTED: 1 });
   await bench.aggregator.close();
 });
@@ -608,16 +627,17 @@ describe("a crash at any step", () => {
     const endSeconds = world.dayStart(3) + CUTOFF;
     let steps = 0;
     for (const plan of [crash, { step: Number.POSITIVE_INFINITY, afterEffect: false }]) {
-      const bench = await startBench(world, store, world.dayStart(2) + HOUR, bus, plan);
+      let bench: Bench | undefined;
       try {
+        bench = await startBench(world, store, world.dayStart(2) + HOUR, bus, plan);
         for (const batch of batches) await bus.deliver("contributions", batch);
         await bench.clock.advanceTo(endSeconds * 1000);
-        await bench.aggregator.tick();
+        await bench.tick();
       } catch (error) {
         assert.match(String(error), /crashed/);
       }
-      await bench.aggregator.close();
-      steps = Math.max(steps, bench.steps.taken);
+      await bench?.aggregator.close();
+      steps = Math.max(steps, bench?.steps.taken ?? 0);
     }
     return { bus, steps };
   }

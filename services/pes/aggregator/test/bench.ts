@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { startAggregator, type AggregatorService } from "@smarter-metering/aggregator";
 import { encryptBatch, unpack, type Packing } from "@smarter-metering/paillier";
 import {
-  decodeRequest,
+  decodeAskedRequest,
   encodeContribution,
   encodeContributionHeader,
   fromHex,
@@ -20,6 +20,7 @@ import {
   type SignedRequest,
 } from "@smarter-metering/protocol";
 import {
+  busLimits,
   createMetrics,
   manualClock,
   silentLogger,
@@ -33,8 +34,10 @@ import {
   type Verdict,
 } from "@smarter-metering/runtime";
 import { addLocalDays } from "@smarter-metering/tariff";
+import { MemoryFile } from "../../../../packages/log/test/operator.ts";
 import { textbookDecrypt } from "../../../../packages/paillier/test/textbook.ts";
 import type { FrameValues, World, WorldHousehold } from "../../../../test/support/world.ts";
+import { Cosigner, trusteesOf } from "./cosigners.ts";
 
 export const DAY_SLOTS = 96;
 /** Hours: 96 quarters do not fit in one ciphertext of the 2048-bit test key. */
@@ -128,6 +131,8 @@ export function sumsOf(
 export interface CrashPlan {
   readonly step: number;
   readonly afterEffect: boolean;
+  /** Counts no reads, and a transaction as one step: what crashes inside it leaves nothing. */
+  readonly effectsOnly?: boolean;
 }
 
 export interface Steps {
@@ -158,40 +163,51 @@ export function stepsUntil({ step, afterEffect }: CrashPlan): Steps {
 
 const never: CrashPlan = { step: Number.POSITIVE_INFINITY, afterEffect: false };
 
-function crashingStore(store: Store, steps: Steps): Store {
+function crashingStore(store: Store, steps: Steps, { effectsOnly = false }: CrashPlan): Store {
   const over = (sql: Sql): Sql => ({
-    query: (text, params) => steps.run(() => sql.query(text, params)),
+    query: (text, params) =>
+      effectsOnly && text.startsWith("select")
+        ? sql.query(text, params)
+        : steps.run(() => sql.query(text, params)),
   });
   return {
     ...over(store),
     kind: store.kind,
-    transaction: (work) => steps.run(() => store.transaction((sql) => work(over(sql)))),
+    transaction: (work) =>
+      steps.run(() => store.transaction((sql) => work(effectsOnly ? sql : over(sql)))),
     close: () => Promise.resolve(),
   };
 }
 
-/** What the bus holds, over all starts of the aggregator. */
+/** A request as trustees get it. */
+export interface PublishedRequest {
+  readonly id: string;
+  readonly subject: string;
+  /** A note. */
+  readonly head: string;
+  readonly request: SignedRequest;
+}
+
+/** What the bus holds, over all starts of the aggregator, and the trustees at its other end. */
 export class TestBus {
   readonly #handlers = new Map<string, Handler>();
-  readonly #published = new Map<string, BusMessage>();
+  readonly #requests = new Map<string, BusMessage>();
+  readonly log: BusMessage[] = [];
+  readonly cosigners = new Map<number, Cosigner>();
+  /** Cosignatures that the aggregator has not acknowledged. */
+  #cosigned: BusMessage[] = [];
   #sequence = 0n;
   /** Messages said to wait in `contributions`. */
   waiting = 0;
   full = false;
 
-  /** The bus as one process sees it. A message under a known id must be the same, to the byte. */
-  over(steps: Steps): Pick<Bus, "publish" | "consume" | "pending"> {
+  /** The bus as one process sees it. A request under a known id must be the same, to the byte. */
+  over(steps: Steps): Pick<Bus, "publish" | "consume" | "pending" | "last"> {
     return {
       publish: (stream, messages) =>
         steps.run((): Promise<PublishResult> => {
-          assert.equal(stream, "release-requests");
           if (this.full) return Promise.resolve({ full: true });
-          const fresh = messages.filter((message) => {
-            const known = this.#published.get(message.id);
-            if (known !== undefined) assert.deepEqual(message, known);
-            this.#published.set(message.id, message);
-            return known === undefined;
-          });
+          const fresh = messages.filter((message) => this.#isFresh(stream, message));
           const accepted = fresh.length;
           return Promise.resolve({ accepted, duplicates: messages.length - accepted });
         }),
@@ -200,7 +216,30 @@ export class TestBus {
         return { stop: () => Promise.resolve(), ended: Promise.resolve(undefined) };
       },
       pending: () => Promise.resolve(this.waiting),
+      last: (stream) => {
+        assert.equal(stream, "log");
+        const message = this.log.at(-1);
+        return Promise.resolve(message && { ...message, sequence: 0n, attempt: 1 });
+      },
     };
+  }
+
+  #isFresh(stream: string, message: BusMessage): boolean {
+    assert(message.body.length <= busLimits.bodyBytes);
+    if (stream === "log") {
+      const isFresh = !this.log.some(({ id }) => id === message.id);
+      if (isFresh) this.log.push(message);
+      return isFresh;
+    }
+    assert.equal(stream, "release-requests");
+    const known = this.#requests.get(message.id);
+    if (known !== undefined) {
+      const [one, other] = [known, message].map(({ body }) => decodeAskedRequest(body).request);
+      assert.deepEqual(one, other);
+      return false;
+    }
+    this.#requests.set(message.id, message);
+    return true;
   }
 
   async deliver(
@@ -213,12 +252,26 @@ export class TestBus {
     return handle(messages.map((one) => ({ ...one, sequence: this.#sequence++, attempt })));
   }
 
+  /** These trustees, by number, cosign what they have not yet; the aggregator gets it. */
+  async cosign(world: World, numbers: readonly number[], threshold: number): Promise<void> {
+    for (const number of numbers) {
+      const cosigner =
+        this.cosigners.get(number) ?? (await Cosigner.open(world, number, threshold));
+      this.cosigners.set(number, cosigner);
+      this.#cosigned.push(...(await cosigner.take(this.log)));
+    }
+    if (this.#cosigned.length === 0) return;
+    const verdicts = await this.deliver("cosignatures", this.#cosigned);
+    assert(verdicts.every((verdict) => "ack" in verdict));
+    this.#cosigned = [];
+  }
+
   /** Requests in the order of their first publication, with their message ids. */
-  requests(): { readonly id: string; readonly subject: string; readonly request: SignedRequest }[] {
-    return [...this.#published.values()].map(({ id, subject, body }) => ({
+  requests(): PublishedRequest[] {
+    return [...this.#requests.values()].map(({ id, subject, body }) => ({
       id,
       subject,
-      request: decodeRequest(body),
+      ...decodeAskedRequest(body),
     }));
   }
 }
@@ -228,6 +281,17 @@ export interface Bench {
   readonly clock: ManualClock;
   readonly bus: TestBus;
   readonly steps: Steps;
+  /** Ticks, lets all trustees (or those with these numbers) cosign the log, and ticks again. */
+  tick(trustees?: readonly number[]): Promise<void>;
+}
+
+/** The file beside each store. */
+const publishedFiles = new WeakMap<Store, MemoryFile>();
+
+export function publishedFileOf(store: Store): MemoryFile {
+  const file = publishedFiles.get(store) ?? new MemoryFile();
+  publishedFiles.set(store, file);
+  return file;
 }
 
 export async function emptyStore(store: Store): Promise<void> {
@@ -236,7 +300,11 @@ export async function emptyStore(store: Store): Promise<void> {
       where schemaname = 'public' and tablename <> 'runtime_migration'`,
   );
   await store.query(`truncate ${tables.map(({ name }) => name).join(", ")}`);
+  publishedFiles.delete(store);
 }
+
+/** That many releases decide a request in these tests' quorums. */
+const SHARES_MIN = 2;
 
 /**
  * Starts an aggregator over `store`, which keeps what it held. It ticks when told: the clock's
@@ -251,6 +319,7 @@ export async function startBench(
 ): Promise<Bench> {
   const clock = manualClock(nowSeconds * 1000);
   const steps = stepsUntil(crash);
+  const file = publishedFileOf(store);
   const aggregator = await startAggregator(
     { tickMs: 365 * 24 * HOUR * 1000 },
     {
@@ -258,11 +327,27 @@ export async function startBench(
       log: silentLogger,
       metrics: createMetrics(),
       bus: bus.over(steps),
-      store: crashingStore(store, steps),
+      store: crashingStore(store, steps, crash),
       registry: world.network,
       engine: world.engine,
       signer: world.parties.aggregator.signer,
+      published: {
+        load: () => file.load(),
+        save: (bytes) => steps.run(() => file.save(bytes)),
+      },
     },
   );
-  return { aggregator, clock, bus, steps };
+  const everybody = trusteesOf(world).map((_, index) => index + 1);
+  const threshold = world.shareHolders.length === 0 ? 1 : SHARES_MIN;
+  return {
+    aggregator,
+    clock,
+    bus,
+    steps,
+    async tick(trustees = everybody) {
+      await aggregator.tick();
+      await bus.cosign(world, trustees, threshold);
+      await aggregator.tick();
+    },
+  };
 }

@@ -36,7 +36,7 @@ async function statesOf(
       await bench.bus.deliver("contributions", onlyStream(made, "LOAD"));
     }
     await bench.clock.advanceTo(1000 * (world.dayStart(day + 1) + CUTOFF));
-    await bench.aggregator.tick();
+    await bench.tick();
   }
   await bench.aggregator.close();
   const rows = await store.query<{ block: bigint; state: string; codes: string }>(

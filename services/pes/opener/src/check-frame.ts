@@ -18,9 +18,11 @@ import {
   type FrameHeader,
   type KeyEnvelope,
   type NetworkView,
+  type RecipientSecret,
   type SealedFrame,
 } from "@smarter-metering/protocol";
 import type { EngineKey } from "@smarter-metering/paillier";
+import type { KeyRing } from "./key-ring.ts";
 import { registryContext } from "./registry-context.ts";
 
 const FUTURE_SECONDS_MAX = 300;
@@ -41,13 +43,17 @@ export type FrameRefusal =
    * recipient's.
    */
   | "ENVELOPE_FOREIGN"
-  | "ENVELOPE_UNOPENABLE";
+  | "ENVELOPE_UNOPENABLE"
+  /** It came after the last block of its key was sealed: nobody can open it any more. */
+  | "OPENER_KEY_DESTROYED";
 
 /** A frame that may be opened. */
 export interface CheckedFrame {
   readonly frame: SealedFrame;
   readonly hash: Uint8Array;
   readonly envelope: KeyEnvelope;
+  /** Opens the envelope. */
+  readonly secret: RecipientSecret;
   readonly context: ContributionContext;
   readonly key: EngineKey;
 }
@@ -60,7 +66,7 @@ export type FrameCheck =
 export interface FrameCheckContext {
   readonly view: NetworkView;
   readonly nowSeconds: number;
-  readonly recipientKeyId: Uint8Array;
+  readonly keys: Pick<KeyRing, "find">;
   readonly readingsMax: number;
   /**
    * Hashes of envelopes and their meters' keys whose signatures were good: a meter sends the same
@@ -94,7 +100,7 @@ export async function checkFrame(
   if (profiles.some((profile) => profile !== "pes-encrypts")) return refused("FRAME_PROFILE");
 
   const registry = await registryContext(against.view);
-  const context = registry.contextOf(point, cohort, header.blockStart);
+  const context = await registry.contextOf(point, header.blockStart);
   const registered =
     header.intervalSeconds === point.intervalSeconds &&
     toHex(header.registerBank) === point.registerBank;
@@ -102,8 +108,11 @@ export async function checkFrame(
 
   const envelope = await checkEnvelope(openerEnvelope, header, meter.signingKey, against);
   if (envelope === undefined) return refused("ENVELOPE_FOREIGN");
+  const secret = await against.keys.find(envelope.recipientKeyId);
+  if (secret === undefined) return refused("ENVELOPE_FOREIGN");
+  if (secret === "destroyed") return refused("OPENER_KEY_DESTROYED");
   const hash = await frameHash(frame);
-  return { ok: true, checked: { frame, hash, envelope, context, key: registry.key } };
+  return { ok: true, checked: { frame, hash, envelope, secret, context, key: registry.key } };
 }
 
 const refused = (code: FrameRefusal): FrameCheck => ({ ok: false, code });
@@ -124,7 +133,7 @@ function decodeItem(
   }
 }
 
-/** The envelope, if it is the meter's, for this frame's key and for this opener. */
+/** The envelope, if it is the meter's, for this frame's key and for an opener. */
 async function checkEnvelope(
   bytes: Uint8Array,
   header: FrameHeader,
@@ -143,8 +152,7 @@ async function checkEnvelope(
     envelope.keyEpoch === header.keyEpoch &&
     equalBytes(envelope.networkPseudonym, header.networkPseudonym) &&
     equalBytes(envelope.meterId, header.meterId) &&
-    equalBytes(envelope.keyCommitment, header.keyCommitment) &&
-    equalBytes(envelope.recipientKeyId, against.recipientKeyId);
+    equalBytes(envelope.keyCommitment, header.keyCommitment);
   if (!belongs) return undefined;
   const name = toHex(await primitives.sha256(bytes, fromHex(meterKey, 32)));
   if (against.goodEnvelopes.has(name)) return envelope;

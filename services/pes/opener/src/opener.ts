@@ -1,7 +1,7 @@
 /**
  * The opener of profile pes-encrypts (docs/protocol.md §6.5): frames in, signed contributions out.
- * Holds readings for the moment it takes to encrypt them; has no disk, no database and no Paillier
- * secret. What it publishes and logs are ciphertexts, ids, counts and codes.
+ * Holds readings for the moment it takes to encrypt them; has no database, no Paillier secret, and
+ * nothing on disk but its keys. What it publishes and logs are ciphertexts, ids, counts and codes.
  */
 import { PaillierError, type Engine } from "@smarter-metering/paillier";
 import {
@@ -11,7 +11,6 @@ import {
   toHex,
   type EncryptedContribution,
   type NetworkView,
-  type RecipientSecret,
   type RegistryFeed,
   type Signer,
 } from "@smarter-metering/protocol";
@@ -31,6 +30,7 @@ import {
 import { checkFrame, type CheckedFrame, type FrameRefusal } from "./check-frame.ts";
 import { DataKeyCache } from "./data-key-cache.ts";
 import { createEncryptionQueue, type EncryptionQueue } from "./encryption-queue.ts";
+import type { KeyRing } from "./key-ring.ts";
 import { createReadingBudget, type ReadingBudget } from "./reading-budget.ts";
 import { dataKeyOf, reencrypt, type Reencryption } from "./reencrypt.ts";
 import { registryContext } from "./registry-context.ts";
@@ -54,6 +54,8 @@ const RETRY_MILLISECONDS = 2_000;
 /** A bus that does not take contributions for hours loses no frame by it. */
 const PUBLISH_ATTEMPTS_MAX = 1_000;
 const SWEEP_MILLISECONDS = 60_000;
+/** How late a key may be destroyed: small against the days that it is kept. */
+const DESTROY_MILLISECONDS = 3_600_000;
 
 /** Refusals that a newer registry epoch or a later hour may lift. */
 const HEALING: ReadonlySet<FrameRefusal> = new Set(["FRAME_FOREIGN", "FRAME_FUTURE"]);
@@ -64,7 +66,7 @@ export interface OpenerConfig {
 }
 
 export interface OpenerPorts {
-  /** Says what is in the future. */
+  /** Says what is in the future, and when a key's time has come. */
   readonly clock: Clock;
   /** Says how long a data key has been in memory; default `clock`. Where `clock` is a replay, the machine's. */
   readonly memoryClock?: Clock;
@@ -74,7 +76,7 @@ export interface OpenerPorts {
   readonly registry: RegistryFeed<NetworkView>;
   readonly engine: Engine;
   readonly signer: Signer;
-  readonly recipientSecret: RecipientSecret;
+  readonly keys: KeyRing;
 }
 
 export interface OpenerStatus {
@@ -89,6 +91,9 @@ export interface OpenerStatus {
   readonly openerPlaintextMsMax: number;
   readonly openerPlaintextMsP99: number;
   readonly dataKeysHeld: number;
+  /** Private keys at hand, and those destroyed since the start. */
+  readonly openerKeysHeld: number;
+  readonly openerKeysDestroyed: number;
 }
 
 export interface OpenerService {
@@ -100,7 +105,12 @@ export interface OpenerService {
 /**
  * What the opener logs beside the runtime's fields: the frame hash (the message's id) and codes.
  */
-export const openerLogFields: LogFields = { ...runtimeLogFields, frame: "text", code: "text" };
+export const openerLogFields: LogFields = {
+  ...runtimeLogFields,
+  frame: "text",
+  code: "text",
+  keyId: "text",
+};
 
 /**
  * Resolves when the engine is warm and frames are being taken. Rejects with PaillierError when the
@@ -114,6 +124,8 @@ export async function startOpener(
   const opener = new Opener(readingsMax, ports);
   const { key } = await registryContext(ports.registry.current().view);
   await ports.engine.warm(key);
+  // Before the first frame: a key whose time came while nobody served opens none any more.
+  await opener.destroyDueKeys();
   return opener.start();
 }
 
@@ -130,12 +142,13 @@ class Opener implements OpenerService {
   readonly #budget: ReadingBudget;
   readonly #queue: EncryptionQueue;
   readonly #memoryClock: Clock;
-  readonly #keys: DataKeyCache;
+  readonly #dataKeys: DataKeyCache;
   readonly #openMs = createRecorder();
   readonly #refused = new Map<FrameRefusal | "FRAME_FAILED", number>();
   readonly #meters: ReturnType<typeof createMeters>;
   #opened = 0;
   #published = 0;
+  #destroyed = 0;
   #stop: (() => Promise<void>) | undefined;
 
   constructor(readingsMax: number, ports: OpenerPorts) {
@@ -144,12 +157,12 @@ class Opener implements OpenerService {
     this.#budget = createReadingBudget(readingsMax);
     this.#queue = createEncryptionQueue(ports.engine);
     this.#memoryClock = ports.memoryClock ?? ports.clock;
-    this.#keys = new DataKeyCache(() => this.#memoryClock.nowMs());
+    this.#dataKeys = new DataKeyCache(() => this.#memoryClock.nowMs());
     this.#meters = createMeters(ports.metrics);
   }
 
   start(): this {
-    const { bus, log } = this.#ports;
+    const { bus, clock, log } = this.#ports;
     const options = {
       batchMax: FRAMES_PER_BATCH,
       inFlightMax: FRAMES_IN_FLIGHT_MAX,
@@ -159,14 +172,31 @@ class Opener implements OpenerService {
     void subscription.ended.then((error) => {
       if (error !== undefined) log.error("no more frames are taken", errorFields(error));
     });
-    const cancelSweep = this.#memoryClock.every(SWEEP_MILLISECONDS, () => this.#keys.sweep());
+    const cancelSweep = this.#memoryClock.every(SWEEP_MILLISECONDS, () => this.#dataKeys.sweep());
+    const cancelDestroy = clock.every(DESTROY_MILLISECONDS, () => this.destroyDueKeys());
     let stopping: Promise<void> | undefined;
     this.#stop = () =>
       (stopping ??= subscription.stop().then(() => {
         cancelSweep();
-        this.#keys.clear();
+        cancelDestroy();
+        this.#dataKeys.clear();
       }));
     return this;
+  }
+
+  /** What fails is tried again with the next call. */
+  async destroyDueKeys(): Promise<void> {
+    const { keys, clock, log } = this.#ports;
+    try {
+      const destroyed = await keys.destroyDue(Math.floor(clock.nowMs() / 1000));
+      // What was unwrapped with them lately goes too.
+      if (destroyed.length > 0) this.#dataKeys.clear();
+      this.#destroyed += destroyed.length;
+      for (const keyId of destroyed)
+        log.warn("an opener key was destroyed: its time was over", { keyId });
+    } catch (error) {
+      log.error("an opener key could not be destroyed", errorFields(error));
+    }
   }
 
   async close(): Promise<void> {
@@ -182,7 +212,9 @@ class Opener implements OpenerService {
       openerPlaintextReadingsSeenMax: this.#budget.seenMax,
       openerPlaintextMsMax: this.#openMs.max,
       openerPlaintextMsP99: this.#openMs.quantile(0.99),
-      dataKeysHeld: this.#keys.size,
+      dataKeysHeld: this.#dataKeys.size,
+      openerKeysHeld: this.#ports.keys.size,
+      openerKeysDestroyed: this.#destroyed,
     };
   }
 
@@ -204,11 +236,11 @@ class Opener implements OpenerService {
   /** Never rejects: one meter's frame must not hold up another's. */
   async #handleOne(delivery: Delivery): Promise<Handled> {
     try {
-      const { registry, clock, recipientSecret } = this.#ports;
+      const { registry, clock, keys } = this.#ports;
       const check = await checkFrame(delivery.body, {
         view: registry.current().view,
         nowSeconds: Math.floor(clock.nowMs() / 1000),
-        recipientKeyId: recipientSecret.keyId,
+        keys,
         readingsMax: this.#readingsMax,
         goodEnvelopes: this.#goodEnvelopes,
       });
@@ -224,7 +256,7 @@ class Opener implements OpenerService {
   }
 
   async #open(delivery: Delivery, checked: CheckedFrame): Promise<Handled> {
-    const dataKey = await dataKeyOf(checked.envelope, this.#ports.recipientSecret, this.#keys);
+    const dataKey = await dataKeyOf(checked, this.#dataKeys);
     if (dataKey === undefined) return this.#refuse(delivery, "ENVELOPE_UNOPENABLE", false);
     const result = await this.#reencrypt(checked, dataKey);
     if (!result.ok) return this.#refuse(delivery, result.code, false);

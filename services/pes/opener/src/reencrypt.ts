@@ -14,8 +14,6 @@ import {
   wipeBody,
   type EncryptedContribution,
   type FrameBody,
-  type KeyEnvelope,
-  type RecipientSecret,
 } from "@smarter-metering/protocol";
 import type { CheckedFrame, FrameRefusal } from "./check-frame.ts";
 import type { DataKeyCache } from "./data-key-cache.ts";
@@ -27,8 +25,7 @@ export type Reencryption =
 
 /** The data key of a checked envelope, unwrapped or remembered; the caller wipes it. */
 export async function dataKeyOf(
-  envelope: KeyEnvelope,
-  secret: RecipientSecret,
+  { envelope, secret }: Pick<CheckedFrame, "envelope" | "secret">,
   keys: DataKeyCache,
 ): Promise<Uint8Array | undefined> {
   const known = keys.get(envelope);

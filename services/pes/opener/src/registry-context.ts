@@ -2,10 +2,10 @@
  * What the opener reads from one registry epoch, parsed once (docs/protocol.md §6.3, §9). Public
  * data only.
  */
-import { engineKeyOf, parsePublicKey, type EngineKey } from "@smarter-metering/paillier";
+import { engineKeyOf, type EngineKey } from "@smarter-metering/paillier";
 import {
-  fromHex,
-  type Cohort,
+  contributionContext,
+  paillierKeyOf,
   type ContributionContext,
   type NetworkView,
   type ServicePoint,
@@ -14,16 +14,11 @@ import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
 
 export interface RegistryContext {
   readonly key: EngineKey;
-  readonly keyId: Uint8Array;
   /**
    * The packing context of a service point's block, or undefined when `blockStart` is no local
    * midnight.
    */
-  contextOf(
-    point: ServicePoint,
-    cohort: Cohort | undefined,
-    blockStart: number,
-  ): ContributionContext | undefined;
+  contextOf(point: ServicePoint, blockStart: number): Promise<ContributionContext | undefined>;
 }
 
 const contexts = new WeakMap<NetworkView, Promise<RegistryContext>>();
@@ -41,32 +36,13 @@ export function registryContext(view: NetworkView): Promise<RegistryContext> {
 }
 
 async function parseContext(view: NetworkView): Promise<RegistryContext> {
-  const key = engineKeyOf(await parsePublicKey(view.document.paillierKey));
-  const keyId = fromHex(key.id, 32);
-  /** One entry per cohort version of this epoch's view. */
-  const loads = new Map<Cohort, NonNullable<ContributionContext["load"]>>();
-
-  function loadOf(cohort: Cohort): NonNullable<ContributionContext["load"]> {
-    const known = loads.get(cohort);
-    if (known !== undefined) return known;
-    const { intervalSeconds, loadValueBits: valueBits, exportLoad: exportToo } = cohort;
-    const load = { intervalSeconds, valueBits, exportToo };
-    loads.set(cohort, load);
-    return load;
-  }
-
+  const key = engineKeyOf(await paillierKeyOf(view));
   return {
     key,
-    keyId,
-    contextOf(point, cohort, blockStart) {
-      if (localDayStart(blockStart, point.zone) !== blockStart) return undefined;
-      return {
-        paillierKeyId: keyId,
-        modulusBits: key.bits,
-        blockSeconds: addLocalDays(blockStart, 1, point.zone) - blockStart,
-        bandCount: point.bandCount,
-        load: cohort && loadOf(cohort),
-      };
+    async contextOf(point, start) {
+      if (localDayStart(start, point.zone) !== start) return undefined;
+      const seconds = addLocalDays(start, 1, point.zone) - start;
+      return contributionContext(view, point, { start, seconds });
     },
   };
 }

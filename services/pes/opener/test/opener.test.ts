@@ -41,6 +41,7 @@ import { textbookBlind, textbookDecrypt } from "../../../../packages/paillier/te
 import {
   makeWorld,
   mutableFeed,
+  ringOf,
   testRecipient,
   type FrameValues,
   type MadeFrame,
@@ -122,7 +123,7 @@ async function bench(options: BenchOptions = {}): Promise<Bench> {
       registry: options.network ?? world.network,
       engine: options.engine ?? world.engine,
       signer: world.parties.opener.signer,
-      recipientSecret: world.opener.secret,
+      keys: ringOf(world.opener.secret),
     },
   );
   return {

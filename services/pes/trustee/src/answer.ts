@@ -1,58 +1,60 @@
 /**
- * Requests and their answers, a batch at a time (docs/protocol.md §8.2-8.6): verify, judge in order, make the answers, remember them, give
- * them. Run by the trustee. What it opens are aggregates it computed itself.
+ * Requests and their answers, a batch at a time (docs/protocol.md §8.2-8.6): what was granted in the log is verified, answered,
+ * remembered, and then given. Run by the trustee. What it opens are aggregates it computed itself.
  */
 import assert from "node:assert/strict";
 import type { Engine } from "@smarter-metering/paillier";
-import type { Signer, SignedRequest } from "@smarter-metering/protocol";
+import type { Signer } from "@smarter-metering/protocol";
 import { fault } from "./fault.ts";
 import type { HeldKey } from "./held-key.ts";
-import type { Answer, Ledger } from "./ledger.ts";
-import { judgeBatch, type Reason } from "./judge-batch.ts";
+import type { Answer, Decision, Ledger } from "./ledger.ts";
+import type { Reason } from "./judge-batch.ts";
 import { makeAnswers } from "./make-answers.ts";
 import type { RegistryContext } from "./registry-context.ts";
-import { verifyRequests } from "./verify-request.ts";
-
-/** A decoded request and its digest, hex. */
-export interface Asked {
-  readonly request: SignedRequest;
-  readonly digest: string;
-}
+import { verifyRequests, type Asked } from "./verify-request.ts";
 
 export type Outcome =
   | { readonly kind: "release"; readonly bytes: Uint8Array; readonly repeated: boolean }
   | { readonly kind: "refusal"; readonly reasons: readonly Reason[] };
+
+/** A request that stands in the log, with the verdict on it. */
+export interface Decided extends Asked {
+  readonly decision: Decision;
+}
 
 export interface AnswerPorts {
   readonly engine: Engine;
   readonly heldKey: HeldKey;
   readonly signer: Signer;
   readonly ledger: Ledger;
-  readonly nowSeconds: () => number;
 }
 
 /**
- * Answers a batch under `context`, one outcome for each, as if the requests had come one after the other. All answers are durable when
- * this resolves; when it rejects none was given, and the batch may be asked again.
+ * Answers a batch of requests under the epoch of `context`, which they name, one outcome for each. All answers are durable when this
+ * resolves; when it rejects none was given, and the batch may be asked again.
  */
 export async function answerRequests(
-  batch: readonly Asked[],
+  batch: readonly Decided[],
   context: RegistryContext,
   ports: AnswerPorts,
 ): Promise<Outcome[]> {
   const { engine, heldKey, signer, ledger } = ports;
-  const fresh = batch.filter(({ digest }) => ledger.find(digest) === undefined);
-  const requests = fresh.map(({ request }) => request);
-  const verified = await verifyRequests(requests, context, engine);
-  const verdicts = judgeBatch(fresh, verified, context, ports);
-  const granted = [...verdicts.values()].filter((verdict) => "claim" in verdict);
+  const isFresh = ({ digest, decision }: Decided): boolean =>
+    decision.reasons.length === 0 && ledger.find(digest) === undefined;
+  const fresh = new Map(batch.filter(isFresh).map((one) => [one.digest, one]));
+  const results = await verifyRequests([...fresh.values()], context, engine);
+  const resultOf = new Map([...fresh.keys()].map((digest, index) => [digest, results[index]]));
 
+  const verified = results.flatMap((one) => ("fault" in one ? [] : [one]));
   const sealing = { engine, heldKey, signer, mdms: context.mdms };
-  await ledger.record(await makeAnswers(granted, ledger.releases, sealing));
-  return batch.map((asked) => {
-    const verdict = verdicts.get(asked);
-    if (verdict !== undefined && "reasons" in verdict) return { kind: "refusal", ...verdict };
-    return outcomeOf(ledger.find(asked.digest), verdict === undefined);
+  await ledger.answer(await makeAnswers(verified, ledger.releases, sealing));
+  return batch.map(({ digest, decision }) => {
+    if (decision.reasons.length > 0) return { kind: "refusal", reasons: decision.reasons };
+    const result = resultOf.get(digest);
+    if (result !== undefined && "fault" in result) {
+      return { kind: "refusal", reasons: [result.fault] };
+    }
+    return outcomeOf(ledger.find(digest), result === undefined);
   });
 }
 

@@ -1,6 +1,6 @@
 /**
- * Which requests of a batch are granted (docs/protocol.md §8.3): in order, each by all that was spent before it, in this batch too. Run by
- * the trustee, on requests that it verified; pure.
+ * Which requests are granted (docs/protocol.md §8.3): in the order of the log, each by all that was granted before it. A pure function of
+ * the log and the registry: all trustees come to the same verdicts. Run by the trustee, on terms alone.
  */
 import {
   judgeBands,
@@ -9,48 +9,71 @@ import {
   type Refusal,
   type TimeSpan,
 } from "@smarter-metering/policy";
+import { toHex, type RequestTerms } from "@smarter-metering/protocol";
 import { auditSeries, judged, seriesOf, spanOf, type Series } from "./audit.ts";
-import { bandFacts, billClaim, billFacts, billTerms, type VerifiedBill } from "./bill-request.ts";
-import type { Ledger } from "./ledger.ts";
-import { loadClaim, loadFacts, loadTerms, type VerifiedLoad } from "./load-request.ts";
-import type { Granted } from "./make-answers.ts";
+import { bandFacts, billClaim, billFacts, readBill, type BillTerms } from "./bill-terms.ts";
+import { fault, type Faulty } from "./fault.ts";
+import { loadClaim, loadFacts, readLoad, type LoadTerms } from "./load-terms.ts";
 import { judgeSets } from "./member-sets.ts";
 import type { RegistryContext } from "./registry-context.ts";
 import { Spent, type Claim } from "./spent.ts";
-import type { Verified } from "./verify-request.ts";
 
 export interface Reason {
   readonly code: string;
   readonly reason: string;
 }
 
+export interface Granted {
+  readonly claim: Claim;
+}
 export interface Refused {
   readonly reasons: readonly Reason[];
 }
+export type Verdict = Granted | Refused;
 
-export interface JudgePorts {
-  readonly ledger: Pick<Ledger, "spent">;
-  readonly nowSeconds: () => number;
+/** A request as it stands in the log. */
+export interface Logged {
+  readonly terms: RequestTerms;
+  /** The log's time, epoch seconds: no later than 300 s after any clock of a trustee that cosigned it (§13.5). */
+  readonly timeSeconds: number;
 }
 
+/** What a request says, fitted into the registry. */
+export function readTerms(
+  terms: RequestTerms,
+  context: RegistryContext,
+): LoadTerms | BillTerms | Faulty {
+  if (toHex(terms.paillierKeyId) !== context.publicKey.id) {
+    return { fault: fault("REQUEST_WRONG_KEY", "the request is about another Paillier key") };
+  }
+  return terms.kind === "LOAD" ? readLoad(terms, context) : readBill(terms, context);
+}
+
+/** What a request spends when it is granted, whatever the registry says of it. */
+export const claimOf = (terms: RequestTerms): Claim =>
+  terms.kind === "LOAD" ? loadClaim(terms) : billClaim(terms);
+
 /**
- * A verdict for each request. The same one again has none of its own when it is granted: its answer is the one the ledger will hold.
+ * A verdict for each request, in order.
  *
  * An audit (R5) looks at all rows of a cohort, so a batch is audited once, with all of its rows. More rows determine more: where all of
- * them expose nothing, none and no part of them does. Where they do, they are audited one after the other.
+ * them expose nothing, none and no part of them does. Where they do, they are audited one after the other. So a verdict does not depend
+ * on how the log was cut into batches.
  */
-export function judgeBatch<Asked extends { readonly digest: string }>(
-  batch: readonly Asked[],
-  verified: readonly Verified[],
+export function judgeBatch(
+  batch: readonly Logged[],
   context: RegistryContext,
-  { ledger, nowSeconds }: JudgePorts,
-): ReadonlyMap<Asked, Granted | Refused> {
-  const now = nowSeconds();
+  before: Spent,
+): Verdict[] {
   const oneByOne = new Set<string>();
   for (;;) {
-    const spent = new Spent(ledger.spent);
-    const verdicts = judgeInOrder(batch, verified, { context, spent, oneByOne, now });
-    const exposed = [...touchedBy(verdicts.values(), context)].filter(
+    const spent = new Spent(before);
+    const verdicts = batch.map((one) => {
+      const verdict = judge(one, { context, spent, oneByOne });
+      if ("claim" in verdict) spent.add(verdict.claim);
+      return verdict;
+    });
+    const exposed = [...touchedBy(verdicts, context)].filter(
       ([name, { series, span }]) =>
         !oneByOne.has(name) && auditSeries(series, span, spent, context).length > 0,
     );
@@ -65,49 +88,25 @@ interface Judging {
   readonly spent: Spent;
   /** Series of which each row is audited by itself. */
   readonly oneByOne: ReadonlySet<string>;
-  readonly now: number;
 }
 
-function judgeInOrder<Asked extends { readonly digest: string }>(
-  batch: readonly Asked[],
-  verified: readonly Verified[],
-  judging: Judging,
-): Map<Asked, Granted | Refused> {
-  const digests = new Set<string>();
-  const verdicts = new Map<Asked, Granted | Refused>();
-  for (const [index, asked] of batch.entries()) {
-    const one = verified[index];
-    if (one === undefined || digests.has(asked.digest)) continue;
-    const verdict = judge(one, asked.digest, judging);
-    verdicts.set(asked, verdict);
-    if ("reasons" in verdict) continue;
-    judging.spent.add(verdict.claim);
-    digests.add(asked.digest);
-  }
-  return verdicts;
-}
-
-function judge(verified: Verified, digest: string, judging: Judging): Granted | Refused {
-  if ("fault" in verified) return { reasons: [verified.fault] };
-  const { context, spent, now } = judging;
+function judge({ terms, timeSeconds }: Logged, judging: Judging): Verdict {
+  const { context, spent } = judging;
+  const read = readTerms(terms, context);
+  if ("fault" in read) return { reasons: [read.fault] };
   const reasons =
-    verified.kind === "LOAD"
-      ? judgeLoadRequest(verified, context, spent, now)
-      : judgeBillRequest(verified, context, spent, now);
+    read.kind === "LOAD"
+      ? judgeLoadTerms(read, context, spent, timeSeconds)
+      : judgeBillTerms(read, context, spent, timeSeconds);
   if (reasons.length > 0) return { reasons };
-  const claim = verified.kind === "LOAD" ? loadClaim(verified) : billClaim(verified);
+  const claim = claimOf(terms);
   const exposed = auditAlone(claim, judging);
-  if (exposed.length > 0) return { reasons: exposed };
-  const terms =
-    verified.kind === "LOAD"
-      ? loadTerms(verified, context, digest)
-      : billTerms(verified, context, digest);
-  return { claim, aggregate: verified.aggregate, terms };
+  return exposed.length > 0 ? { reasons: exposed } : { claim };
 }
 
 /** Sets are compared once they are known to be no fewer than the policy asks: a set of nobody is refused for that. */
-function judgeLoadRequest(
-  load: VerifiedLoad,
+function judgeLoadTerms(
+  load: LoadTerms,
   context: RegistryContext,
   spent: Spent,
   now: number,
@@ -116,8 +115,8 @@ function judgeLoadRequest(
   return refusals.length > 0 ? refusals : judgeSets(load, context, spent);
 }
 
-function judgeBillRequest(
-  bill: VerifiedBill,
+function judgeBillTerms(
+  bill: BillTerms,
   context: RegistryContext,
   spent: Spent,
   now: number,
@@ -143,7 +142,7 @@ function auditAlone(claim: Claim, { context, spent, oneByOne }: Judging): readon
 
 /** The series that granted rows belong to, and the time of these rows. */
 function touchedBy(
-  verdicts: Iterable<Granted | Refused>,
+  verdicts: Iterable<Verdict>,
   { view }: RegistryContext,
 ): ReadonlyMap<string, { readonly series: Series; readonly span: TimeSpan }> {
   const touched = new Map<string, { series: Series; span: TimeSpan }>();

@@ -1,6 +1,7 @@
 /**
- * The trustee's own memory (docs/protocol.md §8.4): every answer it ever gave, durable before it is given. Held by the trustee alone. It
- * contains sealed releases, whole or partial, and what they spent, no plaintext and no ciphertext of a contribution.
+ * The trustee's own memory (docs/protocol.md §8.4): its verdict on every request of the log, and every answer it ever gave, durable before
+ * it is given. Held by the trustee alone. It contains what requests spend and sealed releases, whole or partial, no plaintext and no
+ * ciphertext of a contribution. The log is the truth: at each start its requests are compared with it (follow-log.ts).
  *
  * `releases.journal` is append-only; `head.json` holds the number of records and the hash chained over them, and is replaced after the
  * records of a batch and before its answers. Fewer or other records than the head says were removed by someone. What is there beyond it
@@ -23,13 +24,14 @@ import {
 import { z } from "zod";
 import { TrusteeError } from "./error.ts";
 import type { AnswerStream } from "./held-key.ts";
-import { Spent, type Claim } from "./spent.ts";
+import { Spent } from "./spent.ts";
 
 /** About 250,000 releases; when full no more are made, and the operator starts a trustee with a new key. */
 const LEDGER_BYTES_MAX = 1024 * 1024 * 1024;
 const JOURNAL = "releases.journal";
 const HEAD = "head.json";
 const MARKER = "ledger-initialised";
+const LOG_STATE = "log.state";
 
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
 const seconds = z.number().int().nonnegative();
@@ -59,15 +61,32 @@ const billClaim = z.strictObject({
   registerBank: z.string().regex(/^[0-9a-f]{16}$/),
   hasCost: z.boolean(),
 });
-const entry = z.strictObject({
+const reason = z.strictObject({ code: z.string(), reason: z.string() });
+const decision = z.strictObject({
+  kind: z.literal("decision"),
+  /** In the log. */
+  index: seconds,
   digest: hex32,
-  /** Releases are numbered from 0; a quarantined set has no number, but its block or window is spent as well. */
+  /** What counts as spent from here on; null for a request that is refused by the rules. */
+  claim: z.discriminatedUnion("kind", [loadClaim, billClaim]).nullable(),
+  /** Why this trustee does not answer; none for a request that it grants. */
+  reasons: z.array(reason).readonly(),
+});
+const answer = z.strictObject({
+  kind: z.literal("answer"),
+  digest: hex32,
+  /** Releases are numbered from 0; a quarantined set has no number. */
   sequence: seconds.nullable(),
-  claim: z.discriminatedUnion("kind", [loadClaim, billClaim]),
   /** An encoded release, or the reason of the refusal. */
   answer: z.string(),
 });
+const entry = z.discriminatedUnion("kind", [decision, answer]);
 type Entry = z.infer<typeof entry>;
+type AnswerEntry = z.infer<typeof answer>;
+
+/** The verdict on a request of the log. */
+export type Decision = Omit<z.infer<typeof decision>, "kind">;
+
 const headSchema = z.strictObject({ count: seconds, hash: hex32 });
 type Head = z.infer<typeof headSchema>;
 
@@ -75,11 +94,9 @@ export type Answer =
   | { readonly kind: "release"; readonly bytes: Uint8Array }
   | { readonly kind: "quarantine"; readonly reason: string };
 
-/** The answer to a request, and what it spends. */
-export interface LedgerRecord {
-  /** Of the request, hex. */
+/** The answer to a request, by its digest in hex. */
+export interface GivenAnswer {
   readonly digest: string;
-  readonly claim: Claim;
   readonly answer: Answer;
 }
 
@@ -93,17 +110,26 @@ export interface Ledger {
   readonly releases: number;
   /** The answer given to this request before. */
   find(digest: string): Answer | undefined;
-  /** By all answers ever given. */
+  /** The verdict on the request with this digest, in hex; undefined for one that was not read in the log. */
+  decisionOf(digest: string): Decision | undefined;
+  /** In the order of the log. */
+  readonly decisions: readonly Decision[];
+  /** By all requests that were granted, or may be by others. */
   readonly spent: Spent;
   /**
-   * Numbers releases in order, from `releases` on. Resolves when all are durable, head included, with one write and fsync of the journal.
-   * After a failure nothing more is taken until a restart: TRUSTEE_LEDGER_FAILED.
+   * Keeps verdicts. Resolves when all are durable, head included, with one write and fsync of the journal. After a failure nothing more is
+   * taken until a restart: TRUSTEE_LEDGER_FAILED.
    */
-  record(records: readonly LedgerRecord[]): Promise<void>;
+  decide(decisions: readonly Decision[]): Promise<void>;
+  /** Keeps answers likewise, and numbers releases in order, from `releases` on. */
+  answer(answers: readonly GivenAnswer[]): Promise<void>;
   /** Throws TRUSTEE_LEDGER_STALE when `stream` holds a release of this trustee that the ledger does not. */
   checkAgainst(bus: Bus, stream: AnswerStream, readOwn: ReadOwn): Promise<void>;
   close(): Promise<void>;
 }
+
+/** What the trustee cosigned of the log: empty at first. */
+export const logStatePath = (ledgerFolder: string): string => join(ledgerFolder, LOG_STATE);
 
 const EMPTY: Head = { count: 0, hash: "0".repeat(64) };
 
@@ -121,6 +147,7 @@ export async function initialiseLedger(ledgerFolder: string, keyFolder: string):
   if (!existsSync(join(ledgerFolder, HEAD))) {
     const journal = await openJournal(join(ledgerFolder, JOURNAL), { onTorn: "refuse" });
     await journal.close();
+    await writeFileAtomic(logStatePath(ledgerFolder), "");
     await writeFileAtomic(join(ledgerFolder, HEAD), JSON.stringify(EMPTY));
   }
   await writeFileAtomic(marker, "");
@@ -177,7 +204,8 @@ class JournalLedger implements Ledger {
   readonly #folder: string;
   readonly #lock: FolderLock;
   readonly #journal: Journal;
-  readonly #entries = new Map<string, Entry>();
+  readonly #answers = new Map<string, AnswerEntry>();
+  readonly #decided = new Map<string, Decision>();
   readonly spent = new Spent();
   #head: Head;
   #releases = 0;
@@ -195,24 +223,42 @@ class JournalLedger implements Ledger {
     return this.#releases;
   }
 
+  get decisions(): readonly Decision[] {
+    return [...this.#decided.values()];
+  }
+
+  decisionOf(digest: string): Decision | undefined {
+    this.#assertSound();
+    return this.#decided.get(digest);
+  }
+
   find(digest: string): Answer | undefined {
     this.#assertSound();
-    const found = this.#entries.get(digest);
+    const found = this.#answers.get(digest);
     if (found === undefined) return undefined;
     return found.sequence === null
       ? { kind: "quarantine", reason: found.answer }
       : { kind: "release", bytes: fromBase64Url(found.answer) };
   }
 
-  async record(records: readonly LedgerRecord[]): Promise<void> {
-    this.#assertSound();
-    if (records.length === 0) return;
+  decide(decisions: readonly Decision[]): Promise<void> {
+    return this.#append(decisions.map((each): Entry => ({ kind: "decision", ...each })));
+  }
+
+  answer(answers: readonly GivenAnswer[]): Promise<void> {
     let sequence = this.#releases;
-    const made = records.map(({ digest, claim, answer }): Entry =>
-      answer.kind === "release"
-        ? { digest, sequence: sequence++, claim, answer: toBase64Url(answer.bytes) }
-        : { digest, sequence: null, claim, answer: answer.reason },
-    );
+    const made = answers.map(({ digest, answer: given }): Entry => {
+      const name = { kind: "answer", digest } as const;
+      return given.kind === "release"
+        ? { ...name, sequence: sequence++, answer: toBase64Url(given.bytes) }
+        : { ...name, sequence: null, answer: given.reason };
+    });
+    return this.#append(made);
+  }
+
+  async #append(made: readonly Entry[]): Promise<void> {
+    this.#assertSound();
+    if (made.length === 0) return;
     const written = made.map((each) => Buffer.from(JSON.stringify(each), "utf8"));
     const head = written.reduce(after, this.#head);
     try {
@@ -238,7 +284,7 @@ class JournalLedger implements Ledger {
       const own = await readOwn(body);
       if (own === undefined) continue;
       const { requestDigest, sequence } = own;
-      if (this.#entries.get(toHex(requestDigest))?.sequence === sequence) continue;
+      if (this.#answers.get(toHex(requestDigest))?.sequence === sequence) continue;
       const message = `release ${sequence} was published, and the ledger in ${this.#folder} does not \
 know it: it was restored from a copy. Do not release anything; restore the newest ledger`;
       throw new TrusteeError("TRUSTEE_LEDGER_STALE", message);
@@ -251,9 +297,14 @@ know it: it was restored from a copy. Do not release anything; restore the newes
   }
 
   #index(made: Entry): void {
-    this.#entries.set(made.digest, made);
-    if (made.sequence !== null) this.#releases += 1;
-    this.spent.add(made.claim);
+    if (made.kind === "decision") {
+      const { kind: _, ...verdict } = made;
+      this.#decided.set(made.digest, verdict);
+      if (made.claim !== null) this.spent.add(made.claim);
+    } else {
+      this.#answers.set(made.digest, made);
+      if (made.sequence !== null) this.#releases += 1;
+    }
   }
 
   /** After a failed write the disk may hold an answer that memory does not. */

@@ -1,5 +1,5 @@
 /**
- * From granted requests to the answers the ledger keeps (docs/protocol.md §8.4-8.6). Run by the trustee, and the only place where an
+ * From verified requests to the answers the ledger keeps (docs/protocol.md §8.4-8.6). Run by the trustee, and the only place where an
  * aggregate is opened. What leaves is sealed to the MDMS, whose private key it does not hold; one that holds a share never sees a sum.
  */
 import type { Engine, SecretKey, SecretShare } from "@smarter-metering/paillier";
@@ -17,12 +17,10 @@ import {
 } from "@smarter-metering/protocol";
 import { openAggregates, openPartially, type Aggregate } from "./aggregate.ts";
 import { isShare, type HeldKey } from "./held-key.ts";
-import type { Answer, LedgerRecord } from "./ledger.ts";
-import type { Claim } from "./spent.ts";
+import type { Answer, GivenAnswer } from "./ledger.ts";
 
-/** A request that was found right and within the policy. */
-export interface Granted {
-  readonly claim: Claim;
+/** A request that is within the policy and was found right. */
+export interface Verified {
   readonly aggregate: Aggregate;
   readonly terms: AggregateTerms;
 }
@@ -34,16 +32,16 @@ export interface SealingPorts {
   readonly mdms: Recipient;
 }
 
-/** One record for each, in order; releases are numbered on from `firstSequence` and sealed side by side. */
+/** One answer for each, in order; releases are numbered on from `firstSequence` and sealed side by side. */
 export function makeAnswers(
-  granted: readonly Granted[],
+  verified: readonly Verified[],
   firstSequence: number,
   ports: SealingPorts,
-): Promise<LedgerRecord[]> {
+): Promise<GivenAnswer[]> {
   const { heldKey } = ports;
   return isShare(heldKey)
-    ? partialReleases(granted, firstSequence, heldKey, ports)
-    : releases(granted, firstSequence, heldKey, ports);
+    ? partialReleases(verified, firstSequence, heldKey, ports)
+    : releases(verified, firstSequence, heldKey, ports);
 }
 
 /**
@@ -51,20 +49,20 @@ export function makeAnswers(
  * contributions made for the purpose, such bits would add up to the sum, and for two sets to their difference.
  */
 async function releases(
-  granted: readonly Granted[],
+  verified: readonly Verified[],
   firstSequence: number,
   secretKey: SecretKey,
   { engine, signer, mdms }: SealingPorts,
-): Promise<LedgerRecord[]> {
-  const aggregates = granted.map(({ aggregate }) => aggregate);
+): Promise<GivenAnswer[]> {
+  const aggregates = verified.map(({ aggregate }) => aggregate);
   const plaintexts = await openAggregates(engine, secretKey, aggregates);
   let sequence = firstSequence;
-  const made = granted.map(async ({ terms, claim }, index): Promise<LedgerRecord> => {
+  const made = verified.map(async ({ terms }, index): Promise<GivenAnswer> => {
     const { requestDigest: digest } = terms;
     const content = releaseOf(terms, secretKey.publicKey.bits, plaintexts[index] ?? -1n);
-    if (content === undefined) return { digest, claim, answer: CORRUPT };
+    if (content === undefined) return { digest, answer: CORRUPT };
     const release = await sealRelease(content, sequence++, fromHex(digest), mdms, signer);
-    return { digest, claim, answer: { kind: "release", bytes: encodeRelease(release) } };
+    return { digest, answer: { kind: "release", bytes: encodeRelease(release) } };
   });
   return Promise.all(made);
 }
@@ -76,22 +74,22 @@ const CORRUPT: Answer = {
 
 /** Each with a proof of its own, for each is combined by itself. */
 async function partialReleases(
-  granted: readonly Granted[],
+  verified: readonly Verified[],
   firstSequence: number,
   share: SecretShare,
   { engine, signer, mdms }: SealingPorts,
-): Promise<LedgerRecord[]> {
-  const requests = granted.map(({ aggregate, terms: { requestDigest, policyId } }) => {
+): Promise<GivenAnswer[]> {
+  const requests = verified.map(({ aggregate, terms: { requestDigest, policyId } }) => {
     return { aggregate, context: partialContext(fromHex(requestDigest), policyId) };
   });
   const partials = await openPartially(engine, share, requests);
   const { trustee } = share;
-  const made = granted.map(async ({ terms, claim, aggregate }, index): Promise<LedgerRecord> => {
+  const made = verified.map(async ({ terms, aggregate }, index): Promise<GivenAnswer> => {
     const partial = partials[index] ?? new Uint8Array(0);
     const content = { terms, product: aggregate.ciphertext.bytes, partial };
     const number = { sequence: firstSequence + index, trustee };
     const bytes = encodePartialRelease(await sealPartialRelease(content, number, mdms, signer));
-    return { digest: terms.requestDigest, claim, answer: { kind: "release", bytes } };
+    return { digest: terms.requestDigest, answer: { kind: "release", bytes } };
   });
   return Promise.all(made);
 }

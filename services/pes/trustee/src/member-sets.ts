@@ -1,6 +1,6 @@
 /**
- * Who is in a sum, for the rules about sets of service points (docs/protocol.md §8.3, R2 and R4). Run by the trustee, from contributions
- * that it verified, its pinned registry and its own ledger.
+ * Who is in a sum, for the rules about sets of service points (docs/protocol.md §8.3, R2 and R4). Run by the trustee, from the
+ * terms of requests, its pinned registry and its own ledger.
  */
 import {
   fuseWatts,
@@ -14,16 +14,17 @@ import {
   type TimeSpan,
 } from "@smarter-metering/policy";
 import { fromHex, type Cohort, type NetworkView } from "@smarter-metering/protocol";
-import type { VerifiedLoad } from "./load-request.ts";
+import type { LoadTerms } from "./load-terms.ts";
 import type { RegistryContext } from "./registry-context.ts";
 import type { LoadClaim, Spent } from "./spent.ts";
 
 /** Refusals for one who outweighs the others, or for sets over the same time whose difference is a few. */
 export function judgeSets(
-  { terms, cohort, runs }: VerifiedLoad,
+  { terms, cohort }: LoadTerms,
   { view, policy }: RegistryContext,
   spent: Spent,
 ): Refusal[] {
+  const { runs } = terms;
   const weights = cohort.members.map((member) => weightOf(member, view));
   const sets = spansOf(terms.blockStart, terms.intervalSeconds, runs);
   const block = { startSeconds: terms.blockStart, endSeconds: sets.at(-1)?.span.endSeconds ?? 0 };

@@ -1,39 +1,46 @@
 /**
  * The trustee (docs/protocol.md §8): holds the Paillier secret, or a share of it, and opens aggregates that its own registry, clock,
- * ledger and policy allow. It believes nothing the aggregator says, has no way to the opener, and cannot read what it sends to the MDMS.
+ * ledger and policy allow, and that the log shows to all trustees. It believes nothing the aggregator says, has no way to the opener, and
+ * cannot read what it sends to the MDMS.
  */
+import { createQuorum, LogError, trusteeKey } from "@smarter-metering/log";
 import type { Engine } from "@smarter-metering/paillier";
 import {
+  decodeAskedRequest,
   decodePartialRelease,
   decodeRelease,
-  decodeRequest,
   encodeRefusal,
   fromHex,
   ProtocolError,
   requestDigest,
   signRefusal,
   toHex,
+  utf8,
   verifyPartialRelease,
   verifyRelease,
   type NetworkView,
   type RegistryFeed,
   type Signer,
 } from "@smarter-metering/protocol";
-import { errorFields, runtimeLogFields } from "@smarter-metering/runtime";
-import type {
-  Bus,
-  BusMessage,
-  Clock,
-  Counter,
-  Delivery,
-  LogFields,
-  Logger,
-  Metrics,
-  Subscription,
-  Verdict,
+import {
+  durableFile,
+  errorFields,
+  runtimeLogFields,
+  type Bus,
+  type BusMessage,
+  type Clock,
+  type Counter,
+  type Delivery,
+  type LogFields,
+  type Logger,
+  type Metrics,
+  type Subscription,
+  type Verdict,
 } from "@smarter-metering/runtime";
-import { answerRequests, type Asked, type Outcome } from "./answer.ts";
+import { answerRequests, type Decided, type Outcome } from "./answer.ts";
+import { TrusteeError } from "./error.ts";
 import { fault } from "./fault.ts";
+import { FollowedLog, LOG_STREAM } from "./follow-log.ts";
 import {
   answerStreamOf,
   consumerOf,
@@ -41,19 +48,29 @@ import {
   type AnswerStream,
   type HeldKey,
 } from "./held-key.ts";
-import { openLedger, type Ledger, type ReadOwn } from "./ledger.ts";
 import type { Reason } from "./judge-batch.ts";
-import { registryContext, type Pins, type RegistryContext } from "./registry-context.ts";
+import { logStatePath, openLedger, type Ledger, type ReadOwn } from "./ledger.ts";
+import { registryContext } from "./registry-context.ts";
+import { RegistryContexts, UNKNOWN_EPOCH } from "./registry-contexts.ts";
 
 /** Requests taken from the bus and answered at once; each holds its contributions, up to 1 MiB. */
 const BATCH_MAX = 32;
-/** A request under an epoch that this trustee has not seen yet waits for the registry, 60 times 5 s, then it is refused. */
+/** An entry of the log under an epoch that this trustee has not seen yet waits for the registry, 60 times 5 s. */
 const EPOCH_RETRY_MS = 5_000;
 const EPOCH_ATTEMPTS_MAX = 60;
+/** A request whose entry was not read yet waits for the log, 5 minutes. */
+const LOG_RETRY_MS = 250;
+const LOG_ATTEMPTS_MAX = 1_200;
+/** A head from the future waits until it is in time. */
+const TIME_RETRY_MS = 5_000;
 const FULL_RETRY_MS = 1_000;
 /** The engine has too many calls, or the ledger's disk failed and somebody has to look. */
 const BUSY_RETRY_MS = 10_000;
-const BUSY_CODES: readonly unknown[] = ["PAILLIER_ENGINE_BUSY", "TRUSTEE_LEDGER_FAILED"];
+const BUSY_CODES: readonly unknown[] = [
+  "PAILLIER_ENGINE_BUSY",
+  "TRUSTEE_LEDGER_FAILED",
+  "LOG_STATE_FAILED",
+];
 /** As many codes as a refusal may list. */
 const REASONS_MAX = 255;
 
@@ -97,24 +114,47 @@ export interface TrusteeService {
 }
 
 /**
- * Throws TRUSTEE_LEDGER_MISSING, _TRUNCATED, _VERSION, _STALE, TRUSTEE_POLICY_REFUSED, TRUSTEE_WRONG_KEY, TRUSTEE_REGISTRY_INCOMPLETE: a trustee
- * that does not know what it has released, or for whom, does not start.
+ * Throws TRUSTEE_LEDGER_MISSING, _TRUNCATED, _VERSION, _STALE, TRUSTEE_POLICY_REFUSED, TRUSTEE_WRONG_KEY, TRUSTEE_REGISTRY_INCOMPLETE,
+ * LOG_STATE_MISSING, LOG_STATE_DAMAGED, LOG_TRUNCATED, LOG_FORKED: a trustee that does not know what it has released or cosigned, or for
+ * whom, does not start.
  */
 export async function startTrustee(
   config: TrusteeConfig,
   ports: TrusteePorts,
 ): Promise<TrusteeService> {
-  const { secretKey: heldKey, signer, bus } = ports;
+  const { secretKey: heldKey, signer, bus, clock, registry } = ports;
   const pins = { heldKey, policyId: config.policyId };
-  await registryContext(ports.registry.current(), pins);
+  await registryContext(registry.current(), pins);
+  const contexts = new RegistryContexts(registry, pins, clock);
   const ledger = await openLedger(ports.ledgerFolder);
   try {
     await ledger.checkAgainst(bus, answerStreamOf(heldKey), ownReleaseReader(heldKey, signer));
-    return new Trustee(ports, pins, ledger);
+    const log = await FollowedLog.open({
+      quorum: await quorumOf(registry.current().view, heldKey),
+      signer,
+      state: durableFile(logStatePath(ports.ledgerFolder)),
+      ledger,
+      contexts,
+      bus,
+      nowSeconds: () => Math.floor(clock.nowMs() / 1000),
+    });
+    const { name } = await trusteeKey(signer.publicKey);
+    return new Trustee(ports, { ledger, log, contexts, name });
   } catch (error) {
     await ledger.close();
     throw error;
   }
+}
+
+/** The log's operator is the aggregator. Throws TRUSTEE_REGISTRY_INCOMPLETE, LOG_QUORUM_INVALID. */
+function quorumOf(view: NetworkView, held: HeldKey): ReturnType<typeof createQuorum> {
+  const [aggregator] = view.parties("aggregator");
+  if (aggregator === undefined) {
+    throw new TrusteeError("TRUSTEE_REGISTRY_INCOMPLETE", "the registry names no aggregator");
+  }
+  const trustees = view.parties("trustee").map(({ signingKey }) => fromHex(signingKey));
+  const threshold = isShare(held) ? held.key.threshold : 1;
+  return createQuorum(fromHex(aggregator.signingKey), trustees, threshold);
 }
 
 function ownReleaseReader(held: HeldKey, { publicKey }: Signer): ReadOwn {
@@ -135,103 +175,163 @@ function ownReleaseReader(held: HeldKey, { publicKey }: Signer): ReadOwn {
   };
 }
 
+/** What a trustee knows, and the name of its key. */
+interface Knowledge {
+  readonly ledger: Ledger;
+  readonly log: FollowedLog;
+  readonly contexts: RegistryContexts;
+  readonly name: string;
+}
+
 class Trustee implements TrusteeService {
   readonly #ports: TrusteePorts;
-  readonly #pins: Pins;
-  readonly #ledger: Ledger;
-  readonly #subscription: Subscription;
+  readonly #knowledge: Knowledge;
+  readonly #subscriptions: readonly Subscription[];
   readonly #refused = new Map<string, number>();
   readonly #released: Counter;
   readonly #refusals: Counter;
-  #context: RegistryContext | undefined;
   /** Ends when the last batch taken has; it never rejects. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(ports: TrusteePorts, pins: Pins, ledger: Ledger) {
+  constructor(ports: TrusteePorts, knowledge: Knowledge) {
     this.#ports = ports;
-    this.#pins = pins;
-    this.#ledger = ledger;
+    this.#knowledge = knowledge;
     const { metrics, bus } = ports;
     this.#released = metrics.counter("trustee_releases_total", "Aggregates released");
     this.#refusals = metrics.counter("trustee_refusals_total", "Refusals by code", ["code"]);
     const options = { batchMax: BATCH_MAX };
     const name = consumerOf(ports.secretKey);
-    this.#subscription = bus.consume("release-requests", name, options, (batch) =>
-      this.#takeInTurn(batch),
-    );
+    this.#subscriptions = [
+      bus.consume(LOG_STREAM, name, options, (batch) =>
+        this.#inTurn(batch, () => this.#followAll(batch)),
+      ),
+      bus.consume("release-requests", name, options, (batch) =>
+        this.#inTurn(batch, () => this.#answerAll(batch)),
+      ),
+    ];
   }
 
   status(): TrusteeStatus {
-    return { released: this.#ledger.releases, refused: Object.fromEntries(this.#refused) };
+    const { releases: released } = this.#knowledge.ledger;
+    return { released, refused: Object.fromEntries(this.#refused) };
   }
 
   async close(): Promise<void> {
-    await this.#subscription.stop();
-    await this.#ledger.close();
+    await Promise.all(this.#subscriptions.map((subscription) => subscription.stop()));
+    await this.#knowledge.ledger.close();
   }
 
-  /** One after the other, also across batches: the second request for a block must see the first in the ledger. */
-  #takeInTurn(batch: readonly Delivery[]): Promise<Verdict[]> {
-    const verdicts = this.#turn.then(() => this.#takeAll(batch));
+  /**
+   * One batch after the other, of the log and of requests. Waits out what has nothing to do with the messages; anything else is a bug, and
+   * the bus then hands them over one by one.
+   */
+  #inTurn(batch: readonly Delivery[], work: () => Promise<Verdict[]>): Promise<Verdict[]> {
+    const verdicts = this.#turn.then(async () => {
+      try {
+        return await work();
+      } catch (error) {
+        const isBusy = error instanceof Error && "code" in error && BUSY_CODES.includes(error.code);
+        if (!isBusy) throw error;
+        const fields = { count: batch.length, ...errorFields(error) };
+        this.#ports.log.error("messages wait", fields);
+        return batch.map(() => ({ retryAfterMs: BUSY_RETRY_MS }));
+      }
+    });
     this.#turn = verdicts.catch(() => undefined);
     return verdicts;
   }
 
-  /** Waits out what has nothing to do with the requests; anything else is a bug, and the bus then hands them over one by one. */
-  async #takeAll(batch: readonly Delivery[]): Promise<Verdict[]> {
+  /** Takes messages of the log in order; after one that waits, the rest waits too. */
+  async #followAll(batch: readonly Delivery[]): Promise<Verdict[]> {
+    const verdicts: Verdict[] = [];
+    for (const delivery of batch) {
+      const last = verdicts.at(-1);
+      const verdict = last !== undefined && "retryAfterMs" in last ? last : this.#follow(delivery);
+      verdicts.push(await verdict);
+    }
+    return verdicts;
+  }
+
+  async #follow({ body, attempt }: Delivery): Promise<Verdict> {
     try {
-      return await this.#answerAll(batch);
+      const waits = attempt < EPOCH_ATTEMPTS_MAX;
+      const cosigned = await this.#knowledge.log.take(body, { waits });
+      if (cosigned === UNKNOWN_EPOCH) return { retryAfterMs: EPOCH_RETRY_MS };
+      if (cosigned === undefined) return { ack: true };
+      const [, size = ""] = cosigned.split("\n");
+      const id = `${this.#knowledge.name}/${size}`;
+      const message = { id, subject: "", body: utf8(cosigned) };
+      const isFull = "full" in (await this.#ports.bus.publish("cosignatures", [message]));
+      return isFull ? { retryAfterMs: FULL_RETRY_MS } : { ack: true };
     } catch (error) {
-      const isBusy = error instanceof Error && "code" in error && BUSY_CODES.includes(error.code);
-      if (!isBusy) throw error;
-      const fields = { count: batch.length, ...errorFields(error) };
-      this.#ports.log.error("requests wait", fields);
-      return batch.map(() => ({ retryAfterMs: BUSY_RETRY_MS }));
+      if (!(error instanceof LogError) || BUSY_CODES.includes(error.code)) throw error;
+      this.#ports.log.error("the log is not followed", errorFields(error));
+      return error.code === "LOG_TIME" ? { retryAfterMs: TIME_RETRY_MS } : { dead: error.code };
     }
   }
 
   async #answerAll(batch: readonly Delivery[]): Promise<Verdict[]> {
-    const taken = await Promise.all(batch.map(take));
-    const requests = taken.filter((one) => one !== undefined);
-    const outcomes = await this.#decide(requests);
-    const answers = await Promise.all(
-      requests.map((one, index) => this.#messageOf(one, outcomes[index])),
-    );
-    const stream = answerStreamOf(this.#ports.secretKey);
-    const isReleased = await this.#publish(stream, answers);
-    const isRefused = await this.#publish("refusals", answers);
+    const taken: (Taken | Verdict)[] = [];
+    for (const delivery of batch) taken.push(await this.#taken(delivery));
+    const requests = taken.filter((one) => "request" in one);
+    const outcomes = await this.#outcomesOf(requests);
+    const answers = await Promise.all(requests.map((one) => this.#messageOf(one, outcomes)));
     const answerTo = new Map(requests.map((one, index) => [one, answers[index]]));
+    const isReleased = await this.#publish(answerStreamOf(this.#ports.secretKey), answers);
+    const isRefused = await this.#publish("refusals", answers);
     return taken.map((one) => {
-      if (one === undefined) return { dead: "REQUEST_MALFORMED" };
-      const answer = answerTo.get(one);
-      if (answer === undefined) return { retryAfterMs: EPOCH_RETRY_MS };
-      const isTaken = answer.stream === "refusals" ? isRefused : isReleased;
+      if (!("request" in one)) return one;
+      const isTaken = answerTo.get(one)?.stream === "refusals" ? isRefused : isReleased;
       return isTaken ? { ack: true } : { retryAfterMs: FULL_RETRY_MS };
     });
   }
 
-  /** One outcome for each; undefined for a request that waits for the registry. */
-  async #decide(requests: readonly Taken[]): Promise<(Outcome | undefined)[]> {
-    const { engine, secretKey: heldKey, signer, clock } = this.#ports;
-    const epochOf = ({ request }: Asked): number => request.terms.registryEpoch;
-    const context = await this.#registryContext(Math.max(0, ...requests.map(epochOf)));
-    if (context === undefined) {
-      const reason = fault("REGISTRY_NOT_ACCEPTED", "the registry's policy or key is not mine");
-      return requests.map(() => refusal(reason));
+  /** A request that stands in the log under a head of the quorum, or what is to become of the message. */
+  async #taken(delivery: Delivery): Promise<Taken | Verdict> {
+    const { ledger, log } = this.#knowledge;
+    try {
+      const { request, head } = decodeAskedRequest(delivery.body);
+      if (!(await log.stands(head))) {
+        if (delivery.attempt > LOG_ATTEMPTS_MAX) return { dead: "REQUEST_NOT_LOGGED" };
+        return { retryAfterMs: LOG_RETRY_MS };
+      }
+      const digest = toHex(await requestDigest(request));
+      const decision = ledger.decisionOf(digest);
+      if (decision === undefined || decision.index >= log.confirmedSize) {
+        return { dead: "REQUEST_NOT_LOGGED" };
+      }
+      return { delivery, request, digest, decision };
+    } catch (error) {
+      if (error instanceof ProtocolError) return { dead: "REQUEST_MALFORMED" };
+      if (error instanceof LogError && !BUSY_CODES.includes(error.code)) {
+        return { dead: error.code };
+      }
+      throw error;
     }
-    const nowSeconds = (): number => Math.floor(clock.nowMs() / 1000);
-    const ports = { engine, heldKey, signer, ledger: this.#ledger, nowSeconds };
-    const decidable = requests.filter((one) => epochOf(one) <= context.epoch);
-    const outcomes = (await answerRequests(decidable, context, ports)).values();
-    return requests.map((one) => {
-      if (epochOf(one) <= context.epoch) return outcomes.next().value;
-      if (one.delivery.attempt < EPOCH_ATTEMPTS_MAX) return undefined;
-      return refusal(fault("REQUEST_FUTURE_EPOCH", "no such registry epoch is known"));
-    });
   }
 
-  async #messageOf(taken: Taken, outcome: Outcome | undefined): Promise<AnswerMessage | undefined> {
-    if (outcome === undefined) return undefined;
+  /** One outcome for each, under the epoch that it names. */
+  async #outcomesOf(requests: readonly Taken[]): Promise<ReadonlyMap<Taken, Outcome>> {
+    const { engine, secretKey: heldKey, signer } = this.#ports;
+    const { ledger, contexts } = this.#knowledge;
+    const outcomes = new Map<Taken, Outcome>();
+    const epochs = new Set(requests.map(({ request }) => request.terms.registryEpoch));
+    for (const epoch of epochs) {
+      const batch = requests.filter(({ request }) => request.terms.registryEpoch === epoch);
+      const context = await contexts.at(epoch);
+      const made =
+        typeof context === "string"
+          ? batch.map(({ decision }) => refusalOf(decision.reasons))
+          : await answerRequests(batch, context, { engine, heldKey, signer, ledger });
+      for (const [index, one] of batch.entries()) {
+        outcomes.set(one, made[index] ?? refusalOf([]));
+      }
+    }
+    return outcomes;
+  }
+
+  async #messageOf(taken: Taken, outcomes: ReadonlyMap<Taken, Outcome>): Promise<AnswerMessage> {
+    const outcome = outcomes.get(taken) ?? refusalOf([]);
     const { request, digest: id, delivery } = taken;
     const { terms } = request;
     const subject = terms.kind === "LOAD" ? `load/${terms.cohort}` : "bill";
@@ -259,27 +359,6 @@ class Trustee implements TrusteeService {
     return isShare(this.#ports.secretKey) ? `${id}/${toHex(body.slice(-16))}` : id;
   }
 
-  /** The newest context; undefined when the registry has moved to a policy or key this trustee does not accept. */
-  async #registryContext(wantedEpoch: number): Promise<RegistryContext | undefined> {
-    const { registry, log } = this.#ports;
-    if (wantedEpoch > registry.current().epoch) {
-      await registry.refresh().catch((error: unknown) => {
-        log.warn("the registry cannot be read", errorFields(error));
-      });
-    }
-    const snapshot = registry.current();
-    if (this.#context?.epoch === snapshot.epoch && this.#context.view === snapshot.view) {
-      return this.#context;
-    }
-    try {
-      this.#context = await registryContext(snapshot, this.#pins);
-    } catch (error) {
-      log.error("the registry is not accepted", errorFields(error));
-      this.#context = undefined;
-    }
-    return this.#context;
-  }
-
   #count(reasons: readonly Reason[], requestDigest: Uint8Array): void {
     for (const { code } of reasons) {
       this.#refused.set(code, (this.#refused.get(code) ?? 0) + 1);
@@ -291,20 +370,18 @@ class Trustee implements TrusteeService {
   /** Those answers that are for the stream; false when it is full, and none was taken. */
   async #publish(
     stream: AnswerMessage["stream"],
-    answers: readonly (AnswerMessage | undefined)[],
+    answers: readonly AnswerMessage[],
   ): Promise<boolean> {
-    const messages = answers.flatMap((answer) => {
-      if (answer?.stream !== stream) return [];
-      const { id, subject, body } = answer;
-      return [{ id, subject, body }];
-    });
+    const messages = answers
+      .filter((answer) => answer.stream === stream)
+      .map(({ id, subject, body }) => ({ id, subject, body }));
     if (messages.length === 0) return true;
     return !("full" in (await this.#ports.bus.publish(stream, messages)));
   }
 }
 
 /** A request as the bus handed it over. */
-interface Taken extends Asked {
+interface Taken extends Decided {
   readonly delivery: Delivery;
 }
 
@@ -312,15 +389,8 @@ interface AnswerMessage extends BusMessage {
   readonly stream: AnswerStream | "refusals";
 }
 
-const refusal = (reason: Reason): Outcome => ({ kind: "refusal", reasons: [reason] });
-
-/** Undefined for what is no request. */
-async function take(delivery: Delivery): Promise<Taken | undefined> {
-  try {
-    const request = decodeRequest(delivery.body);
-    return { delivery, request, digest: toHex(await requestDigest(request)) };
-  } catch (error) {
-    if (error instanceof ProtocolError) return undefined;
-    throw error;
-  }
-}
+/** Without reasons: the registry no longer has the epoch that the request was granted under. */
+const refusalOf = (reasons: readonly Reason[]): Outcome => {
+  const gone = fault("REGISTRY_NOT_ACCEPTED", "the registry's policy or key is not mine");
+  return { kind: "refusal", reasons: reasons.length > 0 ? reasons : [gone] };
+};

@@ -34,6 +34,15 @@ const hours = (shift: number, intervalSeconds = 3600): Promise<Contribution[]> =
 
 const valueBits = (): number => defined(load(1, 0)[0]).header.valueBits;
 
+/** Borders that the rules would grant. */
+const february28 = () => ({
+  fromBorder: scene.world.dayStart(0),
+  toBorder: scene.world.dayStart(28),
+});
+
+/** What is not signed by the operator is no request, though it stands in the log: it gets no answer at all. */
+export const NOT_LOGGED = "REQUEST_NOT_LOGGED";
+
 export interface Attack {
   readonly name: string;
   readonly code: string;
@@ -47,13 +56,13 @@ export interface Attack {
 export const attacks: readonly Attack[] = [
   {
     name: "request signed by another party",
-    code: "REQUEST_BAD_SIGNATURE",
+    code: NOT_LOGGED,
     request: () =>
       scene.loadRequest(load(1, ...ALL), { signer: scene.world.parties.opener.signer }),
   },
   {
     name: "contributions exchanged after signing",
-    code: "REQUEST_BAD_SIGNATURE",
+    code: NOT_LOGGED,
     async request() {
       const request = await scene.loadRequest(load(1, ...ALL));
       return { ...request, contributions: request.contributions.slice(1) };
@@ -119,7 +128,7 @@ export const attacks: readonly Attack[] = [
   },
   {
     name: "no contribution at all",
-    code: "REQUEST_WRONG_PRODUCT",
+    code: "R1_TOO_FEW_CONTRIBUTORS",
     request: () => scene.loadRequest([], { product: defined(load(1, 0)[0]).ciphertext }),
   },
   {
@@ -380,7 +389,7 @@ export const attacks: readonly Attack[] = [
   {
     name: "bill with one border",
     code: "REQUEST_MALFORMED",
-    request: () => scene.billRequest([border(27)], [0, 28]),
+    request: () => scene.billRequest([border(-1)], [0, 28], february28()),
   },
   {
     name: "bill with three contributions",
@@ -453,7 +462,7 @@ export const attacks: readonly Attack[] = [
   {
     name: "load contributions as borders: a customer's profile by subtraction",
     code: "REQUEST_WRONG_STREAM",
-    request: () => scene.billRequest([...load(0, 0), ...load(1, 0)], [0, 28]),
+    request: () => scene.billRequest([...load(0, 0), ...load(1, 0)], [0, 28], february28()),
   },
   {
     name: "register bank changed in between",

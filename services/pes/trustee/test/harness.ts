@@ -3,19 +3,28 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { cosignBlindly, encodeLogMessage, MemoryLog, type NewEntry } from "@smarter-metering/log";
 import { PaillierError, type Engine } from "@smarter-metering/paillier";
 import {
   decodeRefusal,
   decodeRelease,
+  decodeRequest,
+  encodeAskedRequest,
   encodeRequest,
+  encodeSignedTerms,
+  fromUtf8,
   openRelease,
+  ProtocolError,
   requestDigest,
+  signedTermsOf,
   toHex,
   verifyRefusal,
   verifyRelease,
   type NetworkView,
+  type RegistryFeed,
   type ReleaseContent,
   type SignedRequest,
+  type Signer,
 } from "@smarter-metering/protocol";
 import {
   createMetrics,
@@ -35,23 +44,64 @@ import { scene } from "./stage.ts";
 /** Removed when the tests end. */
 export const folder = await mkdtemp(join(tmpdir(), "trustee-"));
 
-/** A bus of one stream each, as far as a trustee can tell; deliveries are made by hand. */
+/** The log of a trustee's operator, who puts in what he is given, and the other trustees, who cosign whatever it says. */
+export class TestLog {
+  readonly messages: Uint8Array[] = [];
+  readonly #memory: MemoryLog;
+  readonly #others: readonly Signer[];
+  readonly #digests = new Set<string>();
+
+  constructor(others: readonly Signer[] = []) {
+    this.#memory = new MemoryLog(scene.world.parties.aggregator.signer);
+    this.#others = others;
+  }
+
+  /** Those requests that are not in it yet, as one message. */
+  async append(requests: readonly SignedRequest[], nowSeconds: number): Promise<void> {
+    const entries: NewEntry[] = [];
+    for (const request of requests) {
+      const body = encodeSignedTerms(await signedTermsOf(request));
+      const digest = toHex(await requestDigest(request));
+      if (!this.#digests.has(digest)) entries.push({ kind: "release-request", body });
+      this.#digests.add(digest);
+    }
+    if (entries.length === 0) return;
+    this.messages.push(encodeLogMessage(await this.#memory.append(entries, nowSeconds)));
+  }
+
+  /** The head that a trustee cosigned, with the cosignatures of the others. */
+  async standing(cosigned: string, nowSeconds: number): Promise<string> {
+    let note = cosigned;
+    for (const other of this.#others) note = await cosignBlindly(note, other, nowSeconds);
+    return note;
+  }
+}
+
+/** A bus as far as a trustee can tell; deliveries are made by hand. Requests are logged before they are asked. */
 export class HandBus implements Partial<Bus> {
   readonly published = new Map<string, BusMessage[]>();
-  /** The next publish fails: the process dies there. */
+  /** The next answer fails: the process dies there. */
   dies = false;
   full = false;
-  #handle: Handler | undefined;
+  nowSeconds = 0;
+  readonly log: TestLog;
+  readonly #handlers = new Map<string, Handler>();
   #sequence = 0n;
+  #taken = 0;
 
-  consume(_stream: string, _consumer: string, _options: unknown, handle: Handler) {
-    this.#handle = handle;
+  constructor(log = new TestLog()) {
+    this.log = log;
+  }
+
+  consume(stream: string, _consumer: string, _options: unknown, handle: Handler) {
+    this.#handlers.set(stream, handle);
     return { stop: () => Promise.resolve(), ended: Promise.resolve(undefined) };
   }
 
   publish(stream: string, messages: readonly BusMessage[]) {
-    if (this.dies) return Promise.reject(new Error("the process died"));
-    if (this.full) return Promise.resolve({ full: true } as const);
+    const isAnswer = stream !== "cosignatures";
+    if (this.dies && isAnswer) return Promise.reject(new Error("the process died"));
+    if (this.full && isAnswer) return Promise.resolve({ full: true } as const);
     this.published.set(stream, [...this.of(stream), ...messages]);
     return Promise.resolve({ accepted: messages.length, duplicates: 0 });
   }
@@ -64,7 +114,11 @@ export class HandBus implements Partial<Bus> {
   }
 
   read(stream: string, { from }: { from: bigint }) {
-    const all = this.of(stream).map((each, i) => ({ ...each, sequence: BigInt(i), attempt: 1 }));
+    const messages =
+      stream === "log"
+        ? this.log.messages.map((body, i) => ({ id: `${i}`, subject: "", body }))
+        : this.of(stream);
+    const all = messages.map((each, i) => ({ ...each, sequence: BigInt(i), attempt: 1 }));
     return Promise.resolve(all.slice(Number(from)));
   }
 
@@ -78,13 +132,52 @@ export class HandBus implements Partial<Bus> {
     return verdict;
   }
 
-  /** One batch, as a bus hands it over. */
+  /** One batch of requests, as a bus hands it over when they are in the log. */
   async deliverAll(bodies: readonly Uint8Array[], attempt = 1): Promise<readonly Verdict[]> {
+    const verdict = await this.follow(bodies, attempt);
+    return "ack" in verdict ? this.ask(bodies, attempt) : bodies.map(() => verdict);
+  }
+
+  /** Logs requests, and hands the log over until a message of it is not taken. */
+  async follow(bodies: readonly Uint8Array[], attempt = 1): Promise<Verdict> {
+    await this.log.append(
+      bodies.flatMap((body) => decodable(body) ?? []),
+      this.nowSeconds,
+    );
+    for (const message of this.log.messages.slice(this.#taken)) {
+      const [verdict] = await this.#hand("log", [message], attempt);
+      assert(verdict !== undefined);
+      if (!("ack" in verdict)) return verdict;
+      this.#taken += 1;
+    }
+    return { ack: true };
+  }
+
+  /** Hands requests over as one batch, under the newest head. What is none goes as it is. */
+  async ask(bodies: readonly Uint8Array[], attempt = 1): Promise<readonly Verdict[]> {
+    const newest = this.of("cosignatures").at(-1);
+    const head = newest && (await this.log.standing(fromUtf8(newest.body), this.nowSeconds));
+    const asked = bodies.map((body) =>
+      head === undefined || decodable(body) === undefined ? body : encodeAskedRequest(head, body),
+    );
+    return this.#hand("release-requests", asked, attempt);
+  }
+
+  async #hand(stream: string, bodies: readonly Uint8Array[], attempt: number) {
     const batch = bodies.map((body): Delivery => {
       const sequence = this.#sequence++;
-      return { id: `request ${sequence}`, subject: "", body, sequence, attempt };
+      return { id: `message ${sequence}`, subject: "", body, sequence, attempt };
     });
-    return (await this.#handle?.(batch)) ?? [];
+    return (await this.#handlers.get(stream)?.(batch)) ?? [];
+  }
+}
+
+function decodable(body: Uint8Array): SignedRequest | undefined {
+  try {
+    return decodeRequest(body);
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
   }
 }
 
@@ -115,6 +208,7 @@ export function spiedEngine({ isBusy = () => false }: Pick<Setting, "isBusy"> = 
 export interface Setting {
   readonly nowDay?: number;
   readonly view?: NetworkView;
+  readonly registry?: RegistryFeed<NetworkView>;
   readonly policyId?: string;
   readonly ledger?: string;
   readonly bus?: HandBus;
@@ -135,6 +229,14 @@ export interface Answer {
   readonly codes: readonly string[];
 }
 
+/** Those of the ledgers, which outlive a trustee's process. */
+const logs = new Map<string, TestLog>();
+export function logOf(ledger: string, others: readonly Signer[] = []): TestLog {
+  const log = logs.get(ledger) ?? new TestLog(others);
+  logs.set(ledger, log);
+  return log;
+}
+
 let ledgers = 0;
 export async function freshLedger(): Promise<string> {
   const ledger = join(folder, `ledger ${ledgers}`);
@@ -147,15 +249,16 @@ export async function freshLedger(): Promise<string> {
 export async function start(setting: Setting = {}): Promise<Running> {
   const { world } = scene;
   const ledger = setting.ledger ?? (await freshLedger());
-  const bus = setting.bus ?? new HandBus();
+  const bus = setting.bus ?? new HandBus(logOf(ledger));
+  bus.nowSeconds = world.dayStart(setting.nowDay ?? 70);
   const trustee = await startTrustee(
     { policyId: setting.policyId ?? "UNSAFE-test" },
     {
-      clock: manualClock(world.dayStart(setting.nowDay ?? 70) * 1000),
+      clock: manualClock(bus.nowSeconds * 1000),
       log: silentLogger,
       metrics: createMetrics(),
       bus: bus as unknown as Bus, // as much of one as a trustee uses
-      registry: mutableFeed(EPOCH, setting.view ?? scene.view),
+      registry: setting.registry ?? mutableFeed(EPOCH, setting.view ?? scene.view),
       engine: spiedEngine(setting),
       secretKey: world.paillier.secretKey,
       signer: world.parties.trustee.signer,

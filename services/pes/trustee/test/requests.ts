@@ -1,12 +1,14 @@
 /** Requests for the trustee's tests: an honest opener and aggregator, and the means to be dishonest. */
 import assert from "node:assert/strict";
 import { encryptBatch, pack, type Quorum } from "@smarter-metering/paillier";
+import { hasMember, presenceRuns } from "@smarter-metering/policy";
 import {
   billPacking,
   encodeContribution,
   encodeContributionHeader,
   fromHex,
   indexNetworkView,
+  instantOf,
   loadPacking,
   openFrame,
   planContributions,
@@ -219,12 +221,17 @@ function loadRequest(
   const registered = document.cohorts.find(
     (entry) => entry.id === cohort && entry.version === cohortVersion,
   );
-  const names = new Set(contributions.map(({ header }) => toHex(header.networkPseudonym)));
-  const all = registered?.members ?? [];
-  const members = new Uint8Array(Math.ceil(all.length / 8));
-  for (const [index, member] of all.entries()) {
-    if (names.has(member)) members[index >> 3] = (members[index >> 3] ?? 0) | (1 << (index & 7));
-  }
+  const all = (registered?.members ?? []).map((member) =>
+    contributions.filter(({ header }) => toHex(header.networkPseudonym) === member),
+  );
+  const { slotCount = SLOTS } = changes;
+  const [present] = presenceRuns(1, all.length, (member) => (all[member] ?? []).length > 0);
+  const runs = presenceRuns(slotCount, all.length, (member, slot) =>
+    (all[member] ?? []).some(({ header: { firstSlot, count, bitmap } }) => {
+      const offset = slot - firstSlot;
+      return offset >= 0 && offset < count && hasMember(bitmap, offset);
+    }),
+  );
   const product = contributions.reduce((sum, each) => (sum * numberOf(each)) % n2, 1n);
   const terms: LoadRequest = {
     kind: "LOAD",
@@ -234,8 +241,9 @@ function loadRequest(
     cohortVersion,
     blockStart: contributions[0]?.header.blockStart ?? world.dayStart(1),
     intervalSeconds: 3600,
-    slotCount: SLOTS,
-    members,
+    slotCount,
+    members: present?.members ?? new Uint8Array(0),
+    runs,
     paillierKeyId: fromHex(id),
     product: bytesOf(world, product),
     ...changes,
@@ -262,6 +270,9 @@ function billRequest(
     networkPseudonym: from.header.networkPseudonym,
     fromGrid,
     toGrid,
+    fromBorder: instantOf(from.header),
+    toBorder: instantOf((to ?? from).header),
+    registerBank: from.header.registerBank,
     paillierKeyId: fromHex(id),
     product: bytesOf(world, product),
     ...changes,

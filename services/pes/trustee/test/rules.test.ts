@@ -91,9 +91,11 @@ describe("R4: a registry that puts the same households into another cohort", () 
   const hillOf = (indices: readonly number[]) => {
     const members = indices.map((index) => defined(names[index])).toSorted();
     const cohorts = [{ ...defined(north), id: "hill", members }, ...scene.document.cohorts];
+    const all = Uint8Array.of(2 ** indices.length - 1);
     const request = scene.loadRequest(load(1, ...indices), {
       cohort: "hill",
-      members: Uint8Array.of(2 ** indices.length - 1),
+      members: all,
+      runs: [{ slotCount: 24, members: all }],
     });
     return { view: viewOf({ cohorts }), request };
   };

@@ -19,7 +19,7 @@ import {
 import { createMetrics, manualClock, silentLogger, type Bus } from "@smarter-metering/runtime";
 import { mutableFeed } from "../../../../test/support/world.ts";
 import { startTrustee, type TrusteeService } from "../src/index.ts";
-import { folder, freshLedger, HandBus } from "./harness.ts";
+import { folder, freshLedger, HandBus, logOf } from "./harness.ts";
 import { EPOCH, makeScene } from "./requests.ts";
 import { scene as lone } from "./stage.ts";
 
@@ -46,7 +46,11 @@ function holderOf(index: number) {
 async function start(index: number, before?: Pick<Holder, "bus" | "ledger">): Promise<Holder> {
   const { share, signer } = holderOf(index);
   const ledger = before?.ledger ?? (await freshLedger());
-  const bus = before?.bus ?? new HandBus();
+  const others = world.shareHolders.flatMap((holder) =>
+    holder.signer === signer ? [] : [holder.signer],
+  );
+  const bus = before?.bus ?? new HandBus(logOf(ledger, others));
+  bus.nowSeconds = world.dayStart(70);
   const trustee = await startTrustee(
     { policyId: "UNSAFE-test" },
     {

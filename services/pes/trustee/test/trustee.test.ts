@@ -6,9 +6,11 @@ import { parseSecretKey, serializePublicKey } from "@smarter-metering/paillier";
 import {
   decodeRefusal,
   decodeRelease,
+  encodeAskedRequest,
   encodeContributionHeader,
   encodeRequest,
   fromBase64Url,
+  fromUtf8,
   indexNetworkView,
   openToken,
   requestDigest,
@@ -31,7 +33,7 @@ import { fixedKeysJson } from "../../../../packages/paillier/test/fixed-keys.ts"
 import { mutableFeed } from "../../../../test/support/world.ts";
 import { initialiseLedger, startTrustee } from "../src/index.ts";
 import { openLedger } from "../src/ledger.ts";
-import { attacks } from "./attacks.ts";
+import { attacks, NOT_LOGGED } from "./attacks.ts";
 import {
   codesOf,
   contentOf,
@@ -42,6 +44,7 @@ import {
   HandBus,
   spiedEngine,
   start,
+  TestLog,
 } from "./harness.ts";
 import { EPOCH } from "./requests.ts";
 import {
@@ -70,11 +73,13 @@ describe("attacks on a request are refused, each with its code", () => {
       const opened = decrypted.length;
       const released = bus.of("releases").length;
       const answer = await ask(await request(), attempt);
-      assert(answer.codes.includes(code), `refused with ${answer.codes.join(", ") || "nothing"}`);
-      assert.deepEqual(answer.verdict, { ack: true });
+      const isLogged = code !== NOT_LOGGED;
+      assert.deepEqual(answer.verdict, isLogged ? { ack: true } : { dead: code });
+      const codes = answer.codes.join(", ") || "nothing";
+      assert.equal(answer.codes.includes(code), isLogged, `refused with ${codes}`);
       assert.equal(bus.of("releases").length, released);
       assert.equal(decrypted.length - opened, code === "RELEASE_CORRUPT" ? 1 : 0);
-      assert.equal(trustee.status().refused[code], 1);
+      assert.equal(trustee.status().refused[code], isLogged ? 1 : undefined);
       await trustee.close();
     });
   }
@@ -209,14 +214,15 @@ describe("releases", () => {
   });
 
   test("an epoch that is not there yet is waited for; a full bus too", async () => {
-    const { trustee, ask, bus } = await start();
+    const registry = mutableFeed(EPOCH, scene.view);
+    const { trustee, ask, bus } = await start({ registry });
     const early = await scene.loadRequest(load(1, ...ALL), { registryEpoch: EPOCH + 1 });
     assert.deepEqual((await ask(early)).verdict, { retryAfterMs: 5_000 });
+    registry.set(EPOCH + 1, scene.view);
     bus.full = true;
-    const request = await scene.loadRequest(load(1, ...ALL));
-    assert.deepEqual((await ask(request)).verdict, { retryAfterMs: 1_000 });
+    assert.deepEqual((await ask(early)).verdict, { retryAfterMs: 1_000 });
     bus.full = false;
-    assert((await ask(request)).release);
+    assert((await ask(early)).release);
     await trustee.close();
   });
 });
@@ -230,13 +236,13 @@ describe("a batch", () => {
     scene.billRequest([border(-1), border(58)], [0, 59]);
   const march = (): Promise<SignedRequest> => scene.billRequest([border(27), border(58)], [28, 59]);
   const wrongProduct = (): Promise<SignedRequest> =>
-    scene.billRequest([border(-1), border(27)], [0, 28], { product: border(27).ciphertext });
+    scene.billRequest([border(27), border(58)], [28, 59], { product: border(58).ciphertext });
   const noCiphertext = async (): Promise<SignedRequest> => {
-    const { header } = border(27);
-    const zero = new Uint8Array(border(27).ciphertext.length);
+    const { header } = border(58);
+    const zero = new Uint8Array(border(58).ciphertext.length);
     const { signer } = scene.world.parties.opener;
     const signed = await signContribution(encodeContributionHeader(header), header, zero, signer);
-    return scene.billRequest([border(-1), signed], [0, 28]);
+    return scene.billRequest([border(27), signed], [28, 59]);
   };
 
   /** What a bus says after a while: a release once, refusals in order. */
@@ -254,30 +260,30 @@ describe("a batch", () => {
   }
 
   test("is answered with one call of the engine for its bills and one write; a bad request harms none", async () => {
-    const { trustee, bus, ledger } = await start();
-    const before = (await readFile(join(ledger, "releases.journal"))).length;
-    const bodies = await encoded([february(), wrongProduct(), noCiphertext(), march()]);
-    engineCalls.length = 0;
-    const verdicts = await bus.deliverAll([
-      defined(bodies[0]),
-      Uint8Array.of(1, 2, 3),
-      ...bodies.slice(1),
-    ]);
-    assert.deepEqual(verdicts, [ACK, { dead: "REQUEST_MALFORMED" }, ACK, ACK, ACK]);
-    assert.deepEqual(engineCalls, ["check", "subtract", "decrypt"]);
-    const contents = await Promise.all(bus.of("releases").map(({ body }) => contentOf(body)));
-    assert.deepEqual(
-      contents.map((content) => content.kind === "BILL" && [content.fromGrid, content.toGrid]),
-      [
-        [0, 28],
-        [28, 59],
-      ].map((days) => days.map((day) => scene.world.dayStart(day))),
-    );
-    assert.deepEqual(trustee.status(), { released: 2, refused: { REQUEST_WRONG_PRODUCT: 2 } });
-    await trustee.close();
-    // One frame: its length, and nothing after it.
-    const journal = await readFile(join(ledger, "releases.journal"));
-    assert.equal(journal.readUInt32LE(before) + before + 12, journal.length);
+    for (const bad of [wrongProduct, noCiphertext]) {
+      const { trustee, bus, ledger } = await start();
+      const bodies = await encoded([february(), bad()]);
+      await bus.follow(bodies);
+      const before = (await readFile(join(ledger, "releases.journal"))).length;
+      engineCalls.length = 0;
+      const verdicts = await bus.ask([
+        defined(bodies[0]),
+        Uint8Array.of(1, 2, 3),
+        ...bodies.slice(1),
+      ]);
+      assert.deepEqual(verdicts, [ACK, { dead: "REQUEST_MALFORMED" }, ACK]);
+      assert.deepEqual(engineCalls, ["check", "subtract", "decrypt"]);
+      const contents = await Promise.all(bus.of("releases").map(({ body }) => contentOf(body)));
+      assert.deepEqual(
+        contents.map((content) => content.kind === "BILL" && [content.fromGrid, content.toGrid]),
+        [[0, 28].map((day) => scene.world.dayStart(day))],
+      );
+      assert.deepEqual(trustee.status(), { released: 1, refused: { REQUEST_WRONG_PRODUCT: 1 } });
+      await trustee.close();
+      // One frame: its length, and nothing after it.
+      const journal = await readFile(join(ledger, "releases.journal"));
+      assert.equal(journal.readUInt32LE(before) + before + 12, journal.length);
+    }
   });
 
   test("has rules among its own: of two that overlap the first is released", async () => {
@@ -338,7 +344,7 @@ describe("a batch", () => {
       february(),
       wrongProduct(),
       scene.loadRequest(load(1, ...ALL)),
-      march(),
+      scene.loadRequest(load(0, ...ALL)),
     ]);
     running.bus.dies = true;
     await assert.rejects(running.bus.deliverAll(bodies), /the process died/);
@@ -454,7 +460,9 @@ describe("policy and key are pinned", () => {
       },
     );
     registry.set(EPOCH + 1, withPolicy({ id: "UNSAFE-weaker", contributorsMin: 1 }));
-    await bus.deliver(encodeRequest(await scene.loadRequest(load(1, 0))), 1);
+    bus.nowSeconds = world.dayStart(70);
+    const registryEpoch = EPOCH + 1;
+    await bus.deliver(encodeRequest(await scene.loadRequest(load(1, 0), { registryEpoch })), 1);
     assert.deepEqual(trustee.status(), { released: 0, refused: { REGISTRY_NOT_ACCEPTED: 1 } });
     await trustee.close();
   });
@@ -584,7 +592,8 @@ describe("the ledger", () => {
     const bodies = await Promise.all(
       [ALL, SIX].map(async (days) => encodeRequest(await scene.loadRequest(load(1, ...days)))),
     );
-    await Promise.all(bodies.map((body) => bus.deliver(body, 1)));
+    await bus.follow(bodies);
+    await Promise.all(bodies.map((body) => bus.ask([body])));
     assert.deepEqual([bus.of("releases").length, bus.of("refusals").length], [1, 1]);
     await trustee.close();
     const again = await start({ ledger, bus });
@@ -604,6 +613,8 @@ test("over the real bus: one release, one refusal, nothing left", async () => {
   const clock = manualClock(world.dayStart(70) * 1000);
   const store = await openStore({ schema: "trustee-test", migrations: [] });
   const streams = [
+    { name: "log", consumers: ["trustee"], messagesMax: 10, retainAcked: true },
+    { name: "cosignatures", consumers: ["aggregator"], messagesMax: 10 },
     { name: "release-requests", consumers: ["trustee"], messagesMax: 10 },
     { name: "releases", consumers: ["mdms"], messagesMax: 10 },
     { name: "refusals", consumers: ["aggregator"], messagesMax: 10 },
@@ -611,14 +622,10 @@ test("over the real bus: one release, one refusal, nothing left", async () => {
   const bus = await openBus({ store, streams, clock });
   const granted = await scene.loadRequest(load(1, ...ALL));
   const refused = await scene.loadRequest(load(1, ...SIX));
-  await bus.publish(
-    "release-requests",
-    [granted, refused, granted].map((request, index) => ({
-      id: String(index),
-      subject: "load/north",
-      body: encodeRequest(request),
-    })),
-  );
+  const log = new TestLog();
+  await log.append([granted, refused], world.dayStart(70));
+  const [message] = log.messages;
+  await bus.publish("log", [{ id: "0", subject: "", body: defined(message) }]);
   const trustee = await startTrustee(
     { policyId: "UNSAFE-test" },
     {
@@ -632,6 +639,16 @@ test("over the real bus: one release, one refusal, nothing left", async () => {
       signer: world.parties.trustee.signer,
       ledgerFolder: await freshLedger(),
     },
+  );
+  await bus.idle();
+  const { body: head } = defined(await bus.last("cosignatures"));
+  await bus.publish(
+    "release-requests",
+    [granted, refused, granted].map((request, index) => ({
+      id: String(index),
+      subject: "load/north",
+      body: encodeAskedRequest(fromUtf8(head), encodeRequest(request)),
+    })),
   );
   await bus.idle();
   const releases = await bus.read("releases", { from: 0n, limit: 10 });

@@ -1,0 +1,186 @@
+/**
+ * The terms of a release request, made again from contributions and registry (docs/protocol.md §7, §8.1) as an honest aggregator makes them.
+ * Of the logged terms it takes what nothing else says: the kind, the registry epoch and, of a bill, the window on the grid.
+ */
+import {
+  parsePublicKey,
+  product,
+  subtract,
+  validateCiphertexts,
+  type Ciphertext,
+  type Engine,
+  type PublicKey,
+} from "@smarter-metering/paillier";
+import {
+  ADDITIONS_MAX,
+  billPacking,
+  fromHex,
+  instantOf,
+  loadPacking,
+  toHex,
+  type BillRequest,
+  type Contribution,
+  type ContributionHeader,
+  type LoadRequest,
+  type NetworkView,
+  type RequestTerms,
+} from "@smarter-metering/protocol";
+import { addLocalDays } from "@smarter-metering/tariff";
+import { BrokenLink } from "./broken-link.ts";
+import { presenceOf } from "./presence.ts";
+
+/** Parts of a day of every member. */
+const WEIGHT_MAX = 8 * ADDITIONS_MAX;
+
+/** Throws BrokenLink at `members` or `product`. */
+export async function rebuildTerms(
+  logged: RequestTerms,
+  contributions: readonly Contribution[],
+  view: NetworkView,
+  engine: Engine,
+): Promise<RequestTerms> {
+  const key = await parsePublicKey(view.document.paillierKey);
+  const headers = contributions.map(({ header }) => header);
+  const unsummed =
+    logged.kind === "LOAD"
+      ? loadTerms(logged, headers, view, key)
+      : billTerms(logged, headers, view, key);
+  const ciphertexts = await validated(contributions, engine, key);
+  const summed = await combined(logged.kind, ciphertexts, engine, key);
+  return { ...unsummed, paillierKeyId: fromHex(key.id, 32), product: summed.bytes };
+}
+
+function loadTerms(
+  { kind, registryEpoch }: LoadRequest,
+  headers: readonly ContributionHeader[],
+  view: NetworkView,
+  { bits }: PublicKey,
+): Omit<LoadRequest, "paillierKeyId" | "product"> {
+  const [first] = headers;
+  if (first === undefined) throw foreign("a load without contributions");
+  const { stream, blockStart } = first;
+  const cohort = view.cohortOf(toHex(first.networkPseudonym), blockStart);
+  if (stream === "BILL" || cohort === undefined) {
+    throw foreign("contribution 1 is no load of a member of any cohort");
+  }
+  const { intervalSeconds } = cohort;
+  const blockSeconds = addLocalDays(blockStart, 1, cohort.zone) - blockStart;
+  const slotCount = Math.floor(blockSeconds / intervalSeconds);
+  const packing = loadPacking(cohort.loadValueBits, bits);
+  for (const [position, header] of headers.entries()) {
+    const fits =
+      header.stream === stream &&
+      header.blockStart === blockStart &&
+      header.intervalSeconds === intervalSeconds &&
+      header.firstSlot + header.count <= slotCount &&
+      isPackedBy(header, packing) &&
+      isServed(header, view) &&
+      view.cohortOf(toHex(header.networkPseudonym), blockStart) === cohort;
+    if (!fits)
+      throw foreign(`contribution ${position + 1} is not of this cohort, block and stream`);
+  }
+  refuseTwice(headers);
+  return {
+    kind,
+    stream,
+    registryEpoch,
+    cohort: cohort.id,
+    cohortVersion: cohort.version,
+    blockStart,
+    intervalSeconds,
+    slotCount,
+    ...presenceOf(headers, cohort.members, slotCount),
+  };
+}
+
+/** Parts of one service point must not overlap. */
+function refuseTwice(headers: readonly ContributionHeader[]): void {
+  const taken = new Set<string>();
+  for (const [position, { networkPseudonym, firstSlot, count }] of headers.entries()) {
+    for (let slot = firstSlot; slot < firstSlot + count; slot++) {
+      const name = `${toHex(networkPseudonym)} ${slot}`;
+      if (taken.has(name)) {
+        const message = `contribution ${position + 1} covers a slot of its service point again`;
+        throw new BrokenLink("members", "CONTRIBUTION_TWICE", message);
+      }
+      taken.add(name);
+    }
+  }
+}
+
+function billTerms(
+  { kind, registryEpoch, fromGrid, toGrid }: BillRequest,
+  headers: readonly ContributionHeader[],
+  view: NetworkView,
+  { bits }: PublicKey,
+): Omit<BillRequest, "paillierKeyId" | "product"> {
+  const [from, to, ...more] = headers;
+  if (from === undefined || to === undefined || more.length > 0) {
+    throw foreign(`a bill has two borders, not ${headers.length}`);
+  }
+  const packing = billPacking(bits);
+  for (const [position, header] of headers.entries()) {
+    const fits =
+      header.stream === "BILL" &&
+      isPackedBy(header, packing) &&
+      isServed(header, view) &&
+      sameHex(header.networkPseudonym, from.networkPseudonym) &&
+      sameHex(header.meterId, from.meterId) &&
+      sameHex(header.registerBank, from.registerBank);
+    if (!fits) throw foreign(`contribution ${position + 1} is no border of this meter's registers`);
+  }
+  return {
+    kind,
+    registryEpoch,
+    networkPseudonym: from.networkPseudonym,
+    fromGrid,
+    toGrid,
+    fromBorder: instantOf(from),
+    toBorder: instantOf(to),
+    registerBank: from.registerBank,
+  };
+}
+
+const foreign = (message: string): BrokenLink =>
+  new BrokenLink("members", "CONTRIBUTION_FOREIGN", message);
+
+const sameHex = (a: Uint8Array, b: Uint8Array): boolean => toHex(a) === toHex(b);
+
+/** By the meter that it names, when it ended. */
+const isServed = (header: ContributionHeader, view: NetworkView): boolean => {
+  const [network, meterId] = [toHex(header.networkPseudonym), toHex(header.meterId)];
+  return view.meterAt(network, meterId, instantOf(header)) !== undefined;
+};
+
+const isPackedBy = (
+  header: ContributionHeader,
+  { valueBits, slotBits }: Pick<ContributionHeader, "valueBits" | "slotBits">,
+): boolean => header.valueBits === valueBits && header.slotBits === slotBits;
+
+async function validated(
+  contributions: readonly Contribution[],
+  engine: Engine,
+  key: PublicKey,
+): Promise<Ciphertext[]> {
+  const candidates = contributions.map(({ ciphertext }) => ciphertext);
+  const verdicts = await validateCiphertexts(engine, key, candidates, { weightMax: WEIGHT_MAX });
+  return verdicts.map((verdict, position) => {
+    const keyId = contributions[position]?.header.paillierKeyId;
+    if (verdict.ok && keyId !== undefined && toHex(keyId) === key.id) return verdict.ciphertext;
+    const message = `contribution ${position + 1} holds no ciphertext of the registered key`;
+    throw new BrokenLink("product", "CONTRIBUTION_CIPHERTEXT", message);
+  });
+}
+
+/** Π c_i of a load, c_to · c_from⁻¹ of a bill (§6.1). */
+async function combined(
+  kind: RequestTerms["kind"],
+  ciphertexts: readonly Ciphertext[],
+  engine: Engine,
+  key: PublicKey,
+): Promise<Ciphertext> {
+  if (kind === "LOAD") return product(engine, key, ciphertexts);
+  const [difference] = await subtract(engine, key, ciphertexts.slice(1), ciphertexts.slice(0, 1));
+  if (difference === undefined) throw new RangeError("one difference of two borders");
+  return difference;
+}

@@ -1,0 +1,138 @@
+/**
+ * How consumption got from the customer's two border contributions into the statement (docs/protocol.md §8.1, §11.2): the request in the log
+ * names exactly these two and the statement's window, and the trustees answered that request. On the customer's device.
+ */
+import {
+  contributionLeaf,
+  decodeSignedTerms,
+  equalBytes,
+  instantOf,
+  merkleRoot,
+  termsDigest,
+  toHex,
+  verifySignedTerms,
+  type BillRequest,
+  type SignedTerms,
+  type Statement,
+} from "@smarter-metering/protocol";
+import { answersFault, type SealedAnswers } from "./check-answers.ts";
+import type { FoundContribution } from "./check-contributions.ts";
+import type { Receipted } from "./check-log.ts";
+import type { LinkBook } from "./link.ts";
+import type { PinnedMeter } from "./pinned-meters.ts";
+import { verifiedByAny, type Registered } from "./registered.ts";
+
+export interface ReleaseEvidence {
+  /** The request's signed terms, as they stand in the log. */
+  readonly terms: Uint8Array;
+  /** Their receipt (§13.6). */
+  readonly receipt?: string;
+  /** What the MDMS has of the trustees. */
+  readonly answers: SealedAnswers;
+}
+
+/** What a request and its answer are held against. */
+export interface ReleaseContext {
+  readonly statement: Statement | undefined;
+  readonly registered: Registered | undefined;
+  readonly meters: readonly PinnedMeter[];
+  readonly contributions: readonly FoundContribution[];
+}
+
+/** The logged request and its receipt, when it is the one that the statement names. */
+export async function checkRelease(
+  evidence: ReleaseEvidence | undefined,
+  { statement, registered, meters, contributions }: ReleaseContext,
+  book: LinkBook,
+): Promise<Receipted | undefined> {
+  if (evidence === undefined) {
+    book.notChecked("release", "none was shown", "ask the supplier for the release of this bill");
+    return undefined;
+  }
+  if (statement === undefined || registered === undefined) {
+    book.notChecked("release", `waits for the ${registered ? "statement" : "registry"}`);
+    return undefined;
+  }
+  const where = `request ${statement.requestDigest.slice(0, 16)}`;
+  const signed = await requestOf(evidence, statement, registered);
+  if (signed === undefined) {
+    book.broken("LOG_ENTRY_INVALID", where);
+    book.notChecked("release", "waits for the log");
+    return undefined;
+  }
+  const fault = await answersFault(
+    evidence.answers,
+    await termsDigest(signed),
+    registered.keysOf("trustee"),
+  );
+  if (fault !== undefined) book.broken(fault, where);
+  await checkBorders(signed, statement, { meters, contributions }, where, book);
+  const entry = { kind: "release-request", body: evidence.terms } as const;
+  return { entry, receipt: evidence.receipt, where };
+}
+
+async function checkBorders(
+  signed: SignedTerms,
+  statement: Statement,
+  { meters, contributions }: Pick<ReleaseContext, "meters" | "contributions">,
+  where: string,
+  book: LinkBook,
+): Promise<void> {
+  const { terms } = signed;
+  if (terms.kind !== "BILL" || !isOwnWindow(terms, statement, meters)) {
+    book.broken("RELEASE_WINDOW", where);
+    return;
+  }
+  const borders = bordersOf(terms, contributions);
+  if (borders === undefined) {
+    book.notChecked("release", "waits for the contributions at the borders");
+  } else if (!(await isMadeOf(signed, borders))) {
+    book.broken("RELEASE_DIFFERS", where);
+  } else {
+    book.ok("release", "released from the two contributions at the window's borders");
+  }
+}
+
+async function requestOf(
+  { terms }: ReleaseEvidence,
+  { requestDigest }: Statement,
+  registered: Registered,
+): Promise<SignedTerms | undefined> {
+  return verifiedByAny(registered.keysOf("aggregator"), async (key) => {
+    const signed = decodeSignedTerms(terms);
+    await verifySignedTerms(signed, key);
+    return toHex(await termsDigest(signed)) === requestDigest ? signed : undefined;
+  });
+}
+
+const isOwnWindow = (
+  { networkPseudonym, fromGrid, toGrid }: BillRequest,
+  { from, to }: Statement,
+  meters: readonly PinnedMeter[],
+): boolean =>
+  fromGrid === from &&
+  toGrid === to &&
+  meters.some((meter) => equalBytes(meter.networkPseudonym, networkPseudonym));
+
+/** The customer's own BILL contributions at the borders that the request names. */
+function bordersOf(
+  { fromBorder, toBorder }: BillRequest,
+  contributions: readonly FoundContribution[],
+): readonly FoundContribution[] | undefined {
+  const borders = [fromBorder, toBorder].flatMap((instant) =>
+    contributions
+      .filter(({ header }) => header.stream === "BILL" && instantOf(header) === instant)
+      .slice(0, 1),
+  );
+  return borders.length === 2 ? borders : undefined;
+}
+
+async function isMadeOf(
+  { contributionCount, contributionsRoot }: SignedTerms,
+  borders: readonly FoundContribution[],
+): Promise<boolean> {
+  const leaves = await Promise.all(
+    borders.map(({ contribution }) => contributionLeaf(contribution)),
+  );
+  return contributionCount === 2 && equalBytes(await merkleRoot(leaves), contributionsRoot);
+}

@@ -1,0 +1,45 @@
+/** What the meters of a fleet have to send, and what became of it (docs/protocol.md §4). */
+import type { Meter, Outgoing, Settlement } from "./meter.ts";
+
+export interface Sending {
+  readonly meter: Meter;
+  readonly outgoing: Outgoing;
+}
+
+/** Of one call. */
+export interface Tally {
+  framesSealed: number;
+  accepted: number;
+  duplicates: number;
+  forked: number;
+  attemptsFailed: number;
+}
+
+export const newTally = (): Tally => ({
+  framesSealed: 0,
+  accepted: 0,
+  duplicates: 0,
+  forked: 0,
+  attemptsFailed: 0,
+});
+
+export function count(tally: Tally, outgoing: Outgoing, verdict: Settlement[1]): void {
+  if (outgoing.kind !== "frame") return;
+  if (verdict.status === "accepted") tally.accepted += 1;
+  if (verdict.status === "duplicate") tally.duplicates += 1;
+}
+
+export const isMessage = ({ kind }: Outgoing): boolean => kind !== "frame";
+
+/** Meter by meter, each in its own order. */
+export async function gather(
+  meters: readonly Meter[],
+  select: (outgoing: Outgoing) => boolean = () => true,
+): Promise<Sending[]> {
+  const lists = await Promise.all(
+    meters.map(async (meter) =>
+      (await meter.outgoing()).filter(select).map((outgoing) => ({ meter, outgoing })),
+    ),
+  );
+  return lists.flat();
+}

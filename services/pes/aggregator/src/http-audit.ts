@@ -1,0 +1,128 @@
+/**
+ * The part of the aggregator's API for those who check it (docs/protocol.md §7.4, §13): the log, contributions with
+ * their receipts, and what requests were made of. Ciphertexts and network pseudonyms; no reading is anywhere here.
+ */
+import type { StoreLog } from "@smarter-metering/log/store";
+import { fromHex, toBase64Url } from "@smarter-metering/protocol";
+import { createRoute, problemResponse, z, type App, type Sql } from "@smarter-metering/runtime";
+import { findRequest, listContributions } from "./audit.ts";
+import { SET_STATES, type SetState } from "./request-state.ts";
+
+const ENTRIES_MAX = 1024;
+const CONTRIBUTIONS_MAX = 1000;
+
+const base64Url = z.string().regex(/^[A-Za-z0-9_-]*$/);
+/** C2SP tlog-proof. */
+const receipt = z.string().nullable();
+/** C2SP signed note. */
+const note = z.string().nullable();
+const seconds = z.coerce.number().int().min(0);
+
+export const json = <S extends z.ZodType>(schema: S, description: string) => ({
+  description,
+  content: { "application/json": { schema } },
+});
+
+const getHead = createRoute({
+  method: "get",
+  path: "/v1/log/head",
+  responses: {
+    200: json(
+      z.object({ size: z.number().int(), head: note, standing: note }),
+      "Entries, the newest head, and the newest that the quorum cosigned",
+    ),
+  },
+});
+
+const getEntries = createRoute({
+  method: "get",
+  path: "/v1/log/entries",
+  request: {
+    query: z.object({
+      from: z.coerce.number().int().min(0).default(0),
+      limit: z.coerce.number().int().min(1).max(ENTRIES_MAX).default(ENTRIES_MAX),
+    }),
+  },
+  responses: {
+    200: json(
+      z.object({ entries: z.array(base64Url) }),
+      "Encoded entries in order; none at the end",
+    ),
+  },
+});
+
+const getContributions = createRoute({
+  method: "get",
+  path: "/v1/contributions",
+  request: {
+    query: z.object({
+      servicePoint: z.string().regex(/^[0-9a-f]{32}$/),
+      from: seconds,
+      to: seconds,
+      stream: z.enum(["LOAD", "LOAD_EXPORT", "BILL"]).optional(),
+      limit: z.coerce.number().int().min(1).max(CONTRIBUTIONS_MAX).default(CONTRIBUTIONS_MAX),
+      offset: z.coerce.number().int().min(0).default(0),
+    }),
+  },
+  responses: {
+    200: json(
+      z.object({ contributions: z.array(z.object({ encoded: base64Url, receipt })) }),
+      "Those that end in [from, to], in order",
+    ),
+  },
+});
+
+const getRequest = createRoute({
+  method: "get",
+  path: "/v1/requests/{digest}",
+  request: { params: z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/) }) },
+  responses: {
+    200: json(
+      z.object({
+        terms: base64Url,
+        contributions: z.array(base64Url),
+        receipt,
+        state: z.enum(SET_STATES as [SetState, ...SetState[]]), // Not empty: five states.
+      }),
+      "Signed terms from the log, and the ledger's contributions to what they ask for",
+    ),
+    404: { description: "No such request is in the log" },
+  },
+});
+
+export function addAuditRoutes(app: App, sql: Sql, log: StoreLog): void {
+  app.openapi(getHead, async (context) => {
+    const newest = await log.batch(log.size);
+    const standing = await log.quorumHead();
+    const body = { size: log.size, head: newest?.head ?? null, standing: standing ?? null };
+    return context.json(body, 200);
+  });
+  app.openapi(getEntries, async (context) => {
+    const { from, limit } = context.req.valid("query");
+    const entries = await log.entries(from, limit);
+    return context.json({ entries: entries.map(toBase64Url) }, 200);
+  });
+  app.openapi(getContributions, async (context) => {
+    const { limit, offset, stream, ...place } = context.req.valid("query");
+    const filter = stream === undefined ? place : { ...place, stream };
+    const found = await listContributions(sql, log, filter, { limit, offset });
+    const contributions = found.map(({ encoded, ...rest }) => {
+      return { encoded: toBase64Url(encoded), ...rest };
+    });
+    return context.json({ contributions }, 200);
+  });
+  app.openapi(getRequest, async (context) => {
+    const digest = fromHex(context.req.valid("param").digest, 32);
+    const found = await findRequest(sql, log, digest);
+    if (found === undefined) {
+      return problemResponse(context, {
+        status: 404,
+        code: "REQUEST_UNKNOWN",
+        title: "no such request is in the log",
+      });
+    }
+    const { terms, contributions, receipt, state } = found;
+    const body = { terms: toBase64Url(terms), contributions: contributions.map(toBase64Url) };
+    return context.json({ ...body, receipt, state }, 200);
+  });
+}

@@ -1,0 +1,108 @@
+/**
+ * What the terms of a BILL request say (docs/protocol.md §8.1-8.3): one service point's registers over a billing window, from one border
+ * to the other. Read by the trustee from the log; the two contributions must bear them out (bill-request.ts).
+ */
+import { bandSeconds, fuseWatts, type BandFacts, type BillFacts } from "@smarter-metering/policy";
+import {
+  toHex,
+  type BillAggregateTerms,
+  type BillRequest,
+  type ServicePoint,
+} from "@smarter-metering/protocol";
+import { localDayStart } from "@smarter-metering/tariff";
+import { fault, type Faulty } from "./fault.ts";
+import type { RegistryContext } from "./registry-context.ts";
+import type { BillClaim, Spent } from "./spent.ts";
+
+/** Terms that fit the registry. */
+export interface BillTerms {
+  readonly kind: "BILL";
+  readonly terms: BillRequest;
+  readonly point: ServicePoint;
+}
+
+export function readBill(terms: BillRequest, context: RegistryContext): BillTerms | Faulty {
+  const point = context.view.servicePoint(toHex(terms.networkPseudonym));
+  if (point === undefined) {
+    return { fault: fault("REQUEST_FOREIGN_CONTRIBUTION", "no such service point") };
+  }
+  const isMidnight = (instant: number): boolean => localDayStart(instant, point.zone) === instant;
+  if (!isMidnight(terms.fromBorder) || !isMidnight(terms.toBorder)) {
+    return { fault: fault("REQUEST_WRONG_BLOCK", "a border is not the end of a local day") };
+  }
+  return { kind: "BILL", terms, point };
+}
+
+/** What the rules of the policy are asked about. */
+export function billFacts(
+  { terms, point }: BillTerms,
+  spent: Spent,
+  nowSeconds: number,
+): BillFacts {
+  return {
+    servicePoint: point.network,
+    zone: point.zone,
+    contractStartSeconds: point.contractStart,
+    fromIsInstallation: terms.fromBorder === point.contractStart,
+    fromGridSeconds: terms.fromGrid,
+    toGridSeconds: terms.toGrid,
+    fromBorderSeconds: terms.fromBorder,
+    toBorderSeconds: terms.toBorder,
+    recordedWindows: spent.windows(point.network),
+    registerCount: point.bandCount + 1,
+    complete: true,
+    nowSeconds,
+  };
+}
+
+/** A fuse lets that much more than its rating pass for long. */
+const FUSE_TOLERANCE = 1.25;
+
+/**
+ * What the rules about bands are asked: the registers of the bank between the borders, import by bands and export in one. No bands when
+ * the registry has no calendar for the bank, which no rule grants. Throws TariffError ZONE_UNKNOWN.
+ */
+export function bandFacts({ point, terms }: BillTerms, context: RegistryContext): BandFacts {
+  const calendar = context.calendars.get(toHex(terms.registerBank));
+  const { fromBorder: start, toBorder: end } = terms;
+  return {
+    bandSeconds: calendar ? [...bandSeconds(calendar, start, end, point.zone), end - start] : [],
+    intervalSeconds: point.intervalSeconds,
+    powerMaxWatts: fuseWatts(point.fuse) * FUSE_TOLERANCE,
+  };
+}
+
+/** What a release under these terms spends, whatever the registry says. */
+export function billClaim(terms: BillRequest): BillClaim {
+  return {
+    kind: "BILL",
+    servicePoint: toHex(terms.networkPseudonym),
+    fromGridSeconds: terms.fromGrid,
+    toGridSeconds: terms.toGrid,
+    fromBorderSeconds: terms.fromBorder,
+    toBorderSeconds: terms.toBorder,
+    registerBank: toHex(terms.registerBank),
+    hasCost: false,
+  };
+}
+
+/** What is said about the consumption before it is known. */
+export function billAggregateTerms(
+  { terms, point }: BillTerms,
+  { policy, epoch, publicKey }: RegistryContext,
+  requestDigest: string,
+): BillAggregateTerms {
+  return {
+    kind: "BILL",
+    servicePointToken: point.mdmsToken,
+    fromGrid: terms.fromGrid,
+    toGrid: terms.toGrid,
+    fromBorder: terms.fromBorder,
+    toBorder: terms.toBorder,
+    registerBank: toHex(terms.registerBank),
+    policyId: policy.id,
+    registryEpoch: epoch,
+    paillierKeyId: publicKey.id,
+    requestDigest,
+  };
+}
