@@ -3,7 +3,7 @@
  * that are each their own; then they, and every secret of another party, are searched for in what the party stored and printed.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { derivePasswordKeys, type VaultItems } from "@smarter-metering/customer";
@@ -16,6 +16,7 @@ import {
   openFrame,
   parseEnrolmentCode,
   recipientSecret,
+  toBase64Url,
   type RecipientSecret,
 } from "@smarter-metering/protocol";
 import { openStore } from "@smarter-metering/runtime";

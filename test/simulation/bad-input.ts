@@ -14,6 +14,7 @@ import {
   encodeContribution,
   encodeContributionHeader,
   encodeFrame,
+  encodeAskedRequest,
   encodeRequest,
   encodeUplinkItem,
   requestDigest,
@@ -155,13 +156,16 @@ export async function plantMessages(city: City, day: number, dead: DeadLetters):
   await plantSubset(city, dead);
 }
 
-/** The differencing attack: a released block asked for again without one of its members. */
+/** The differencing attack: a released block asked for again without one of its members, under a head of the log that stands. */
 async function plantSubset(city: City, dead: DeadLetters): Promise<void> {
   const { bus, world } = city;
   const [row] = await city.store.query<{ request: Uint8Array; block: bigint }>(
     "select request, block from load_set where state = 'RELEASED' order by block limit 1",
   );
-  if (row === undefined) return;
+  const [head] = await city.store.query<{ note: string }>(
+    "select note from log_head where is_quorum order by size desc limit 1",
+  );
+  if (row === undefined || head === undefined) return;
   const honest = decodeRequest(row.request);
   const { terms } = honest;
   if (terms.kind !== "LOAD") return;
@@ -182,10 +186,13 @@ async function plantSubset(city: City, dead: DeadLetters): Promise<void> {
   ]);
   const request = { terms: { ...terms, members, product }, contributions: rest };
   const id = toHex(await requestDigest(request));
-  const body = encodeRequest(await signRequest(request, world.parties.aggregator.signer));
+  const signed = await signRequest(request, world.parties.aggregator.signer);
+  const body = encodeAskedRequest(head.note, encodeRequest(signed));
   const result = await bus.running.bus.publish("release-requests", [
     { id: `${id}/planted`, subject: "planted", body },
   ]);
-  // The refusal reaches an aggregator that never asked.
-  if ("accepted" in result && result.accepted > 0) expectDead(dead, "refusals/ANSWER_UNKNOWN");
+  // Not in the log, or not read there first: no answer.
+  if ("accepted" in result && result.accepted > 0) {
+    expectDead(dead, "release-requests/REQUEST_NOT_LOGGED");
+  }
 }

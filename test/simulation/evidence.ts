@@ -1,5 +1,11 @@
 /** What the parties have in their hands after a history: rows and messages, as they are. */
-import { decodeRelease, decodeRequest, requestDigest, toHex } from "@smarter-metering/protocol";
+import {
+  decodeAskedRequest,
+  decodeRelease,
+  encodeRequest,
+  requestDigest,
+  toHex,
+} from "@smarter-metering/protocol";
 import type { City } from "./city.ts";
 import type { FrameFate } from "./faulty-uplink.ts";
 import type { HistoryNotes } from "./history.ts";
@@ -92,14 +98,19 @@ export async function gather(city: City, notes: HistoryNotes) {
   const messages = await engine.read("release-requests", { from: 0n, limit: 1000 });
   const requests = await Promise.all(
     messages.map(async ({ id, body }): Promise<RequestSeen> => {
-      const request = decodeRequest(body);
+      const { request } = decodeAskedRequest(body);
       const { terms } = request;
       const about =
         terms.kind === "LOAD"
           ? `LOAD ${terms.blockStart}`
           : `BILL ${toHex(terms.networkPseudonym)} ${terms.fromGrid}`;
       const digest = toHex(await requestDigest(request));
-      return { digest, about, bytes: toHex(body), isPlanted: id.endsWith("/planted") };
+      return {
+        digest,
+        about,
+        bytes: toHex(encodeRequest(request)),
+        isPlanted: id.endsWith("/planted"),
+      };
     }),
   );
   const releases = (await engine.read("releases", { from: 0n, limit: 1000 })).map(({ body }) => {

@@ -31,6 +31,8 @@ export const STREAMS = [
   { name: "customer-keys", consumers: [], messagesMax, retainAcked: true },
   { name: "downlink", consumers: ["concentrator"], messagesMax },
   { name: "contributions", consumers: ["aggregator"], messagesMax },
+  { name: "log", consumers: ["trustee"], messagesMax, retainAcked: true },
+  { name: "cosignatures", consumers: ["aggregator"], messagesMax },
   { name: "release-requests", consumers: ["trustee"], messagesMax, retainAcked: true },
   { name: "releases", consumers: ["mdms", "aggregator"], messagesMax, retainAcked: true },
   { name: "partial-releases", consumers: ["mdms", "aggregator"], messagesMax },

@@ -47,8 +47,6 @@ function print(report: LogReport, terminal: Terminal): void {
     terminal.print(`last entry: ${new Date(1000 * lastSeconds).toISOString()}`);
   }
   const by = cosigners.length === 0 ? "nobody" : `trustees ${cosigners.join(", ")}`;
-  terminal.print(
-    `the head at ${standingSize} is cosigned by ${by}; it takes ${cosignersMin} of them`,
-  );
+  terminal.print(`head at ${standingSize}: cosigned by ${by}; ${cosignersMin} needed`);
   terminal.print(`not yet under the quorum: ${size - standingSize} entries`);
 }

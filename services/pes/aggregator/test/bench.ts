@@ -299,7 +299,9 @@ export async function emptyStore(store: Store): Promise<void> {
     `select tablename::text as name from pg_tables
       where schemaname = 'public' and tablename <> 'runtime_migration'`,
   );
-  await store.query(`truncate ${tables.map(({ name }) => name).join(", ")}`);
+  // Not truncate: with tables this small it takes a hundred times as long.
+  const deletes = tables.map(({ name }, index) => `d${index} as (delete from ${name})`);
+  await store.query(`with ${deletes.join(", ")} select 1 as one`);
   publishedFiles.delete(store);
 }
 

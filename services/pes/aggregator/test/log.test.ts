@@ -277,6 +277,24 @@ describe("a request", () => {
     await bench.aggregator.close();
   });
 
+  test("waits for a bus that is full, before its entry and after", async () => {
+    const bench = await start();
+    const { bus } = bench;
+    bus.full = true;
+    await bus.deliver("contributions", day0);
+    await bench.aggregator.tick();
+    assert.deepEqual([bus.log.length, (await setState(bench)).state], [0, "SEALED"]);
+    bus.full = false;
+    await bench.aggregator.tick();
+    bus.full = true;
+    await bench.tick();
+    assert.deepEqual([bus.requests().length, (await setState(bench)).state], [0, "SEALED"]);
+    bus.full = false;
+    await bench.aggregator.tick();
+    assert.deepEqual([bus.requests().length, (await setState(bench)).state], [1, "REQUESTED"]);
+    await bench.aggregator.close();
+  });
+
   test("is not moved by what is no cosignature of ours: each is set aside with its code", async () => {
     const bench = await start();
     const { bus } = bench;

@@ -6,7 +6,6 @@ import {
   decodeEntry,
   decodeLogMessage,
   initialiseFollower,
-  LogError,
   openFollower,
   parseHead,
   rebuild,
@@ -36,6 +35,7 @@ import { UNKNOWN_EPOCH, type EpochTrouble, type RegistryContexts } from "./regis
 import { Spent } from "./spent.ts";
 
 export const LOG_STREAM = "log";
+export const AHEAD = "ahead" as const;
 /** Messages of the log read at once at a start; each is below 1 MiB. */
 const MESSAGES_MAX = 32;
 
@@ -87,17 +87,17 @@ export class FollowedLog {
   }
 
   /**
-   * Takes the next message and returns the cosigned head, for the operator; undefined for a message that came before the last. When
-   * `waits`, a message with a request under an epoch that does not exist yet is left alone: UNKNOWN_EPOCH. Throws LogError, LOG_TRUNCATED
-   * for a message that is ahead too; then nothing was taken.
+   * Takes the next message and returns the cosigned head, for the operator; undefined for a message that came before the last. One that is
+   * ahead is left alone, AHEAD, and when `waits` one with a request under an epoch that does not exist yet, UNKNOWN_EPOCH. Throws LogError;
+   * then nothing was taken.
    */
   async take(
     body: Uint8Array,
     { waits }: { readonly waits: boolean },
-  ): Promise<string | undefined | typeof UNKNOWN_EPOCH> {
+  ): Promise<string | undefined | typeof AHEAD | typeof UNKNOWN_EPOCH> {
     const { from, entries, head } = decodeLogMessage(body);
     const { size } = this.#follower;
-    if (from > size) throw new LogError("LOG_TRUNCATED", `the log goes on at ${from}, not ${size}`);
+    if (from > size) return AHEAD;
     if (from + entries.length < size) return undefined;
     const next = entries.slice(size - from);
     if (waits && (await this.#isAhead(next.map(decodeEntry)))) return UNKNOWN_EPOCH;

@@ -40,7 +40,7 @@ import {
 import { answerRequests, type Decided, type Outcome } from "./answer.ts";
 import { TrusteeError } from "./error.ts";
 import { fault } from "./fault.ts";
-import { FollowedLog, LOG_STREAM } from "./follow-log.ts";
+import { AHEAD, FollowedLog, LOG_STREAM } from "./follow-log.ts";
 import {
   answerStreamOf,
   consumerOf,
@@ -241,14 +241,9 @@ class Trustee implements TrusteeService {
     return verdicts;
   }
 
-  /** Takes messages of the log in order; after one that waits, the rest waits too. */
   async #followAll(batch: readonly Delivery[]): Promise<Verdict[]> {
     const verdicts: Verdict[] = [];
-    for (const delivery of batch) {
-      const last = verdicts.at(-1);
-      const verdict = last !== undefined && "retryAfterMs" in last ? last : this.#follow(delivery);
-      verdicts.push(await verdict);
-    }
+    for (const delivery of batch) verdicts.push(await this.#follow(delivery));
     return verdicts;
   }
 
@@ -256,6 +251,7 @@ class Trustee implements TrusteeService {
     try {
       const waits = attempt < EPOCH_ATTEMPTS_MAX;
       const cosigned = await this.#knowledge.log.take(body, { waits });
+      if (cosigned === AHEAD) return { retryAfterMs: LOG_RETRY_MS };
       if (cosigned === UNKNOWN_EPOCH) return { retryAfterMs: EPOCH_RETRY_MS };
       if (cosigned === undefined) return { ack: true };
       const [, size = ""] = cosigned.split("\n");
