@@ -111,10 +111,10 @@ const attacks: readonly BillAttack[] = [
       const doubled = await productOf(stage, [honest.terms.product, to.ciphertext]);
       const product = await quotientOf(stage, doubled, from.ciphertext);
       const borders = [stage.border(TARGET, 0), stage.border(TARGET, 28)] as const;
-      return [honest, await billRequest(stage, borders, MONTH, { product })];
+      return [await billRequest(stage, borders, MONTH, { product })];
     },
-    recover: ([billed = [], weighted = []]) => [sum(weighted) - sum(billed)],
-    truth: used(3, 4),
+    recover: total,
+    truth: (stage) => [sum([...used(...MONTH)(stage), ...used(3, 4)(stage)])],
   },
   {
     name: "a profile by subtraction: two days' loads as borders",
@@ -127,7 +127,9 @@ const attacks: readonly BillAttack[] = [
         if (first === undefined) throw new RangeError("the town has homes");
         return first;
       };
-      return [await billRequest(stage, [of(3), of(10)], MONTH)];
+      // Terms of an honest bill: the rules are asked about these.
+      const borders = { fromBorder: instantOfDay(MONTH[0]), toBorder: instantOfDay(MONTH[1]) };
+      return [await billRequest(stage, [of(3), of(10)], MONTH, borders)];
     },
     recover: ([answer = []]) => answer,
     truth: ({ home }) => {
@@ -139,7 +141,7 @@ const attacks: readonly BillAttack[] = [
     name: "previous tenant: one bill across a change of tenants",
     adversary: "the next tenant, with a bill that begins before his contract",
     guard: "bills within one contract",
-    expected: "REQUEST_FOREIGN_CONTRIBUTION",
+    expected: "R8_OFF_GRID",
     requests: async (stage) => [await month(stage)],
     setting: ({ view, network }) => ({
       view: indexNetworkView({

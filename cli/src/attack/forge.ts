@@ -31,9 +31,8 @@ export async function loadRequest(
   contributions: readonly Contribution[],
   changes: Partial<Omit<LoadRequest, "kind">> = {},
 ): Promise<SignedRequest> {
-  const { publicKey, aggregator, view, epoch } = stage;
+  const { publicKey, aggregator, epoch } = stage;
   const { slotCount = SLOTS } = changes;
-  const headers = contributions.map(({ header }) => header);
   const terms: LoadRequest = {
     kind: "LOAD",
     stream: "LOAD",
@@ -43,7 +42,7 @@ export async function loadRequest(
     blockStart: instantOfDay(day),
     intervalSeconds: SLOT_SECONDS,
     slotCount,
-    ...presenceOf(headers, view.cohort(COHORT, 1)?.members ?? [], slotCount),
+    ...presenceIn(stage, contributions, slotCount),
     paillierKeyId: fromHex(publicKey.id),
     product: await productOf(
       stage,
@@ -53,6 +52,16 @@ export async function loadRequest(
   };
   return signRequest({ terms, contributions: contributions.map(encodeContribution) }, aggregator);
 }
+
+/** What terms say of who is in a sum: of these contributions, or claimed of others. */
+export const presenceIn = (
+  { view }: Stage,
+  contributions: readonly Contribution[],
+  slotCount = SLOTS,
+): Pick<LoadRequest, "members" | "runs"> => {
+  const headers = contributions.map(({ header }) => header);
+  return presenceOf(headers, view.cohort(COHORT, 1)?.members ?? [], slotCount);
+};
 
 /** The bill of the window [fromDay, toDay) between two borders. */
 export async function billRequest(

@@ -12,7 +12,7 @@ import {
 } from "@smarter-metering/protocol";
 import { readMeters } from "../deployment/meters-file.ts";
 import type { ActiveAttack } from "./attack.ts";
-import { forge, loadRequest } from "./forge.ts";
+import { forge, loadRequest, presenceIn } from "./forge.ts";
 import { PROTOTYPE, slotsOf } from "./prototype.ts";
 import type { Stage } from "./stage.ts";
 import { SLOTS, wattHoursOf } from "./town-homes.ts";
@@ -47,6 +47,9 @@ const target = (stage: Stage): Contribution => {
 const others = (stage: Stage, day = DAY): readonly Contribution[] => all(stage, day).slice(1);
 const request = (stage: Stage, contributions: readonly Contribution[]): Promise<SignedRequest> =>
   loadRequest(stage, DAY, contributions);
+/** In terms that say everybody is there: the rules are asked about terms, and what is shown afterwards must bear them out. */
+const asIfAll = (stage: Stage, contributions: readonly Contribution[]): Promise<SignedRequest> =>
+  loadRequest(stage, DAY, contributions, presenceIn(stage, all(stage)));
 const minus = (one: readonly number[] = [], other: readonly number[] = []): number[] =>
   one.map((value, slot) => value - (other[slot] ?? 0));
 const first = ([answer = []]: readonly number[][]): number[] => answer;
@@ -131,7 +134,7 @@ const attacks: readonly LoadAttack[] = [
         const networkPseudonym = primitives.randomBytes(16);
         return forge(stage, { ...header, networkPseudonym }, nothing);
       });
-      return [await request(stage, [target(stage), ...(await Promise.all(invented))])];
+      return [await asIfAll(stage, [target(stage), ...(await Promise.all(invented))])];
     },
     takeApart: first,
   },
@@ -141,7 +144,7 @@ const attacks: readonly LoadAttack[] = [
     guard: "distinct members",
     expected: "REQUEST_DUPLICATE_MEMBER",
     requests: async (stage) => [
-      await request(
+      await asIfAll(
         stage,
         all(stage).map(() => target(stage)),
       ),

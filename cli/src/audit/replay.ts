@@ -260,12 +260,17 @@ async function checkAnswers(
   view: NetworkView,
 ): Promise<void> {
   const isWhole = view.document.verificationKey === undefined;
-  if (isWhole && release === null) {
-    throw new BrokenLink("release", "RELEASE_MISSING", "the MDMS holds no release of this request");
-  }
+  if (isWhole && release === null) throw missing();
   const answers: SealedAnswers =
     isWhole && release !== null ? { release } : { partials, threshold: await thresholdOf(view) };
   const fault = await answersFault(answers, digest, keysOf(view, "trustee"));
   if (fault === undefined) return;
-  throw new BrokenLink("release", fault, "what the MDMS holds is no answer to this request");
+  if (fault === "RELEASE_MISSING") throw missing();
+  const message = "what the MDMS holds is not signed by trustees, or answers another request";
+  throw new BrokenLink("release", fault, message);
 }
+
+const missing = (): BrokenLink => {
+  const message = "the MDMS has too few answers of trustees to this request, or none yet";
+  return new BrokenLink("release", "RELEASE_MISSING", message);
+};

@@ -16,7 +16,7 @@ import { loadKeysFile } from "../deployment/keys-file.ts";
 import { layoutOf, trusteeFolders, type Layout, type PartyFolder } from "../deployment/layout.ts";
 import { reportOpenerKeys } from "../deployment/opener-keys.ts";
 import { loadRoleConfig, ROLE_NAMES, type RoleName } from "../deployment/role-config.ts";
-import { presentSeconds } from "../serve/clock-file.ts";
+import { presentMs } from "../serve/clock-file.ts";
 import { loadHeldKey } from "../serve/held-key.ts";
 import { engineInUse } from "../serve/party-engine.ts";
 import { newestView, pinFile, readEpochs } from "../serve/registry-access.ts";
@@ -126,7 +126,7 @@ const ROTATE_SECONDS = 2 * 86_400;
 async function openerKeysOf(layout: Layout): Promise<string> {
   if (!loadDeployment(layout).opener) return "none: every meter encrypts for itself";
   if ((await readEpochs(layout)).length === 0) return "not listed yet; the first start issues them";
-  const now = await presentSeconds(layout);
+  const now = Math.floor((await presentMs(layout)) / 1000);
   const keys = await reportOpenerKeys(layout, now);
   if (keys.some(({ state }) => state === "lost")) {
     throw new Error("a listed key has no private part: put it back, or run keys rotate --at-once");

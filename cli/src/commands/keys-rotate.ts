@@ -12,7 +12,7 @@ import {
   openerKeyFolder,
   registeredOpenerKeys,
 } from "../deployment/opener-keys.ts";
-import { presentSeconds } from "../serve/clock-file.ts";
+import { presentMs } from "../serve/clock-file.ts";
 import { callApi, withRegistry } from "../serve/reach.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
 
@@ -39,7 +39,7 @@ export const keysRotate: Command = {
     const days = args.integer("days", OPENER_KEY_DAYS, { min: 1, max: DAYS_MAX });
     const folder = await openerKeyFolder(layout);
     const token = await adminToken(layout);
-    const nowSeconds = await presentSeconds(layout);
+    const nowSeconds = Math.floor((await presentMs(layout)) / 1000);
     const rotation = await withRegistry(layout, terminal, (url) =>
       rotateKey(
         folder,

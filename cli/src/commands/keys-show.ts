@@ -9,7 +9,7 @@ import { loadDeployment } from "../deployment/deployment-file.ts";
 import { trusteeFolders } from "../deployment/layout.ts";
 import { reportOpenerKeys, type OpenerKeyReport } from "../deployment/opener-keys.ts";
 import { loadRoleConfig } from "../deployment/role-config.ts";
-import { presentSeconds } from "../serve/clock-file.ts";
+import { presentMs } from "../serve/clock-file.ts";
 import { newestView } from "../serve/registry-access.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
 
@@ -35,7 +35,7 @@ export const keysShow: Command = {
       paillier: { id: paillier.id, bits: paillier.bits },
       parties: view.document.parties,
       openerKeys: loadDeployment(layout).opener
-        ? await reportOpenerKeys(layout, await presentSeconds(layout))
+        ? await reportOpenerKeys(layout, Math.floor((await presentMs(layout)) / 1000))
         : [],
     };
     if (terminal.json) terminal.printJson(keys);

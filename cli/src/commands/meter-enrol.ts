@@ -12,7 +12,7 @@ import { demoTariff } from "../demo/demo-tariff.ts";
 import { FUSE } from "../demo/prepare.ts";
 import { createMeter } from "../deployment/init.ts";
 import { addMeters } from "../deployment/meters-file.ts";
-import { presentSeconds } from "../serve/clock-file.ts";
+import { presentMs } from "../serve/clock-file.ts";
 import { callApi } from "../serve/reach.ts";
 import { readRunFile } from "../serve/run-file.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
@@ -40,7 +40,7 @@ export const meterEnrol: Command = {
     if (url === undefined) {
       throw new CliError("NOT_SERVED", `nobody serves ${layout.root}; start serve first`);
     }
-    const now = await presentSeconds(layout);
+    const now = Math.floor((await presentMs(layout)) / 1000);
     const contractStart = addLocalDays(localDayStart(now, demo.zone), 1, demo.zone);
     const meters = await Promise.all(Array.from({ length: count }, createMeter));
     const servicePoints = meters.map(({ meterId, signingKey }, index) => ({

@@ -5,11 +5,10 @@ import { systemClock } from "@smarter-metering/runtime";
 import { EXIT, usageError } from "../cli-error.ts";
 import type { Arguments, Command, CommandContext } from "../command.ts";
 import { createOperators } from "../demo/access.ts";
-import { loadDemo } from "../demo/demo-options.ts";
 import { loadDeployment } from "../deployment/deployment-file.ts";
 import { layoutOf } from "../deployment/layout.ts";
 import { loadRoleConfig } from "../deployment/role-config.ts";
-import { readClock } from "../serve/clock-file.ts";
+import { presentMs } from "../serve/clock-file.ts";
 import { localControl, serveControl } from "../serve/control.ts";
 import { replayClock } from "../serve/replay-clock.ts";
 import { removeRunFile, writeRunFile } from "../serve/run-file.ts";
@@ -61,15 +60,11 @@ async function serveEverything(
   if (deployment.clock === "replay" && !isDemo) {
     throw usageError("this deployment replays past days: say --demo");
   }
-  const demo = await loadDemo(layout);
   if (refuseUnsafe(deployment.policyId, args)) {
     terminal.warn(terminal.red(`UNSAFE policy ${deployment.policyId}: below the floors`));
   }
   terminal.note("every key is in this one process: no separation between the parties holds");
-  const replay =
-    deployment.clock === "replay"
-      ? replayClock((await readClock(layout)) ?? 1000 * (demo?.contractStart ?? 0))
-      : undefined;
+  const replay = deployment.clock === "replay" ? replayClock(await presentMs(layout)) : undefined;
   const logLine = (line: string): void => terminal.warn(line);
   const everything = await serveAll(layout, { clock: replay ?? systemClock, logLine });
   try {

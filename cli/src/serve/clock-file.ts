@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { writeFileAtomic } from "@smarter-metering/runtime";
 import { z } from "zod";
 import { CliError, isSystemError } from "../cli-error.ts";
+import { loadDemo } from "../demo/demo-options.ts";
 import { loadDeployment } from "../deployment/deployment-file.ts";
 import type { Layout } from "../deployment/layout.ts";
 
@@ -19,10 +20,10 @@ export async function readClock(layout: Layout): Promise<number | undefined> {
   }
 }
 
-/** The present of a deployment: where its replay stands, or the machine's. */
-export async function presentSeconds(layout: Layout): Promise<number> {
-  const replayed = loadDeployment(layout).clock === "replay" ? await readClock(layout) : undefined;
-  return Math.floor((replayed ?? Date.now()) / 1000);
+/** The present of a deployment: where its replay stands, at first where its contracts begin; or the machine's. */
+export async function presentMs(layout: Layout): Promise<number> {
+  if (loadDeployment(layout).clock !== "replay") return Date.now();
+  return (await readClock(layout)) ?? 1000 * ((await loadDemo(layout))?.contractStart ?? 0);
 }
 
 export async function writeClock(layout: Layout, nowMs: number): Promise<void> {

@@ -16,7 +16,7 @@ import {
   startRegistryRole,
   startUcsRole,
 } from "./start-role.ts";
-import { readClock } from "./clock-file.ts";
+import { presentMs } from "./clock-file.ts";
 import { replayClock } from "./replay-clock.ts";
 
 const START = { mdms: startMdmsRole, ucs: startUcsRole, aggregator: startAggregatorRole } as const;
@@ -68,9 +68,9 @@ export async function withRegistry<T>(
 }
 
 async function aloneIn(layout: Layout, terminal: Terminal): Promise<Shared> {
-  const replayed = loadDeployment(layout).clock === "replay" ? await readClock(layout) : undefined;
+  const isReplay = loadDeployment(layout).clock === "replay";
   return {
-    clock: replayed === undefined ? systemClock : replayClock(replayed),
+    clock: isReplay ? replayClock(await presentMs(layout)) : systemClock,
     logLine: (line) => terminal.warn(line),
     bus: undefined,
     registry: undefined,

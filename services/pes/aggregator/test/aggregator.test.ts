@@ -1,7 +1,4 @@
-/**
- * The aggregator's LOAD sets: exact sums, every outcome, cutoffs, answers, and a crash at every
- * step.
- */
+/** The aggregator's LOAD sets: exact sums, every outcome, cutoffs, answers, a crash at any step. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { aggregatorMigrations, startAggregator } from "@smarter-metering/aggregator";

@@ -35,7 +35,6 @@ import { UNKNOWN_EPOCH, type EpochTrouble, type RegistryContexts } from "./regis
 import { Spent } from "./spent.ts";
 
 export const LOG_STREAM = "log";
-export const AHEAD = "ahead" as const;
 /** Messages of the log read at once at a start; each is below 1 MiB. */
 const MESSAGES_MAX = 32;
 
@@ -49,6 +48,10 @@ export interface FollowPorts {
   readonly bus: Pick<Bus, "read">;
   nowSeconds(): number;
 }
+
+/** A head for the operator, unless the message came before the last one; or what it waits for: entries before its own, or the registry. */
+export type TakenMessage =
+  { readonly cosigned: string | undefined } | { readonly waitsFor: "entries" | "epoch" };
 
 /** A request of the log, signed by its operator. */
 interface LoggedRequest extends Logged {
@@ -73,7 +76,10 @@ export class FollowedLog {
   static async open(ports: FollowPorts): Promise<FollowedLog> {
     const { state } = ports;
     if ((await state.load())?.length === 0) {
-      const unsaved = { load: () => Promise.resolve(undefined), save: state.save };
+      const unsaved = {
+        load: () => Promise.resolve(undefined),
+        save: (bytes: Uint8Array) => state.save(bytes),
+      };
       await initialiseFollower({ ...ports, state: unsaved });
     }
     const log = new FollowedLog(ports, await openFollower(ports));
@@ -87,23 +93,19 @@ export class FollowedLog {
   }
 
   /**
-   * Takes the next message and returns the cosigned head, for the operator; undefined for a message that came before the last. One that is
-   * ahead is left alone, AHEAD, and when `waits` one with a request under an epoch that does not exist yet, UNKNOWN_EPOCH. Throws LogError;
-   * then nothing was taken.
+   * Takes the next message. When `mayWait`, one with a request under an epoch that does not exist yet is left alone. Throws LogError; then
+   * nothing was taken.
    */
-  async take(
-    body: Uint8Array,
-    { waits }: { readonly waits: boolean },
-  ): Promise<string | undefined | typeof AHEAD | typeof UNKNOWN_EPOCH> {
+  async take(body: Uint8Array, { mayWait }: { readonly mayWait: boolean }): Promise<TakenMessage> {
     const { from, entries, head } = decodeLogMessage(body);
     const { size } = this.#follower;
-    if (from > size) return AHEAD;
-    if (from + entries.length < size) return undefined;
+    if (from > size) return { waitsFor: "entries" };
+    if (from + entries.length < size) return { cosigned: undefined };
     const next = entries.slice(size - from);
-    if (waits && (await this.#isAhead(next.map(decodeEntry)))) return UNKNOWN_EPOCH;
+    if (mayWait && (await this.#isAhead(next.map(decodeEntry)))) return { waitsFor: "epoch" };
     const taken = await this.#follower.take({ entries: next, head });
     await this.#decide(await this.#requestsOf(taken.entries));
-    return taken.cosigned;
+    return { cosigned: taken.cosigned };
   }
 
   /**

@@ -40,7 +40,7 @@ import {
 import { answerRequests, type Decided, type Outcome } from "./answer.ts";
 import { TrusteeError } from "./error.ts";
 import { fault } from "./fault.ts";
-import { AHEAD, FollowedLog, LOG_STREAM } from "./follow-log.ts";
+import { FollowedLog, LOG_STREAM } from "./follow-log.ts";
 import {
   answerStreamOf,
   consumerOf,
@@ -51,7 +51,7 @@ import {
 import type { Reason } from "./judge-batch.ts";
 import { logStatePath, openLedger, type Ledger, type ReadOwn } from "./ledger.ts";
 import { registryContext } from "./registry-context.ts";
-import { RegistryContexts, UNKNOWN_EPOCH } from "./registry-contexts.ts";
+import { RegistryContexts } from "./registry-contexts.ts";
 
 /** Requests taken from the bus and answered at once; each holds its contributions, up to 1 MiB. */
 const BATCH_MAX = 32;
@@ -249,10 +249,12 @@ class Trustee implements TrusteeService {
 
   async #follow({ body, attempt }: Delivery): Promise<Verdict> {
     try {
-      const waits = attempt < EPOCH_ATTEMPTS_MAX;
-      const cosigned = await this.#knowledge.log.take(body, { waits });
-      if (cosigned === AHEAD) return { retryAfterMs: LOG_RETRY_MS };
-      if (cosigned === UNKNOWN_EPOCH) return { retryAfterMs: EPOCH_RETRY_MS };
+      const mayWait = attempt < EPOCH_ATTEMPTS_MAX;
+      const taken = await this.#knowledge.log.take(body, { mayWait });
+      if ("waitsFor" in taken) {
+        return { retryAfterMs: taken.waitsFor === "epoch" ? EPOCH_RETRY_MS : LOG_RETRY_MS };
+      }
+      const { cosigned } = taken;
       if (cosigned === undefined) return { ack: true };
       const [, size = ""] = cosigned.split("\n");
       const id = `${this.#knowledge.name}/${size}`;

@@ -32,6 +32,7 @@ import {
   silentLogger,
   type Bus,
   type BusMessage,
+  type Clock,
   type Delivery,
   type Handler,
   type Verdict,
@@ -145,7 +146,7 @@ export class HandBus implements Partial<Bus> {
       this.nowSeconds,
     );
     for (const message of this.log.messages.slice(this.#taken)) {
-      const [verdict] = await this.#hand("log", [message], attempt);
+      const [verdict] = await this.hand("log", [message], attempt);
       assert(verdict !== undefined);
       if (!("ack" in verdict)) return verdict;
       this.#taken += 1;
@@ -160,10 +161,15 @@ export class HandBus implements Partial<Bus> {
     const asked = bodies.map((body) =>
       head === undefined || decodable(body) === undefined ? body : encodeAskedRequest(head, body),
     );
-    return this.#hand("release-requests", asked, attempt);
+    return this.hand("release-requests", asked, attempt);
   }
 
-  async #hand(stream: string, bodies: readonly Uint8Array[], attempt: number) {
+  /** Hands messages to the stream's consumer as one batch. */
+  async hand(
+    stream: string,
+    bodies: readonly Uint8Array[],
+    attempt = 1,
+  ): Promise<readonly Verdict[]> {
     const batch = bodies.map((body): Delivery => {
       const sequence = this.#sequence++;
       return { id: `message ${sequence}`, subject: "", body, sequence, attempt };
@@ -209,6 +215,7 @@ export interface Setting {
   readonly nowDay?: number;
   readonly view?: NetworkView;
   readonly registry?: RegistryFeed<NetworkView>;
+  readonly clock?: Clock;
   readonly policyId?: string;
   readonly ledger?: string;
   readonly bus?: HandBus;
@@ -254,7 +261,7 @@ export async function start(setting: Setting = {}): Promise<Running> {
   const trustee = await startTrustee(
     { policyId: setting.policyId ?? "UNSAFE-test" },
     {
-      clock: manualClock(bus.nowSeconds * 1000),
+      clock: setting.clock ?? manualClock(bus.nowSeconds * 1000),
       log: silentLogger,
       metrics: createMetrics(),
       bus: bus as unknown as Bus, // as much of one as a trustee uses
