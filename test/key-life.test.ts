@@ -105,6 +105,8 @@ interface MeterOptions {
   /** The list at installation. */
   readonly keys: string;
   readonly journal?: string;
+  /** Of another contract, where the meter's journal is of an earlier one. */
+  readonly network?: string;
   readonly seconds?: number;
 }
 
@@ -126,7 +128,7 @@ async function startMeter(home: number, options: MeterOptions): Promise<MeterLif
   };
   const provisioning = {
     label: household.label,
-    networkPseudonym: household.network,
+    networkPseudonym: options.network ?? household.network,
     meterId: household.meterId,
     signingSeed: toHex(household.seed),
     zone: world.zone,
@@ -530,6 +532,13 @@ describe("a meter and the list of opener keys", () => {
     assert.deepEqual(await offered(life, third), []);
     assert.equal(versionOf(life), 3);
     await life.fleet.close();
+    // A new tenant, and an installer with the list of the first day: what the meter knows it keeps.
+    const network = world.households[1]?.network ?? "";
+    for (const _ of ["the first start", "the journal is compacted"]) {
+      const tenant = await startMeter(0, { uplink, keys: first ?? "", journal, network });
+      assert.equal(versionOf(tenant), 3);
+      await tenant.fleet.close();
+    }
   });
 
   test("without a current key the days wait, and go out whole under the next one; an hour is between two looks", async () => {

@@ -149,6 +149,26 @@ const SUMMARY = {
 /** A reading is with the customer so soon after the end of its interval. */
 const LIVE_DELAY_MS_MAX = 5_000;
 
+/** Log, every request, and the bill of the one customer: nothing is broken, and of the bill nothing is unchecked. */
+async function checkAll(dir: string): Promise<void> {
+  const json = ["--dir", dir, "--json"];
+  const { stdout } = await run("release", "list", ...json);
+  const { sets, bills } = JSON.parse(stdout) as Record<string, { requestDigest: string | null }[]>;
+  const digests = [...(sets ?? []), ...(bills ?? [])].flatMap((one) => one.requestDigest ?? []);
+  assert.equal(digests.length, 6);
+  const [log, bill, ...replays] = await runAll([
+    ["log", "verify", ...json],
+    ["statement", "verify", ...json],
+    ...digests.map((digest) => ["audit", "replay", digest.slice(0, 16), ...json]),
+  ]);
+  const { entries } = JSON.parse(log?.stdout ?? "") as { entries: Record<string, number> };
+  assert.equal(entries["release-request"], 6);
+  const verified = JSON.parse(bill?.stdout ?? "") as { bills: { links: { status: string }[] }[] };
+  assert.deepEqual(new Set(verified.bills[0]?.links.map(({ status }) => status)), new Set(["ok"]));
+  assert(replays.every(({ stdout: replay }) => replay.includes('"isSound": true')));
+  assert([log, bill, ...replays].every((outcome) => outcome?.code === 0));
+}
+
 test("demo --json prints one object and goes live; households.json has a row for each; a seed names its numbers", async (t) => {
   const dir = join(temporaryFolder(), "deployment");
   const size = ["--households", "5", "--days", "1", "--customers", "1", "--seed", "e2e"];
@@ -167,6 +187,7 @@ test("demo --json prints one object and goes live; households.json has a row for
   const { statements } = JSON.parse(asked?.stdout ?? "") as { statements: object[] };
   assert.equal(statements.length, 5);
   assert.match(second?.stderr ?? "", /^smarter-metering: STORE_LOCKED: [^\n]+\n$/);
+  await checkAll(dir);
   const { code, stdout } = await demo.end("SIGTERM");
   assert.equal(code, 0);
   const summary = JSON.parse(stdout) as Summary;

@@ -9,6 +9,15 @@ const numbers = z.array(z.number());
 const standing = z
   .object({ threshold: z.number(), answered: numbers, refused: numbers, silent: numbers })
   .nullable();
+/** Of the request's entry in the log; null there before it is appended. */
+const logStanding = z
+  .object({
+    entry: z.number().nullable(),
+    needed: z.number(),
+    cosigned: numbers,
+    silent: numbers,
+  })
+  .nullable();
 const set = z.looseObject({
   kind: z.literal("LOAD"),
   cohort: z.string(),
@@ -20,6 +29,7 @@ const set = z.looseObject({
   codes: z.array(z.string()),
   /** Of the request, hex; null before there is one. */
   requestDigest: z.string().nullable(),
+  log: logStanding,
   trustees: standing,
 });
 const bill = z.looseObject({
@@ -31,6 +41,7 @@ const bill = z.looseObject({
   codes: z.array(z.string()),
   /** Of the request, hex; null before there is one. */
   requestDigest: z.string().nullable(),
+  log: logStanding,
   trustees: standing,
 });
 const asked = z.object({
@@ -53,16 +64,25 @@ function describe(entry: z.infer<typeof set> | z.infer<typeof bill>): string[] {
 const nameOf = ({ requestDigest }: { readonly requestDigest: string | null }): string =>
   requestDigest?.slice(0, 16) ?? "–";
 
-/** Whose answers a requested release waits for, such as "waiting for trustees: 1 of 2 answers (3, 4 silent)". */
-function waitingFor({ trustees }: z.infer<typeof set> | z.infer<typeof bill>): string {
+/**
+ * Whom a sealed or requested release waits for, such as "waiting for the log: entry 812 has 2 of 3 cosignatures (2, 4 silent)" or
+ * "waiting for trustees: 1 of 2 answers (3, 4 silent)".
+ */
+function waitingFor({ log, trustees }: z.infer<typeof set> | z.infer<typeof bill>): string {
+  if (log !== null) {
+    const entry = log.entry === null ? "the next entry" : `entry ${log.entry}`;
+    const count = `${log.cosigned.length} of ${log.needed} cosignatures`;
+    return `waiting for the log: ${entry} has ${count}${silentOnes(log.silent)}`;
+  }
   if (trustees === null) return "";
   const { threshold, answered, refused, silent } = trustees;
-  const groups = [
-    ...(refused.length > 0 ? [`${refused.join(", ")} refused`] : []),
-    ...(silent.length > 0 ? [`${silent.join(", ")} silent`] : []),
-  ];
-  return `waiting for trustees: ${answered.length} of ${threshold} answers (${groups.join("; ")})`;
+  const refusals = refused.length > 0 ? `, ${refused.join(", ")} refused` : "";
+  const count = `${answered.length} of ${threshold} answers`;
+  return `waiting for trustees: ${count}${refusals}${silentOnes(silent)}`;
 }
+
+const silentOnes = (silent: readonly number[]): string =>
+  silent.length > 0 ? ` (${silent.join(", ")} silent)` : "";
 
 export const releaseList: Command = {
   name: "release list",

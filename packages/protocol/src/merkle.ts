@@ -24,16 +24,26 @@ export function splitOf(count: number): number {
 /** MTH over leaf hashes, level by level: a node without a neighbour goes up as it is, which cuts where `splitOf` cuts. */
 export async function merkleRoot(leaves: readonly Uint8Array[]): Promise<Uint8Array> {
   let level = leaves;
-  while (level.length > 1) level = await Promise.all(parentsOf(level));
+  while (level.length > 1) {
+    const last = level.length % 2 === 1 ? level.slice(-1) : [];
+    level = [...(await primitives.sha256Each(pairsOf(level))), ...last];
+  }
   return level[0] ?? emptyRoot();
 }
 
-const parentsOf = (level: readonly Uint8Array[]): Promise<Uint8Array>[] =>
-  level.flatMap((left, index) => {
-    if (index % 2 === 1) return [];
-    const right = level[index + 1];
-    return [right === undefined ? Promise.resolve(left) : nodeHash(left, right)];
+/** 0x01 ‖ left ‖ right of each two, windows onto one buffer. */
+function pairsOf(level: readonly Uint8Array[]): Uint8Array[] {
+  const width = 1 + 2 * HASH_BYTES;
+  const count = level.length >> 1;
+  const bytes = new Uint8Array(width * count);
+  return Array.from({ length: count }, (_, index) => {
+    const pair = bytes.subarray(width * index, width * (index + 1));
+    pair[0] = 1;
+    pair.set(level[2 * index] ?? new Uint8Array(HASH_BYTES), 1);
+    pair.set(level[2 * index + 1] ?? new Uint8Array(HASH_BYTES), 1 + HASH_BYTES);
+    return pair;
   });
+}
 
 /** The root over one leaf hash or more, and the audit path of each leaf, from the bottom up (RFC 6962 §2.1.1). */
 export async function merkleTree(

@@ -32,6 +32,13 @@ export const primitives: Primitives = {
     return new Uint8Array(digest);
   },
 
+  sha256Each: (messages) =>
+    Promise.all(
+      messages.map(
+        async (message) => new Uint8Array(await subtle.digest("SHA-256", source(message))),
+      ),
+    ),
+
   async hmacSha256(key, data) {
     const algorithm = { name: "HMAC", hash: "SHA-256" };
     const imported = await subtle.importKey("raw", source(key), algorithm, false, ["sign"]);

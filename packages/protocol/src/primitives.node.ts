@@ -64,6 +64,9 @@ export const primitives: Primitives = {
     return Promise.resolve(view(digest));
   },
 
+  sha256Each: (messages) =>
+    Promise.resolve(messages.map((message) => view(hash("sha256", message, "buffer")))),
+
   hmacSha256(key, data) {
     return Promise.resolve(view(createHmac("sha256", key).update(data).digest()));
   },

@@ -11,7 +11,7 @@ import { concatBytes, utf8 } from "./bytes.ts";
 import { Reader, Writer } from "./encoding.ts";
 import { REGISTERS, type FrameBody } from "./frame-body.ts";
 import type { FrameHeader } from "./frame.ts";
-import { HASH_BYTES, leafHash, merkleRoot, merkleTree, rootOfPath } from "./merkle.ts";
+import { HASH_BYTES, merkleRoot, merkleTree, rootOfPath } from "./merkle.ts";
 
 const SALT_BYTES = 32;
 const SLOT_BYTES = 4 + 4 + 1;
@@ -41,10 +41,7 @@ export async function slotsRoot(
   body: FrameBody,
   dataKey: Uint8Array,
 ): Promise<Uint8Array> {
-  const leaves = await leavesOf(header, body, dataKey);
-  const root = await merkleRoot(await Promise.all(leaves.map(hashOf)));
-  for (const { content } of leaves) content.fill(0); // Plaintext, at the opener too.
-  return root;
+  return merkleRoot(await hashesOf(await leavesOf(header, body, dataKey), { wipe: true }));
 }
 
 /** The openings of all slots and of the registers, which come last. The caller shows those that he wants to show. */
@@ -54,7 +51,7 @@ export async function openSlots(
   dataKey: Uint8Array,
 ): Promise<SlotOpening[]> {
   const leaves = await leavesOf(header, body, dataKey);
-  const { paths } = await merkleTree(await Promise.all(leaves.map(hashOf)));
+  const { paths } = await merkleTree(await hashesOf(leaves, { wipe: false }));
   return leaves.map((leaf, index) => ({ ...leaf, path: paths[index] ?? [] }));
 }
 
@@ -69,7 +66,8 @@ export async function verifySlot(
   if (!Number.isInteger(index) || index < 0 || index > count) return false;
   if (salt.length !== SALT_BYTES || content.length !== contentBytes) return false;
   if (path.some((hash) => hash.length !== HASH_BYTES)) return false;
-  const found = await rootOfPath(await hashOf(opening), index, count + 1, path);
+  const [leaf] = await hashesOf([opening], { wipe: false });
+  const found = leaf && (await rootOfPath(leaf, index, count + 1, path));
   return found !== undefined && primitives.equalSecret(found, root);
 }
 
@@ -95,8 +93,19 @@ export function readRegisters(content: Uint8Array): bigint[] {
 
 type Leaf = Omit<SlotOpening, "path">;
 
-const hashOf = ({ index, salt, content }: Leaf): Promise<Uint8Array> =>
-  leafHash(salt, Uint8Array.of(index >> 8, index & 0xff), content);
+/** Leaf hashes. The messages hold readings: they are wiped, and the contents where they are not to be shown. */
+async function hashesOf(
+  leaves: readonly Leaf[],
+  { wipe }: { readonly wipe: boolean },
+): Promise<readonly Uint8Array[]> {
+  const messages = leaves.map(({ index, salt, content }) =>
+    concatBytes(Uint8Array.of(0), salt, Uint8Array.of(index >> 8, index & 0xff), content),
+  );
+  const hashes = await primitives.sha256Each(messages);
+  for (const message of messages) message.fill(0);
+  for (const { content } of wipe ? leaves : []) content.fill(0);
+  return hashes;
+}
 
 /** The leaves of the slots and of the registers; the contents are windows onto one buffer. */
 async function leavesOf(header: FrameName, body: FrameBody, dataKey: Uint8Array): Promise<Leaf[]> {

@@ -116,7 +116,7 @@ export async function startConcentrator(
     const http = await listen({ app, ...config.http });
     open.push(http);
     if (config.mqtt === null) return { url: http.url, mqttUrl: undefined, close };
-    const mqtt = await startMqttBroker({ ...config.mqtt, concentrate, log });
+    const mqtt = await startMqttBroker({ ...config.mqtt, concentrate, log, clock, openerKeys });
     open.push(mqtt);
     return { url: http.url, mqttUrl: `mqtt://${config.mqtt.host}:${mqtt.port}`, close };
   } catch (error) {

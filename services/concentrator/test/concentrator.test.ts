@@ -477,6 +477,8 @@ test("a registry that has lost a meter refuses it; one that knows it again takes
   assert.deepEqual(await lab.verdicts(made.item), ["accepted"]);
 });
 
+const OPENER_KEYS_TOPIC = "smarter-metering/v1/opener-keys";
+
 test("MQTT: verdict before PUBACK, own topics only, no PUBACK without a durable write", async () => {
   const own = await openLab({ mqtt: true });
   try {
@@ -519,6 +521,32 @@ test("MQTT: verdict before PUBACK, own topics only, no PUBACK without a durable 
     const cut = new Promise((resolve) => stranger.once("close", () => resolve(undefined)));
     stranger.publish(up, Buffer.from(first.item), { qos: 1 }, () => undefined);
     await cut;
+
+    // Whoever comes hears the list of opener keys, and each that follows; nobody but the broker says it.
+    const listener = await connect(own.home(2).meterId);
+    const lists: string[] = [];
+    const heard = (count: number): Promise<void> =>
+      new Promise((resolve) => {
+        const look = (): void => (lists.length >= count ? resolve() : void setImmediate(look));
+        look();
+      });
+    listener.on("message", (topic, payload) => {
+      assert.equal(topic, OPENER_KEYS_TOPIC);
+      lists.push(payload.toString());
+    });
+    await listener.subscribeAsync(OPENER_KEYS_TOPIC);
+    await heard(1);
+    const listed = world.networkDocument.openerKeys ?? "";
+    const { epoch, view } = world.network.current();
+    const newer = indexNetworkView({ ...world.networkDocument, openerKeys: `${listed}newer` });
+    world.network.set(epoch, newer);
+    await own.clock.advanceTo(own.clock.nowMs() + 60_000);
+    await heard(2);
+    assert.deepEqual(lists, [listed, `${listed}newer`]);
+    world.network.set(epoch, view);
+    const gone = new Promise((resolve) => listener.once("close", () => resolve(undefined)));
+    listener.publish(OPENER_KEYS_TOPIC, "a list of one's own", { retain: true });
+    await gone;
 
     const fourth = await household.frames.next({ blockStart: world.dayStart(3) }, day());
     faults.transactions = 1;

@@ -1,11 +1,13 @@
 /**
  * The uplink over MQTT 3.1.1 (docs/protocol.md §4): one connection per meter under its id, one item
- * per message with QoS 1. The verdict comes on the meter's own topic down, before the PUBACK.
+ * per message with QoS 1. The verdict comes on the meter's own topic down, before the PUBACK; the
+ * list of the opener's keys is a retained message on a topic for all.
  */
 import { fromBase64Url, primitives, toHex } from "@smarter-metering/protocol";
 import mqtt from "mqtt";
 import { z } from "zod";
 import { MeterError } from "./error.ts";
+import { OPENER_KEYS_CHARACTERS_MAX } from "./provisioning.ts";
 import {
   uplinkVerdict,
   type Uplink,
@@ -15,6 +17,9 @@ import {
 } from "./uplink.ts";
 
 const TOPICS = "smarter-metering/v1";
+const OPENER_KEYS_TOPIC = `${TOPICS}/opener-keys`;
+/** A retained message follows a subscription at once, if there is one. */
+const RETAINED_TIMEOUT_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const ACK_TIMEOUT_MS = 30_000;
 /** Messages from above that one request may bring to one meter. */
@@ -56,6 +61,13 @@ export function mqttUplink(options: MqttUplinkOptions): Uplink {
         throw new MeterError("UPLINK_UNREACHABLE", "the MQTT broker did not take it all", cause);
       }
     },
+    async openerKeys(meterId) {
+      try {
+        return await (await connectionOf(meterId)).openerKeys();
+      } catch (cause) {
+        throw new MeterError("UPLINK_UNREACHABLE", "the MQTT broker cannot be reached", cause);
+      }
+    },
     async close() {
       for (const connection of connections.values()) {
         await connection.then(
@@ -74,6 +86,8 @@ interface Connection {
    */
   publish(entry: UplinkEntry): Promise<UplinkVerdict>;
   takeMessages(): Uint8Array[];
+  /** The newest list that came; waits a moment for the first. */
+  openerKeys(): Promise<string | undefined>;
   end(): Promise<void>;
 }
 
@@ -96,7 +110,13 @@ async function connect(url: string, meterId: string, onEnd: () => void): Promise
   client.on("error", () => client.end(true));
   const verdicts = new Map<string, UplinkVerdict>();
   let messages: Uint8Array[] = [];
-  client.on("message", (_topic, payload) => {
+  let openerKeys: string | undefined;
+  let onOpenerKeys = (): void => undefined;
+  client.on("message", (topic, payload) => {
+    if (topic === OPENER_KEYS_TOPIC) {
+      openerKeys = payload.subarray(0, OPENER_KEYS_CHARACTERS_MAX).toString("utf8");
+      return onOpenerKeys();
+    }
     const parsed = parseDown(payload);
     if (parsed === undefined) return;
     if ("item" in parsed) {
@@ -105,7 +125,10 @@ async function connect(url: string, meterId: string, onEnd: () => void): Promise
   });
   const connected = new Promise<void>((resolve) => client.once("connect", () => resolve()));
   await Promise.race([connected, ended]);
-  await Promise.race([client.subscribeAsync(`${TOPICS}/down/${meterId}`), ended]);
+  await Promise.race([
+    client.subscribeAsync([`${TOPICS}/down/${meterId}`, OPENER_KEYS_TOPIC]),
+    ended,
+  ]);
   return {
     async publish({ item }) {
       const name = toHex(await primitives.sha256(item));
@@ -127,6 +150,16 @@ async function connect(url: string, meterId: string, onEnd: () => void): Promise
       const taken = messages;
       messages = [];
       return taken;
+    },
+    async openerKeys() {
+      if (openerKeys !== undefined) return openerKeys;
+      let timer: NodeJS.Timeout | undefined;
+      const came = new Promise<void>((resolve) => {
+        onOpenerKeys = resolve;
+        timer = setTimeout(resolve, RETAINED_TIMEOUT_MS);
+      });
+      await Promise.race([came, ended]).finally(() => clearTimeout(timer));
+      return openerKeys;
     },
     end: () => client.endAsync(),
   };

@@ -22,11 +22,12 @@ export function openerWatch(
   const sealing = meters.filter(({ opener }) => opener !== undefined);
   let lookedSeconds = Number.NEGATIVE_INFINITY;
 
+  /** At the same time, so that the meters' journal is flushed once. */
   async function spread(jws: string): Promise<void> {
-    for (const meter of sealing) {
-      const outcome = (await meter.opener?.take(jws)) ?? "known";
+    const outcomes = await Promise.all(sealing.map(({ opener }) => opener?.take(jws)));
+    for (const [index, outcome = "known"] of outcomes.entries()) {
       if (outcome === "taken" || outcome === "known") continue;
-      const ids = { meterId: meter.name, errorCode: outcome };
+      const ids = { meterId: sealing[index]?.name, errorCode: outcome };
       log.warn("a list of opener keys was refused; the meter goes on with its own", ids);
     }
   }
@@ -36,10 +37,11 @@ export function openerWatch(
       const nowSeconds = Math.floor(clock.nowMs() / 1000);
       const isLacking = sealing.some(({ opener }) => opener?.keyAt(nowSeconds) === undefined);
       const isDue = isLacking || nowSeconds >= lookedSeconds + PERIOD_SECONDS;
-      if (sealing.length === 0 || uplink.openerKeys === undefined || !isDue) return;
+      const [first] = sealing;
+      if (first === undefined || uplink.openerKeys === undefined || !isDue) return;
       let jws: string | undefined;
       try {
-        jws = await uplink.openerKeys();
+        jws = await uplink.openerKeys(first.name);
       } catch (error) {
         if (!(error instanceof MeterError)) throw error;
         log.warn("no list of opener keys came", { ...errorFields(error), errorCode: error.code });

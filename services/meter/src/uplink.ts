@@ -36,8 +36,8 @@ export interface Uplink {
   send(entries: readonly UplinkEntry[]): Promise<UplinkAnswer>;
   /**
    * The registry's list of the opener's keys (docs/protocol.md §3.3), if the concentrator has one.
-   * Throws like `send`. Absent where the way up cannot ask for it.
+   * `meterId` (hex) names the connection to use. Throws like `send`. Absent where there is no such way.
    */
-  openerKeys?(): Promise<string | undefined>;
+  openerKeys?(meterId: string): Promise<string | undefined>;
   close(): Promise<void>;
 }

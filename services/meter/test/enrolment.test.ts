@@ -288,7 +288,9 @@ test("HTTP uplink: one request, verdicts and messages; every other answer has it
     url: "http://concentrator",
     fetch: async (input, init) => {
       const request = new Request(input, init);
-      assert.equal(request.url, "http://concentrator/v1/uplink");
+      const { pathname } = new URL(request.url);
+      if (request.method === "GET") assert.equal(pathname, "/v1/opener-keys");
+      else assert.equal(pathname, "/v1/uplink");
       return reply(new Uint8Array(await request.arrayBuffer()));
     },
   });
@@ -316,6 +318,20 @@ test("HTTP uplink: one request, verdicts and messages; every other answer has it
   }
   reply = () => Promise.reject(new TypeError("refused"));
   await assert.rejects(uplink.send(entries), { code: "UPLINK_UNREACHABLE" });
+
+  const ask = () => uplink.openerKeys?.(home(0).meterId) ?? Promise.resolve("no way to ask");
+  await assert.rejects(ask, { code: "UPLINK_UNREACHABLE" });
+  for (const [status, code] of [
+    [503, "UPLINK_UNREACHABLE"],
+    [401, "UPLINK_ANSWER"],
+  ] as const) {
+    reply = () => Promise.resolve(new Response("", { status }));
+    await assert.rejects(ask, { code });
+  }
+  reply = () => Promise.resolve(new Response("a list"));
+  assert.equal(await ask(), "a list");
+  reply = () => Promise.resolve(new Response("", { status: 404 }));
+  assert.equal(await ask(), undefined, "there is no opener");
 });
 
 test("MQTT uplink: a connection per meter; a PUBACK without a verdict means nothing", async () => {
@@ -346,6 +362,11 @@ test("MQTT uplink: a connection per meter; a PUBACK without a verdict means noth
   assert(report.complete);
   assert.equal(report.attemptsFailed, 0);
   await checkAccepted(concentrator, 2);
+  const list = { topic: "smarter-metering/v1/opener-keys", payload: Buffer.from("a list") };
+  const retained = { cmd: "publish", qos: 0, dup: false, retain: true, ...list } as const;
+  await new Promise<void>((resolve) => broker.publish(retained, () => resolve()));
+  assert.equal(await uplink.openerKeys?.(home(0).meterId), "a list");
+  assert.equal(await uplink.openerKeys?.(home(2).meterId), "a list", "on a connection of its own");
   silent = true;
   assert.equal(await fleet.poll(), false);
   silent = false;
@@ -355,4 +376,6 @@ test("MQTT uplink: a connection per meter; a PUBACK without a verdict means noth
   await new Promise((resolve) => server.close(resolve));
   const entries = [{ meterId: home(0).meterId, item: Uint8Array.of(9) }];
   await assert.rejects(uplink.send(entries), { code: "UPLINK_UNREACHABLE" });
+  const asking = uplink.openerKeys?.(home(0).meterId) ?? Promise.resolve();
+  await assert.rejects(asking, { code: "UPLINK_UNREACHABLE" });
 });
