@@ -1,5 +1,6 @@
 /** The Merkle tree of RFC 6962 §2.1: over a request's contributions, a frame's slots, and the entries of the log. Run by everybody. */
 import { primitives } from "#primitives";
+import { concatBytes } from "./bytes.ts";
 
 export const HASH_BYTES = 32;
 
@@ -21,28 +22,34 @@ export function splitOf(count: number): number {
   return split;
 }
 
-/** MTH over leaf hashes, level by level: a node without a neighbour goes up as it is, which cuts where `splitOf` cuts. */
-export async function merkleRoot(leaves: readonly Uint8Array[]): Promise<Uint8Array> {
+/** MTH over leaf hashes. */
+export const merkleRoot = (leaves: readonly Uint8Array[]): Promise<Uint8Array> =>
+  merkleRootOf(concatBytes(...leaves));
+
+/** MTH over leaf hashes one after the other, level by level: a node without a neighbour goes up as it is, which cuts where `splitOf` cuts. */
+export async function merkleRootOf(leaves: Uint8Array): Promise<Uint8Array> {
   let level = leaves;
-  while (level.length > 1) {
-    const last = level.length % 2 === 1 ? level.slice(-1) : [];
-    level = [...(await primitives.sha256Each(pairsOf(level))), ...last];
+  while (level.length > HASH_BYTES) {
+    const paired = level.length - (level.length % PAIR_BYTES);
+    const nodes = await primitives.sha256Each(nodeMessages(level.subarray(0, paired)), NODE_BYTES);
+    level = concatBytes(nodes, level.subarray(paired));
   }
-  return level[0] ?? emptyRoot();
+  return level.length === 0 ? emptyRoot() : level.slice();
 }
 
-/** 0x01 ‖ left ‖ right of each two, windows onto one buffer. */
-function pairsOf(level: readonly Uint8Array[]): Uint8Array[] {
-  const width = 1 + 2 * HASH_BYTES;
-  const count = level.length >> 1;
-  const bytes = new Uint8Array(width * count);
-  return Array.from({ length: count }, (_, index) => {
-    const pair = bytes.subarray(width * index, width * (index + 1));
-    pair[0] = 1;
-    pair.set(level[2 * index] ?? new Uint8Array(HASH_BYTES), 1);
-    pair.set(level[2 * index + 1] ?? new Uint8Array(HASH_BYTES), 1 + HASH_BYTES);
-    return pair;
-  });
+const PAIR_BYTES = 2 * HASH_BYTES;
+const NODE_BYTES = 1 + PAIR_BYTES;
+
+/** 0x01 ‖ left ‖ right of each two. */
+function nodeMessages(pairs: Uint8Array): Uint8Array {
+  const count = pairs.length / PAIR_BYTES;
+  const messages = new Uint8Array(NODE_BYTES * count);
+  for (let index = 0; index < count; index++) {
+    messages[NODE_BYTES * index] = 1;
+    const pair = pairs.subarray(PAIR_BYTES * index, PAIR_BYTES * (index + 1));
+    messages.set(pair, NODE_BYTES * index + 1);
+  }
+  return messages;
 }
 
 /** The root over one leaf hash or more, and the audit path of each leaf, from the bottom up (RFC 6962 §2.1.1). */

@@ -32,12 +32,18 @@ export const primitives: Primitives = {
     return new Uint8Array(digest);
   },
 
-  sha256Each: (messages) =>
-    Promise.all(
-      messages.map(
-        async (message) => new Uint8Array(await subtle.digest("SHA-256", source(message))),
-      ),
-    ),
+  async sha256Each(data, messageBytes) {
+    const count = data.length / messageBytes;
+    const digests = await Promise.all(
+      Array.from({ length: count }, async (_, index) => {
+        const message = data.slice(messageBytes * index, messageBytes * (index + 1));
+        const digest = await subtle.digest("SHA-256", source(message));
+        message.fill(0); // It may hold a reading.
+        return new Uint8Array(digest);
+      }),
+    );
+    return concatBytes(...digests);
+  },
 
   async hmacSha256(key, data) {
     const algorithm = { name: "HMAC", hash: "SHA-256" };

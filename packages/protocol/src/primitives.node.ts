@@ -64,8 +64,14 @@ export const primitives: Primitives = {
     return Promise.resolve(view(digest));
   },
 
-  sha256Each: (messages) =>
-    Promise.resolve(messages.map((message) => view(hash("sha256", message, "buffer")))),
+  sha256Each(data, messageBytes) {
+    // As text, which costs a third of what a buffer for each would.
+    let digests = "";
+    for (let at = 0; at < data.length; at += messageBytes) {
+      digests += hash("sha256", data.subarray(at, at + messageBytes), "binary");
+    }
+    return Promise.resolve(view(Buffer.from(digests, "latin1")));
+  },
 
   hmacSha256(key, data) {
     return Promise.resolve(view(createHmac("sha256", key).update(data).digest()));

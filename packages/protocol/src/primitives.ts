@@ -14,8 +14,8 @@ export interface Primitives {
   randomBytes(length: number): Uint8Array;
   /** SHA-256 (FIPS 180-4) of the concatenation of `parts`. */
   sha256(...parts: readonly Uint8Array[]): Promise<Uint8Array>;
-  /** SHA-256 of each message: for many short ones, of which each would cost a promise. */
-  sha256Each(messages: readonly Uint8Array[]): Promise<readonly Uint8Array[]>;
+  /** SHA-256 of each of the messages of `messageBytes` bytes that make up `data`, one after the other: for many short ones. */
+  sha256Each(data: Uint8Array, messageBytes: number): Promise<Uint8Array>;
   /** HMAC-SHA-256 (RFC 2104). */
   hmacSha256(key: Uint8Array, data: Uint8Array): Promise<Uint8Array>;
   /** HKDF-SHA-256 (RFC 5869) with an empty salt. */

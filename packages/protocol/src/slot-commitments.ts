@@ -11,11 +11,14 @@ import { concatBytes, utf8 } from "./bytes.ts";
 import { Reader, Writer } from "./encoding.ts";
 import { REGISTERS, type FrameBody } from "./frame-body.ts";
 import type { FrameHeader } from "./frame.ts";
-import { HASH_BYTES, merkleRoot, merkleTree, rootOfPath } from "./merkle.ts";
+import { HASH_BYTES, leafHash, merkleRootOf, merkleTree, rootOfPath } from "./merkle.ts";
 
 const SALT_BYTES = 32;
 const SLOT_BYTES = 4 + 4 + 1;
 const REGISTERS_BYTES = 8 * REGISTERS;
+/** Before the content: `0x00  salt  u16 index`. */
+const PREFIX_BYTES = 1 + SALT_BYTES + 2;
+const LEAF_BYTES = PREFIX_BYTES + SLOT_BYTES;
 
 /** Slots are counted from the frame's first; the leaf after the last of them holds the registers. */
 export interface SlotOpening {
@@ -41,7 +44,11 @@ export async function slotsRoot(
   body: FrameBody,
   dataKey: Uint8Array,
 ): Promise<Uint8Array> {
-  return merkleRoot(await hashesOf(await leavesOf(header, body, dataKey), { wipe: true }));
+  const messages = await leafMessages(header, body, dataKey);
+  const leaves = await leafHashes(messages);
+  messages.slots.fill(0); // Plaintext, at the opener too.
+  messages.registers.fill(0);
+  return merkleRootOf(leaves);
 }
 
 /** The openings of all slots and of the registers, which come last. The caller shows those that he wants to show. */
@@ -50,9 +57,22 @@ export async function openSlots(
   body: FrameBody,
   dataKey: Uint8Array,
 ): Promise<SlotOpening[]> {
-  const leaves = await leavesOf(header, body, dataKey);
-  const { paths } = await merkleTree(await hashesOf(leaves, { wipe: false }));
-  return leaves.map((leaf, index) => ({ ...leaf, path: paths[index] ?? [] }));
+  const messages = await leafMessages(header, body, dataKey);
+  const hashes = await leafHashes(messages);
+  const { count } = header;
+  const { paths } = await merkleTree(
+    Array.from({ length: count + 1 }, (_, index) =>
+      hashes.slice(HASH_BYTES * index, HASH_BYTES * (index + 1)),
+    ),
+  );
+  return paths.map((path, index) => {
+    const message =
+      index === count
+        ? messages.registers
+        : messages.slots.slice(LEAF_BYTES * index, LEAF_BYTES * (index + 1));
+    const salt = message.slice(1, 1 + SALT_BYTES);
+    return { index, salt, content: message.slice(PREFIX_BYTES), path };
+  });
 }
 
 /** Whether `root` commits a frame of `count` slots to this opening. */
@@ -66,8 +86,8 @@ export async function verifySlot(
   if (!Number.isInteger(index) || index < 0 || index > count) return false;
   if (salt.length !== SALT_BYTES || content.length !== contentBytes) return false;
   if (path.some((hash) => hash.length !== HASH_BYTES)) return false;
-  const [leaf] = await hashesOf([opening], { wipe: false });
-  const found = leaf && (await rootOfPath(leaf, index, count + 1, path));
+  const leaf = await leafHash(salt, Uint8Array.of(index >> 8, index & 0xff), content);
+  const found = await rootOfPath(leaf, index, count + 1, path);
   return found !== undefined && primitives.equalSecret(found, root);
 }
 
@@ -91,35 +111,43 @@ export function readRegisters(content: Uint8Array): bigint[] {
   return registers;
 }
 
-type Leaf = Omit<SlotOpening, "path">;
-
-/** Leaf hashes. The messages hold readings: they are wiped, and the contents where they are not to be shown. */
-async function hashesOf(
-  leaves: readonly Leaf[],
-  { wipe }: { readonly wipe: boolean },
-): Promise<readonly Uint8Array[]> {
-  const messages = leaves.map(({ index, salt, content }) =>
-    concatBytes(Uint8Array.of(0), salt, Uint8Array.of(index >> 8, index & 0xff), content),
-  );
-  const hashes = await primitives.sha256Each(messages);
-  for (const message of messages) message.fill(0);
-  for (const { content } of wipe ? leaves : []) content.fill(0);
-  return hashes;
+/** What is hashed for the slots, one after the other, and for the registers: `0x00  salt[32]  u16 index  content`. */
+interface LeafMessages {
+  readonly slots: Uint8Array;
+  readonly registers: Uint8Array;
 }
 
-/** The leaves of the slots and of the registers; the contents are windows onto one buffer. */
-async function leavesOf(header: FrameName, body: FrameBody, dataKey: Uint8Array): Promise<Leaf[]> {
+async function leafHashes({ slots, registers }: LeafMessages): Promise<Uint8Array> {
+  const hashes = await primitives.sha256Each(slots, LEAF_BYTES);
+  return concatBytes(hashes, await primitives.sha256(registers));
+}
+
+/** The lists of the body are as long as `count` says. */
+async function leafMessages(
+  header: FrameName,
+  body: FrameBody,
+  dataKey: Uint8Array,
+): Promise<LeafMessages> {
   const { count } = header;
   const salts = await saltsOf(header, dataKey);
-  const contents = encodeContents(body, count);
-  return Array.from({ length: count + 1 }, (_, index) => ({
-    index,
-    salt: salts.subarray(SALT_BYTES * index, SALT_BYTES * (index + 1)),
-    content: contents.subarray(
-      SLOT_BYTES * index,
-      index === count ? contents.length : SLOT_BYTES * (index + 1),
-    ),
-  }));
+  const slots = new Uint8Array(LEAF_BYTES * count);
+  const view = new DataView(slots.buffer);
+  for (let slot = 0; slot < count; slot++) {
+    const at = LEAF_BYTES * slot;
+    slots.set(salts.subarray(SALT_BYTES * slot, SALT_BYTES * (slot + 1)), at + 1);
+    view.setUint16(at + 1 + SALT_BYTES, slot);
+    view.setUint32(at + PREFIX_BYTES, body.importMilliwattHours[slot] ?? 0);
+    view.setUint32(at + PREFIX_BYTES + 4, body.exportMilliwattHours[slot] ?? 0);
+    view.setUint8(at + PREFIX_BYTES + 8, body.quality[slot] ?? 0);
+  }
+  const registers = new Uint8Array(PREFIX_BYTES + REGISTERS_BYTES);
+  const registersView = new DataView(registers.buffer);
+  registers.set(salts.subarray(SALT_BYTES * count), 1);
+  registersView.setUint16(1 + SALT_BYTES, count);
+  for (const [index, register] of body.registersMilliwattHours.entries()) {
+    registersView.setBigUint64(PREFIX_BYTES + 8 * index, register);
+  }
+  return { slots, registers };
 }
 
 /** One key stream for all of them: a salt by itself would cost as much as its leaf. The key seals nothing else. */
@@ -132,19 +160,4 @@ async function saltsOf({ keyEpoch, counter, count }: FrameName, dataKey: Uint8Ar
   const sealed = await primitives.aesGcmSeal(key, new Uint8Array(12), none, zeros);
   key.fill(0);
   return sealed.subarray(0, zeros.length);
-}
-
-/** All slots one after the other, then the registers. The lists are as long as `count` says. */
-function encodeContents(body: FrameBody, count: number): Uint8Array {
-  const bytes = new Uint8Array(SLOT_BYTES * count + REGISTERS_BYTES);
-  const view = new DataView(bytes.buffer);
-  for (let slot = 0; slot < count; slot++) {
-    view.setUint32(SLOT_BYTES * slot, body.importMilliwattHours[slot] ?? 0);
-    view.setUint32(SLOT_BYTES * slot + 4, body.exportMilliwattHours[slot] ?? 0);
-    view.setUint8(SLOT_BYTES * slot + 8, body.quality[slot] ?? 0);
-  }
-  for (const [index, register] of body.registersMilliwattHours.entries()) {
-    view.setBigUint64(SLOT_BYTES * count + 8 * index, register);
-  }
-  return bytes;
 }

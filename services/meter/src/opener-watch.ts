@@ -24,7 +24,7 @@ export function openerWatch(
 
   /** At the same time, so that the meters' journal is flushed once. */
   async function spread(jws: string): Promise<void> {
-    const outcomes = await Promise.all(sealing.map(({ opener }) => opener?.take(jws)));
+    const outcomes = await Promise.all(sealing.map(async ({ opener }) => opener?.take(jws)));
     for (const [index, outcome = "known"] of outcomes.entries()) {
       if (outcome === "taken" || outcome === "known") continue;
       const ids = { meterId: sealing[index]?.name, errorCode: outcome };
