@@ -175,8 +175,14 @@ describe("a store in memory", () => {
   });
 
   test("the store inside a transaction is a programmer error, not a deadlock", async () => {
-    const nested = store.transaction(() => store.query("select 1 as one"));
+    const hasty = await openStore({ schema: "hasty", migrations: [], idleInTransactionMs: 100 });
+    const nested = hasty.transaction(async (sql) => {
+      await sql.query("select 1 as one");
+      return hasty.query("select 2 as two");
+    });
     await assert.rejects(nested, { code: "ERR_ASSERTION" });
+    assert.deepEqual(await hasty.query("select 3 as three"), [{ three: 3 }]);
+    await hasty.close();
   });
 
   test("insertMany writes all rows and skips conflicts when told to", async () => {

@@ -9,7 +9,6 @@
  * PGlite runs no autovacuum: a table with many deletes needs `vacuum <table>` from time to time.
  */
 import assert from "node:assert/strict";
-import { AsyncLocalStorage } from "node:async_hooks";
 import { RuntimeError } from "../error.ts";
 import type { Driver } from "./driver.ts";
 import { migrate } from "./migrations.ts";
@@ -37,8 +36,8 @@ export interface Store extends Sql {
   /**
    * Runs `work` alone, after everything that was called before it, and commits when it resolves.
    * Rolls back and rethrows when it rejects or when any statement in it failed, even if caught.
-   * Inside `work` use only the `sql` handed in; a call of the store itself would wait for ever and
-   * is refused as a programmer error.
+   * Inside `work` use only the `sql` handed in: a call of the store itself waits for the transaction,
+   * which ends as a programmer error when it makes no statement for `idleInTransactionMs`.
    */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
   /** Waits for calls already made, closes the database, frees the folder. Idempotent. */
@@ -51,6 +50,8 @@ export interface StoreOptions {
   /** Names this list of migrations in the database, so that others can add their own tables. */
   readonly schema: string;
   readonly migrations: readonly Migration[];
+  /** Default 30,000. */
+  readonly idleInTransactionMs?: number;
 }
 
 /** Calls that may wait for the connection; beyond it a call fails with STORE_BUSY. */
@@ -61,7 +62,8 @@ const waitingMax = 10_000;
  * STORE_MIGRATION. The first open on a machine initialises a database (seconds); later ones copy it.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const store = new QueuedStore(await openPglite(options.folder));
+  const { folder, idleInTransactionMs = 30_000 } = options;
+  const store = new QueuedStore(await openPglite(folder), idleInTransactionMs);
   try {
     await migrate(store, options.schema, options.migrations);
     return store;
@@ -75,13 +77,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 class QueuedStore implements Store {
   readonly kind = "pglite";
   readonly #driver: Driver;
-  readonly #inside = new AsyncLocalStorage<TransactionSql>();
+  readonly #idleMs: number;
   #tail: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #closing: Promise<void> | undefined;
 
-  constructor(driver: Driver) {
+  constructor(driver: Driver, idleMs: number) {
     this.#driver = driver;
+    this.#idleMs = idleMs;
   }
 
   async query<Row>(sql: string, params: readonly SqlValue[] = []): Promise<Row[]> {
@@ -93,7 +96,7 @@ class QueuedStore implements Store {
       await this.#driver.query("begin", []);
       const sql = new TransactionSql(this.#driver);
       try {
-        const result = await this.#inside.run(sql, () => work(sql));
+        const result = await Promise.race([work(sql), sql.idleFor(this.#idleMs)]);
         await sql.finish();
         await this.#driver.query("commit", []);
         return result;
@@ -115,10 +118,6 @@ class QueuedStore implements Store {
   }
 
   async #exclusive<T>(job: () => Promise<T>): Promise<T> {
-    assert(
-      this.#inside.getStore()?.active !== true,
-      "inside a transaction use the sql handed to it, not the store",
-    );
     if (this.#closing !== undefined) throw new RuntimeError("STORE_CLOSED", "the store is closed");
     if (this.#waiting >= waitingMax) {
       throw new RuntimeError("STORE_BUSY", `${waitingMax} calls wait for the store; slow down`);
@@ -138,14 +137,16 @@ class TransactionSql implements Sql {
   readonly #driver: Driver;
   readonly #pending = new Set<Promise<unknown>>();
   #failure: { readonly error: unknown } | undefined;
-  active = true;
+  #active = true;
+  #lastStatementMs = performance.now();
+  #watch: NodeJS.Timeout | undefined;
 
   constructor(driver: Driver) {
     this.#driver = driver;
   }
 
   async query<Row>(sql: string, params: readonly SqlValue[] = []): Promise<Row[]> {
-    assert(this.active, "this transaction has ended");
+    assert(this.#active, "this transaction has ended");
     const result = this.#driver.query(sql, params);
     this.#pending.add(result);
     try {
@@ -155,7 +156,22 @@ class TransactionSql implements Sql {
       throw error;
     } finally {
       this.#pending.delete(result);
+      this.#lastStatementMs = performance.now();
     }
+  }
+
+  /** Rejects when no statement was under way for so long; never resolves. */
+  idleFor(milliseconds: number): Promise<never> {
+    return new Promise((_, reject) => {
+      this.#watch = setInterval(() => {
+        const idleMs = performance.now() - this.#lastStatementMs;
+        if (this.#pending.size > 0 || idleMs < milliseconds) return;
+        const message =
+          `a transaction made no statement for ${milliseconds} ms: ` +
+          "inside a transaction use the sql handed to it, not the store";
+        reject(new assert.AssertionError({ message }));
+      }, milliseconds / 4);
+    });
   }
 
   /** Waits for statements nobody awaited; throws if any failed: COMMIT would silently roll back. */
@@ -166,6 +182,7 @@ class TransactionSql implements Sql {
   }
 
   end(): void {
-    this.active = false;
+    this.#active = false;
+    clearInterval(this.#watch);
   }
 }
