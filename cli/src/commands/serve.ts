@@ -70,7 +70,11 @@ async function serveEverything(
   try {
     await createOperators(layout, everything.mdms.service);
     const control =
-      replay && (await serveControl(localControl(replay, everything.bus.service, layout), layout));
+      replay &&
+      (await serveControl(
+        localControl(replay, everything.bus.service, everything.urls, layout),
+        layout,
+      ));
     const urls = { ...everything.urls, ...(control && { control: control.url }) };
     await writeRunFile(layout, urls);
     for (const [name, url] of Object.entries(urls)) terminal.note(`${name.padEnd(13)} ${url}`);

@@ -13,6 +13,7 @@ const SETTLE_SECONDS = 30;
 /** A minute past the cut-off of a day's load: incomplete sets are sealed, and the next day has not ended. */
 const PAST_CUTOFF_SECONDS = 6 * 3600 + 60;
 const LOOK_AGAIN_MS = 10;
+const UNANSWERED_MS = 100;
 
 type Hop = readonly [stream: string, consumer: string];
 const TO_THE_LEDGER: readonly Hop[] = [
@@ -20,6 +21,8 @@ const TO_THE_LEDGER: readonly Hop[] = [
   ["contributions", "aggregator"],
 ];
 const toTheEnd = (quorum: LoadOptions["quorum"]): readonly Hop[] => [
+  ...trusteeFolders(quorum).map((trustee): Hop => ["log", trustee]),
+  ["cosignatures", "aggregator"],
   ...trusteeFolders(quorum).map((trustee): Hop => ["release-requests", trustee]),
   ["releases", "mdms"],
   ["releases", "aggregator"],
@@ -73,6 +76,8 @@ export async function finishLoad(options: LoadOptions): Promise<void> {
   await settled(control, toTheEnd(quorum), signal);
   const end = addLocalDays(contractStart, days, zone);
   await control.advanceTo(1000 * (end + PAST_CUTOFF_SECONDS));
+  // Between log, cosignatures and requests there are moments without a message.
+  while (await control.hasUnanswered()) await lookAgain(signal, UNANSWERED_MS);
   await settled(control, toTheEnd(quorum), signal);
 }
 
@@ -82,11 +87,13 @@ async function settled(
   signal: AbortSignal,
 ): Promise<void> {
   for (const [stream, consumer] of hops) {
-    while ((await control.pending(stream, consumer)) > 0) {
-      if (signal.aborted) throw stopped();
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
-    }
+    while ((await control.pending(stream, consumer)) > 0) await lookAgain(signal);
   }
+}
+
+async function lookAgain(signal: AbortSignal, afterMs = LOOK_AGAIN_MS): Promise<void> {
+  if (signal.aborted) throw stopped();
+  await new Promise((resolve) => setTimeout(resolve, afterMs));
 }
 
 const stopped = (): CliError => new CliError("LOAD_STOPPED", "stopped; run it again to go on");

@@ -45,7 +45,7 @@ export async function startDemo(demo: Demo, terminal: Terminal): Promise<Running
     everything,
     fleet: meters.fleet,
     clock,
-    control: localControl(clock, everything.bus.service, layout),
+    control: localControl(clock, everything.bus.service, everything.urls, layout),
     access,
     async close() {
       await meters.close();

@@ -30,9 +30,16 @@ export interface LoadControl {
   advanceTo(timeMs: number): Promise<void>;
   /** Messages published to `stream` and not yet worked off by `consumer`. */
   pending(stream: string, consumer: string): Promise<number>;
+  /** Whether anything that is sealed has no answer of the trustees yet. */
+  hasUnanswered(): Promise<boolean>;
 }
 
-export function localControl(clock: ReplayClock, bus: Bus, layout: Layout): LoadControl {
+export function localControl(
+  clock: ReplayClock,
+  bus: Bus,
+  urls: Readonly<Record<string, string>>,
+  layout: Layout,
+): LoadControl {
   return {
     nowMs: () => clock.nowMs(),
     async advanceTo(timeMs) {
@@ -40,7 +47,20 @@ export function localControl(clock: ReplayClock, bus: Bus, layout: Layout): Load
       await writeClock(layout, clock.nowMs());
     },
     pending: (stream, consumer) => bus.pending(stream, consumer),
+    hasUnanswered: () => hasUnanswered(urls["aggregator"] ?? ""),
   };
+}
+
+/** The aggregator at `url` is asked itself. */
+async function hasUnanswered(url: string): Promise<boolean> {
+  for (const list of ["sets", "bills"]) {
+    for (const state of ["SEALED", "REQUESTED"]) {
+      const query = new URLSearchParams({ state, limit: "1" }).toString();
+      const answer = unanswered.parse(await callApi(url, `/v1/${list}?${query}`));
+      if ((answer[list] ?? []).length > 0) return true;
+    }
+  }
+  return false;
 }
 
 const tokenPath = (layout: Layout): string => join(layout.root, "control-token");
@@ -77,6 +97,7 @@ export async function serveControl(control: LoadControl, layout: Layout): Promis
   return listen({ app, port: 0 });
 }
 
+const unanswered = z.record(z.string(), z.array(z.unknown()));
 const clockAnswer = z.object({ nowMs: z.number() });
 const pendingAnswer = z.object({ pending: z.number() });
 
@@ -100,5 +121,6 @@ export async function remoteControl(layout: Layout, signal: AbortSignal): Promis
       const query = new URLSearchParams({ stream, consumer }).toString();
       return pendingAnswer.parse(await call(`/v1/pending?${query}`)).pending;
     },
+    hasUnanswered: () => untilServed(layout, "aggregator", signal, hasUnanswered),
   };
 }
