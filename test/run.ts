@@ -19,13 +19,15 @@ const TESTS_MIN = 1_040;
 const FOLDERS = ["test", "services", "packages", "cli"];
 const ELSEWHERE = [
   "packages/attacks/",
-  "services/mdms/test/shares.test.ts", // test/threshold.test.ts shows the same in short.
+  "services/mdms/test/shares.test.ts",
   "test/attacks/",
   "test/browser/",
   "test/e2e/meter-encrypts.test.ts",
   "test/e2e/package.test.ts",
   "test/e2e/real-data.test.ts",
   "test/e2e/secrets.test.ts",
+  "test/key-life.test.ts",
+  "test/threshold.test.ts",
 ];
 /** One more than the smallest machine has cores: files wait for disks and timers now and then. */
 const FILES_AT_ONCE = 3;
