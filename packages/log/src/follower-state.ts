@@ -16,14 +16,6 @@ import { frontierRoot, isFrontier, type Frontier } from "./frontier.ts";
 import { formatHead, parseHead, signedAt, type HeadKey, type SignedHead } from "./head.ts";
 import type { ForkEvidence } from "./quorum.ts";
 
-/** One small file. A service hands in `readFile` and `writeFileAtomic` of the runtime. */
-export interface DurableFile {
-  /** Undefined when it was never saved. */
-  load(): Promise<Uint8Array | undefined>;
-  /** Replaces the whole; resolves when it will survive a power loss. */
-  save(bytes: Uint8Array): Promise<void>;
-}
-
 export interface FollowerState {
   readonly frontier: Frontier;
   /** Of the last entry, epoch seconds. */

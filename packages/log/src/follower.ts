@@ -4,14 +4,10 @@
  * never a contribution or a reading, and believes the operator nothing but that it is the operator.
  */
 import { equalBytes, leafHash, type Signer } from "@smarter-metering/protocol";
+import type { DurableFile } from "@smarter-metering/runtime";
 import { LogError, assert, wellFormed } from "./error.ts";
 import { BATCH_ENTRIES_MAX, decodeEntry, type IndexedEntry } from "./entry.ts";
-import {
-  decodeState,
-  encodeState,
-  type DurableFile,
-  type FollowerState,
-} from "./follower-state.ts";
+import { decodeState, encodeState, type FollowerState } from "./follower-state.ts";
 import { EMPTY_FRONTIER, extendFrontier, frontierRoot } from "./frontier.ts";
 import {
   formatHead,

@@ -23,7 +23,7 @@ export {
   type LogFollower,
   type Taken,
 } from "./follower.ts";
-export type { DurableFile } from "./follower-state.ts";
+export type { DurableFile } from "@smarter-metering/runtime";
 export { EMPTY_FRONTIER, extendFrontier, frontierRoot, type Frontier } from "./frontier.ts";
 export {
   formatHead,
@@ -53,6 +53,7 @@ export {
   cosignersOf,
   createQuorum,
   provesFork,
+  registeredQuorum,
   verifyHead,
   type ForkEvidence,
   type HeadVerdict,

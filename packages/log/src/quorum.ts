@@ -2,7 +2,7 @@
  * How many trustees must have cosigned a head before anybody acts on it (docs/protocol.md §13.4). Run by trustees,
  * before they answer a release request, and by whoever verifies a proof.
  */
-import { equalBytes, toHex } from "@smarter-metering/protocol";
+import { equalBytes, fromHex, toHex, type NetworkView } from "@smarter-metering/protocol";
 import { LogError, type LogErrorCode } from "./error.ts";
 import { logKey, signedAt, trusteeKey, type HeadKey, type SignedHead } from "./head.ts";
 
@@ -108,4 +108,18 @@ export async function provesFork({ first, second }: ForkEvidence, key: HeadKey):
   if (!isFork) return false;
   const times = await Promise.all([signedAt(first, key), signedAt(second, key)]);
   return times.every((time) => time !== undefined);
+}
+
+/**
+ * The quorum of a registry's parties: its aggregator operates the log, its trustees cosign, `threshold` of them decrypt. In the order of
+ * the view. Throws LOG_QUORUM_INVALID.
+ */
+export async function registeredQuorum(view: NetworkView, threshold: number): Promise<Quorum> {
+  const keysOf = (role: "aggregator" | "trustee"): Uint8Array[] =>
+    view.parties(role).map(({ signingKey }) => fromHex(signingKey, 32));
+  const [operator] = keysOf("aggregator");
+  if (operator === undefined) {
+    throw new LogError("LOG_QUORUM_INVALID", "the registry names no aggregator, who keeps the log");
+  }
+  return createQuorum(operator, keysOf("trustee"), threshold);
 }

@@ -12,6 +12,7 @@ import { equalBytes, fromUtf8, utf8, leafHash, type Signer } from "@smarter-mete
 import {
   insertMany,
   migrate,
+  type DurableFile,
   type Migration,
   type Sql,
   type Store,
@@ -26,7 +27,6 @@ import {
   type NewEntry,
 } from "./entry.ts";
 import type { LogBatch } from "./follower.ts";
-import type { DurableFile } from "./follower-state.ts";
 import { formatHead, logKey, parseHead, signHead, withSignaturesOf, type HeadKey } from "./head.ts";
 import type { SignedHead } from "./head.ts";
 import { proveConsistency, proveInclusion } from "./proof.ts";

@@ -3,13 +3,12 @@
  * only.
  */
 import { engineKeyOf, parsePublicKey, type EngineKey } from "@smarter-metering/paillier";
-import { createQuorum, type Quorum as LogQuorum } from "@smarter-metering/log";
+import { registeredQuorum, type Quorum as LogQuorum } from "@smarter-metering/log";
 import { parsePolicy, type ReleasePolicy } from "@smarter-metering/policy";
 import {
   fromHex,
   type Cohort,
   type NetworkView,
-  type Party,
   type RegistrySnapshot,
 } from "@smarter-metering/protocol";
 import { addLocalDays } from "@smarter-metering/tariff";
@@ -50,10 +49,7 @@ async function parseContext({
   const key = engineKeyOf(await parsePublicKey(view.document.paillierKey));
   const policy = parsePolicy(view.document.policy);
   const quorum = await quorumOf(view);
-  const keysOf = (parties: readonly Party[]): Uint8Array[] =>
-    parties.map(({ signingKey }) => fromHex(signingKey, 32));
-  const [operator = new Uint8Array(0)] = keysOf(view.parties("aggregator"));
-  const logQuorum = await createQuorum(operator, keysOf(quorum.trustees), quorum.threshold);
+  const logQuorum = await registeredQuorum(view, quorum.threshold);
   const keyId = fromHex(key.id, 32);
   return { epoch, hash: fromHex(hash, 32), view, key, keyId, policy, quorum, logQuorum };
 }

@@ -8,6 +8,9 @@ export const isShare = (held: HeldKey): held is SecretShare => "secret" in held;
 export const publicKeyOf = (held: HeldKey): PublicKey =>
   isShare(held) ? held.key.publicKey : held.publicKey;
 
+/** Trustees that decrypt together. */
+export const thresholdOf = (held: HeldKey): number => (isShare(held) ? held.key.threshold : 1);
+
 /** Under this name a trustee takes its requests from the bus: each share holder has all of them. */
 export const consumerOf = (held: HeldKey): string =>
   isShare(held) ? `trustee-${held.trustee}` : "trustee";

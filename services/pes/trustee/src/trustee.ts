@@ -3,7 +3,7 @@
  * ledger and policy allow, and that the log shows to all trustees. It believes nothing the aggregator says, has no way to the opener, and
  * cannot read what it sends to the MDMS.
  */
-import { createQuorum, LogError, trusteeKey } from "@smarter-metering/log";
+import { LogError, registeredQuorum, trusteeKey } from "@smarter-metering/log";
 import type { Engine } from "@smarter-metering/paillier";
 import {
   decodeAskedRequest,
@@ -38,13 +38,13 @@ import {
   type Verdict,
 } from "@smarter-metering/runtime";
 import { answerRequests, type Decided, type Outcome } from "./answer.ts";
-import { TrusteeError } from "./error.ts";
 import { fault } from "./fault.ts";
 import { FollowedLog, LOG_STREAM } from "./follow-log.ts";
 import {
   answerStreamOf,
   consumerOf,
   isShare,
+  thresholdOf,
   type AnswerStream,
   type HeldKey,
 } from "./held-key.ts";
@@ -130,7 +130,7 @@ export async function startTrustee(
   try {
     await ledger.checkAgainst(bus, answerStreamOf(heldKey), ownReleaseReader(heldKey, signer));
     const log = await FollowedLog.open({
-      quorum: await quorumOf(registry.current().view, heldKey),
+      quorum: await registeredQuorum(registry.current().view, thresholdOf(heldKey)),
       signer,
       state: durableFile(logStatePath(ports.ledgerFolder)),
       ledger,
@@ -144,17 +144,6 @@ export async function startTrustee(
     await ledger.close();
     throw error;
   }
-}
-
-/** The log's operator is the aggregator. Throws TRUSTEE_REGISTRY_INCOMPLETE, LOG_QUORUM_INVALID. */
-function quorumOf(view: NetworkView, held: HeldKey): ReturnType<typeof createQuorum> {
-  const [aggregator] = view.parties("aggregator");
-  if (aggregator === undefined) {
-    throw new TrusteeError("TRUSTEE_REGISTRY_INCOMPLETE", "the registry names no aggregator");
-  }
-  const trustees = view.parties("trustee").map(({ signingKey }) => fromHex(signingKey));
-  const threshold = isShare(held) ? held.key.threshold : 1;
-  return createQuorum(fromHex(aggregator.signingKey), trustees, threshold);
 }
 
 function ownReleaseReader(held: HeldKey, { publicKey }: Signer): ReadOwn {
