@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { Worker } from "node:worker_threads";
 
 import { build } from "esbuild";
 import * as fc from "fast-check";
@@ -149,6 +150,22 @@ describe("worker pool", () => {
       assert.equal(outcome?.status, "rejected");
       assert.equal((outcome.reason as { code: string }).code, "PAILLIER_ENGINE_CLOSED");
     }
+  });
+
+  test("an answer that comes while the pool closes does not let the process end before", async (t) => {
+    const { publicKey } = await loadTestKey2048();
+    const engine = createPortableEngine({ threads: 1 });
+    await engine.warm(engineKeyOf(publicKey));
+    const unref = t.mock.method(Worker.prototype, "unref");
+    const { terminate } = Worker.prototype;
+    const terminated = t.mock.method(Worker.prototype, "terminate", function (this: Worker) {
+      const ended = terminate.call(this);
+      this.emit("message", { ok: true, result: new Uint8Array() });
+      return ended;
+    });
+    await engine.close();
+    assert.equal(terminated.mock.callCount(), 1);
+    assert.equal(unref.mock.callCount(), 0);
   });
 
   test("an idle pool lets the process end", async () => {

@@ -92,7 +92,7 @@ export function createPool({ threads, jobsMax }: PoolOptions): Runner {
     worker.unref(); // an idle pool does not keep the process
     let cause: unknown;
     worker.on("message", (reply: Reply) => {
-      worker.unref();
+      if (!closed) worker.unref(); // who awaits `close` waits for the thread's end
       finish(thread, reply.ok ? reply.result : new PaillierError(reply.code, reply.message));
       dispatch(slot);
     });
