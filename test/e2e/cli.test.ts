@@ -149,20 +149,23 @@ const SUMMARY = {
 /** A reading is with the customer so soon after the end of its interval. */
 const LIVE_DELAY_MS_MAX = 5_000;
 
-/** Log, every request, and the bill of the one customer: nothing is broken, and of the bill nothing is unchecked. */
+/**
+ * Log, every request, and the bill of the one customer: nothing is broken, and of the bill nothing is unchecked. There is the load of a
+ * day with five bills, and as much again for every 24 s that the demonstration has been live.
+ */
 async function checkAll(dir: string): Promise<void> {
   const json = ["--dir", dir, "--json"];
   const { stdout } = await run("release", "list", ...json);
   const { sets, bills } = JSON.parse(stdout) as Record<string, { requestDigest: string | null }[]>;
   const digests = [...(sets ?? []), ...(bills ?? [])].flatMap((one) => one.requestDigest ?? []);
-  assert.equal(digests.length, 6);
+  assert(digests.length >= 6);
   const [log, bill, ...replays] = await runAll([
     ["log", "verify", ...json],
     ["statement", "verify", ...json],
     ...digests.map((digest) => ["audit", "replay", digest.slice(0, 16), ...json]),
   ]);
   const { entries } = JSON.parse(log?.stdout ?? "") as { entries: Record<string, number> };
-  assert.equal(entries["release-request"], 6);
+  assert((entries["release-request"] ?? 0) >= digests.length);
   const verified = JSON.parse(bill?.stdout ?? "") as { bills: { links: { status: string }[] }[] };
   assert.deepEqual(new Set(verified.bills[0]?.links.map(({ status }) => status)), new Set(["ok"]));
   assert(replays.every(({ stdout: replay }) => replay.includes('"isSound": true')));
@@ -174,6 +177,7 @@ test("demo --json prints one object and goes live; households.json has a row for
   const size = ["--households", "5", "--days", "1", "--customers", "1", "--seed", "e2e"];
   const policy = ["--unsafe-policy", "--min-contributors", "5"];
   const demo = start("demo", ...size, ...policy, "--json", "--dir", dir);
+  t.after(() => demo.end("SIGKILL"));
   await demo.printed("Ctrl-C ends it", "stderr");
   const delaysMs = await liveDelaysMs(dir, "s001", 8);
   t.diagnostic(`live readings after ${delaysMs.map((ms) => `${Math.ceil(ms)} ms`).join(", ")}`);
@@ -185,7 +189,7 @@ test("demo --json prints one object and goes live; households.json has a row for
     ["demo", "--dir", dir, "--exit", "--quiet"],
   ]);
   const { statements } = JSON.parse(asked?.stdout ?? "") as { statements: object[] };
-  assert.equal(statements.length, 5);
+  assert(statements.length >= 5);
   assert.match(second?.stderr ?? "", /^smarter-metering: STORE_LOCKED: [^\n]+\n$/);
   await checkAll(dir);
   const { code, stdout } = await demo.end("SIGTERM");

@@ -202,9 +202,10 @@ test("damaged, missing, old and foreign files are refused in one line each", asy
   for (const [index, { code }] of cases.entries()) {
     await t.test(code, () => assertOneLine(outcomes[index], code));
   }
-  await t.test("the untouched trustee starts at the same registry and bus", async () => {
+  await t.test("the untouched trustee starts at the same registry and bus", async (served) => {
     const path = join(trustee(), "config.json");
     const whole = start("serve", "--demo", "--role", "trustee", "--config", path);
+    served.after(() => whole.end("SIGKILL"));
     await whole.printed("trustee serves", "stderr");
     assert.equal((await whole.end("SIGTERM")).code, 0);
   });

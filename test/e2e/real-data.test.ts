@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, test } from "node:test";
+import { describe, test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { run, runAll, start, temporaryFolder } from "./command-line.ts";
@@ -62,7 +62,7 @@ const minutesTruth = async (): Promise<Truth> => ({
 });
 const NEW_YORK = ["--unit", "kW", "--zone", "America/New_York", "--unsafe-policy"];
 
-async function workbookThroughEverything(): Promise<void> {
+async function workbookThroughEverything(t: TestContext): Promise<void> {
   const path = await dataFile(WORKBOOK);
   const dir = join(temporaryFolder(), "deployment");
   const label = "umass_apart1_2016w1";
@@ -70,6 +70,7 @@ async function workbookThroughEverything(): Promise<void> {
   const truth = { ...minutes, kilowatts: new Map([[label, minutes.kilowatts.get("1") ?? []]]) };
   const words = ["--data", path, ...NEW_YORK, "--min-contributors", "1", "--customers", "1"];
   const demo = start("demo", ...words, "--dir", dir);
+  t.after(() => demo.end("SIGKILL"));
   await demo.printed("Ctrl-C ends it", "stdout");
   await assertTrue(dir, truth, 7, [label]);
   const { code, stdout } = await demo.end("SIGTERM");
@@ -79,7 +80,7 @@ async function workbookThroughEverything(): Promise<void> {
 
 // Two at a time: the large demonstration takes longer than all others together.
 describe("real readings", { concurrency: 2 }, () => {
-  test("Swiss households: loads, bills and exports equal the file", async () => {
+  test("Swiss households: loads, bills and exports equal the file", async (t) => {
     const path = await dataFile(SWISS);
     const truth: Truth = {
       startSeconds: Date.parse("2018-10-28T23:00:00Z") / 1000,
@@ -93,6 +94,7 @@ describe("real readings", { concurrency: 2 }, () => {
     const terms = ["--min-contributors", String(swiss.contributorsMin)];
     // Without --exit: the commands below then ask the running demonstration, whose time stands still where the file ends.
     const demo = start("demo", ...source, ...size, ...terms, "--json", "--dir", dir);
+    t.after(() => demo.end("SIGKILL"));
     await demo.printed("no more readings", "stderr");
     assert.equal(enrolled(dir).length, 12);
     await assertTrue(dir, truth, 33, enrolled(dir)); // The window ends with November.
@@ -109,11 +111,12 @@ describe("real readings", { concurrency: 2 }, () => {
     assert.equal(summary.unsafe, false);
   });
 
-  test("minutes of five apartments: quarter-hour loads, a week's bill, exports by the minute", async () => {
+  test("minutes of five apartments: quarter-hour loads, a week's bill, exports by the minute", async (t) => {
     const truth = await minutesTruth();
     const dir = join(temporaryFolder(), "deployment");
     const words = ["--data", await dataFile(MINUTES), ...NEW_YORK];
     const demo = start("demo", ...words, "--min-contributors", "5", "--dir", dir);
+    t.after(() => demo.end("SIGKILL"));
     await demo.printed("Ctrl-C ends it", "stdout");
     assert.deepEqual(enrolled(dir), ["1", "2", "3", "4", "5"]);
     await assertTrue(dir, truth, 7, enrolled(dir));
