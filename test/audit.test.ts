@@ -6,14 +6,20 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { verifyBill } from "@smarter-metering/customer";
 import { decodeEntry, encodeEntry, type Entry } from "@smarter-metering/log";
+import { parsePolicy } from "@smarter-metering/policy";
 import {
   decodeContribution,
+  decodeSignedTerms,
   encodeContribution,
+  fromHex,
   signContribution,
+  type BillRequest,
+  type LoadRequest,
 } from "@smarter-metering/protocol";
 import { auditLog, type ShownLog } from "../cli/src/audit/audit-log.ts";
 import { billEvidence, type BillMaterial } from "../cli/src/audit/bill-evidence.ts";
 import { replayRelease, type ReplayEvidence } from "../cli/src/audit/replay.ts";
+import { residualsOf } from "../cli/src/audit/residual.ts";
 import { makeAudited, quorumIn, type Audited } from "./support/audited.ts";
 
 function flipped(bytes: Uint8Array, bit: number): Uint8Array {
@@ -338,3 +344,83 @@ async function resigned(encoded: Uint8Array, { world }: Audited): Promise<Uint8A
     await signContribution(headerBytes, header, other, world.parties.opener.signer),
   );
 }
+
+describe("audit residual", () => {
+  const { world, replays } = audited;
+  const view = world.network.current().view;
+  const policyOf = (auditMembersMin: number) => parsePolicy({ ...world.policy, auditMembersMin });
+  const termsOf = ({ request }: ReplayEvidence) => decodeSignedTerms(request.terms).terms;
+  const load = termsOf(replays.LOAD);
+  const bill = termsOf(replays.BILL);
+  assert(load.kind === "LOAD" && bill.kind === "BILL");
+  const [fromGrid, middle, toGrid] = [world.dayStart(0), world.dayStart(1), world.dayStart(3)];
+  const billOf = (
+    household: number,
+    milliwattHours: bigint,
+    change: Partial<BillRequest> = {},
+  ) => ({
+    terms: { ...bill, networkPseudonym: networkOf(household), ...change },
+    milliwattHours,
+  });
+  const networkOf = (household: number) => fromHex(must(world.households[household]).network);
+  const loadOf = (day: number, wattHours: bigint, change: Partial<LoadRequest> = {}) => ({
+    terms: { ...load, blockStart: world.dayStart(day), ...change },
+    wattHours,
+  });
+  const all = [0, 1, 2];
+  const bills = all.map((household) => billOf(household, 1_000_900n * BigInt(household + 1)));
+  const loads = all.map((day) => loadOf(day, 2_000n));
+
+  test("is the bills less the load, of a window in which all are in both", () => {
+    const [window, ...more] = residualsOf({ cohort: "north", loads, bills }, view, policyOf(3));
+    assert.deepEqual(more, []);
+    assert.deepEqual(window, {
+      from: fromGrid,
+      to: toGrid,
+      bills: 3,
+      blocks: 3,
+      refusals: [],
+      sums: { billedMilliwattHours: 6_005_400n, loadWattHours: 6_000n },
+    });
+  });
+
+  test("is not said where a few are in one sum alone", () => {
+    const oneAbsent = loads.with(
+      2,
+      loadOf(2, 1n, { runs: [{ slotCount: load.slotCount, members: Uint8Array.of(0b011) }] }),
+    );
+    const early = [0, 1].map((household) =>
+      billOf(household, 1n, { toGrid: middle, toBorder: middle }),
+    );
+    const rest = [0, 1].map((household) =>
+      billOf(household, 1n, { fromGrid: middle, fromBorder: middle }),
+    );
+    const cases = [
+      { made: { loads: oneAbsent, bills }, codes: ["RESIDUAL_FEW_ABSENT"] },
+      { made: { loads, bills: bills.slice(1) }, codes: ["RESIDUAL_FEW_UNBILLED"] },
+      // All three are missing from the load of a day: nobody's reading.
+      { made: { loads: loads.slice(1), bills }, codes: [] },
+      // Windows that overlap are one, and in that all are in both sums.
+      { made: { loads, bills: [...early, ...rest, billOf(2, 1n)] }, codes: [] },
+      // Windows that only touch are two, and one member is unbilled in each.
+      {
+        made: { loads, bills: [...early, ...rest] },
+        codes: ["RESIDUAL_FEW_UNBILLED", "RESIDUAL_FEW_UNBILLED"],
+      },
+    ];
+    for (const { made, codes } of cases) {
+      const windows = residualsOf({ cohort: "north", ...made }, view, policyOf(3));
+      const found = windows.flatMap(({ refusals }) => refusals.map(({ code }) => code));
+      assert.deepEqual(found, codes);
+      assert(windows.every(({ refusals, sums }) => (sums === undefined) === refusals.length > 0));
+    }
+  });
+
+  test("knows the bills of members alone, and says nothing of a neighbourhood without any", () => {
+    const foreign = billOf(0, 1n, { networkPseudonym: new Uint8Array(16) });
+    assert.deepEqual(
+      residualsOf({ cohort: "north", loads, bills: [foreign] }, view, policyOf(3)),
+      [],
+    );
+  });
+});

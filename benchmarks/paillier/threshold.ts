@@ -1,7 +1,7 @@
 /**
- * Threshold decryption beside decryption with the undivided key, in turns, in one run, on one thread:
- * `node --import tsx benchmarks/paillier/threshold.ts [--quick] [--json] [--ceremony]`. Ratios are the
- * claim; absolute figures belong to the machine. Keys are the TEST keys, 2 of 3.
+ * Threshold decryption beside decryption with the undivided key, in turns, in one run, on one thread; then the release of a whole block
+ * (release.ts), on all cores: `npm run bench:threshold -- [--quick] [--json] [--ceremony]`. Ratios are the claim; absolute figures belong
+ * to the machine. Keys are the TEST keys, 2 of 3.
  *
  *   --quick     two short rounds
  *   --json      the measurements in place of markdown
@@ -22,6 +22,7 @@ import {
 } from "@smarter-metering/paillier";
 import { dealTestKey, undivided } from "../../packages/paillier/test/threshold-keys.ts";
 import { describeMachine } from "./machine.ts";
+import { measureRelease, type ReleaseCost } from "./release.ts";
 import { race, trialOf, type Effort, type Trial } from "./rounds.ts";
 
 type Row = {
@@ -126,6 +127,21 @@ function table(rows: readonly Row[]): string {
   ].join("\n");
 }
 
+function releaseTable({ bits, meters, wholeKey, shares, ...ratios }: ReleaseCost): string {
+  const row = (who: string, { trusteeMs, mdmsMs }: { trusteeMs: number; mdmsMs: number }) =>
+    `| ${who} | ${trusteeMs.toPrecision(3)} | ${mdmsMs.toPrecision(3)} |`;
+  return [
+    `Release of a block of ${meters} meters at ${bits} bits, with all checks:`,
+    "",
+    "| the key is held | each trustee, ms | MDMS, ms |",
+    "| --- | --: | --: |",
+    row("by one", wholeKey),
+    row(`by ${shares.threshold} of ${quorum.trustees}`, shares),
+    "",
+    `With shares it takes ${ratios.latencyRatio.toPrecision(3)} × as long (trustees side by side), and ${ratios.workRatio.toPrecision(3)} × the work of all.`,
+  ].join("\n");
+}
+
 const { values: options } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
@@ -140,6 +156,8 @@ const rows: Row[] = [];
 for (const bits of [2048, 3072]) {
   for (const items of [1, 64]) rows.push(...(await measure(engine, bits, items, effort)));
 }
+process.stderr.write("a block\n");
+const release = await measureRelease(quorum, effort);
 const ceremonies = options.ceremony
   ? [
       { bits: 2048, cpuSeconds: await measureCeremonies(2048, 5) },
@@ -148,11 +166,12 @@ const ceremonies = options.ceremony
   : [];
 await engine.close();
 if (options.json) {
-  console.log(JSON.stringify({ machine, engine: engine.name, effort, rows, ceremonies }));
+  console.log(JSON.stringify({ machine, engine: engine.name, effort, rows, release, ceremonies }));
 } else {
   const { processor, cores, node, loadBefore } = machine;
   console.log(`${processor}, ${cores} cores; Node ${node}; ${engine.name}; load ${loadBefore}\n`);
   console.log(table(rows));
+  console.log(`\n${releaseTable(release)}`);
   for (const { bits, cpuSeconds } of ceremonies) {
     const each = cpuSeconds.map((seconds) => seconds.toFixed(1)).join(", ");
     console.log(`\nCeremonies with fresh safe primes, ${bits} bits, processor seconds: ${each}`);

@@ -149,6 +149,13 @@ const SUMMARY = {
 /** A reading is with the customer so soon after the end of its interval. */
 const LIVE_DELAY_MS_MAX = 5_000;
 
+interface Residual {
+  readonly bills: number;
+  readonly blocks: number;
+  readonly refusals: readonly object[];
+  readonly residual_mWh: string | null;
+}
+
 /**
  * Log, every request, and the bill of the one customer: nothing is broken, and of the bill nothing is unchecked. There is the load of a
  * day with five bills, and as much again for every 24 s that the demonstration has been live.
@@ -159,9 +166,10 @@ async function checkAll(dir: string): Promise<void> {
   const { sets, bills } = JSON.parse(stdout) as Record<string, { requestDigest: string | null }[]>;
   const digests = [...(sets ?? []), ...(bills ?? [])].flatMap((one) => one.requestDigest ?? []);
   assert(digests.length >= 6);
-  const [log, bill, ...replays] = await runAll([
+  const [log, bill, residual, ...replays] = await runAll([
     ["log", "verify", ...json],
     ["statement", "verify", ...json],
+    ["audit", "residual", "north", ...json],
     ...digests.map((digest) => ["audit", "replay", digest.slice(0, 16), ...json]),
   ]);
   const { entries } = JSON.parse(log?.stdout ?? "") as { entries: Record<string, number> };
@@ -169,7 +177,12 @@ async function checkAll(dir: string): Promise<void> {
   const verified = JSON.parse(bill?.stdout ?? "") as { bills: { links: { status: string }[] }[] };
   assert.deepEqual(new Set(verified.bills[0]?.links.map(({ status }) => status)), new Set(["ok"]));
   assert(replays.every(({ stdout: replay }) => replay.includes('"isSound": true')));
-  assert([log, bill, ...replays].every((outcome) => outcome?.code === 0));
+  const { windows } = JSON.parse(residual?.stdout ?? "") as { windows: Residual[] };
+  const [first] = windows;
+  assert.deepEqual([first?.bills, first?.blocks, first?.refusals], [5, 1, []]);
+  // A meter counts what is left of a watt-hour with the next day.
+  assert(Number(first?.residual_mWh) >= 0 && Number(first?.residual_mWh) < 5_000);
+  assert([log, bill, residual, ...replays].every((outcome) => outcome?.code === 0));
 }
 
 test("demo --json prints one object and goes live; households.json has a row for each; a seed names its numbers", async (t) => {

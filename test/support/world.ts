@@ -66,7 +66,7 @@ import {
   parseTariff,
   type Tariff,
 } from "@smarter-metering/tariff";
-import { loadTestKey2048 } from "../../packages/paillier/test/fixed-keys.ts";
+import { loadTestKey2048, loadTestKey3072 } from "../../packages/paillier/test/fixed-keys.ts";
 import { dealTestKey, undivided } from "../../packages/paillier/test/threshold-keys.ts";
 
 /** 16 or 32 bytes that follow from a name. */
@@ -118,6 +118,8 @@ export interface WorldOptions {
   readonly exportLoad?: boolean;
   /** Trustees with shares of the key; by default one holds all of it. */
   readonly quorum?: Quorum;
+  /** Of the Paillier modulus; default 2048. */
+  readonly paillierBits?: 2048 | 3072;
   /** Overrides of the policy document; by default an UNSAFE policy with k = 3, without R2 and R5. */
   readonly policy?: Readonly<Record<string, unknown>>;
 }
@@ -283,10 +285,11 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const intervalSeconds = options.intervalSeconds ?? 900;
   const loadIntervalSeconds = options.loadIntervalSeconds ?? 900;
   const profile = options.profile ?? "pes-encrypts";
-  const ceremony = options.quorum && (await dealTestKey(options.quorum));
+  const bits = options.paillierBits ?? 2048;
+  const ceremony = options.quorum && (await dealTestKey({ bits, ...options.quorum }));
   const paillier = ceremony
     ? { publicKey: ceremony.publicKey, secretKey: await undivided(ceremony) }
-    : await loadTestKey2048();
+    : await (bits === 2048 ? loadTestKey2048() : loadTestKey3072());
   const verificationKey = ceremony && serializeVerificationKey(ceremony.verification);
   const [opener, mdms, customer] = await Promise.all([
     testRecipient("opener"),

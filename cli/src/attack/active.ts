@@ -41,8 +41,8 @@ export const notRun: readonly NotRun[] = [
     why: "the one attacked is pes-encrypts, where more parties hold more; of the other, the downgrades",
   },
   {
-    name: "cost registers and the residual at a trustee",
-    why: "no party asks for either yet; their rules are asked directly",
+    name: "cost registers at a trustee",
+    why: "no party asks for any yet; their rule is asked directly",
   },
   {
     name: "process memory and core dumps",

@@ -1,6 +1,6 @@
 /**
- * The audit residual Σ bills − Σ loads of a cohort (docs/protocol.md §8.3): made of those who are in one sum and not in the other. Nobody
- * publishes it in this deployment, so the rule for whoever does is asked directly.
+ * The audit residual Σ bills − Σ loads of a cohort (docs/protocol.md §8.3): made of those who are in one sum and not in the other. The
+ * rule that `audit residual` asks before it says a number is asked directly.
  */
 import { judgeResidual, presenceRuns } from "@smarter-metering/policy";
 import type { ActiveAttack } from "./attack.ts";

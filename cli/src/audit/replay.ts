@@ -3,12 +3,10 @@
  * compares it with what the log has, byte for byte; then that the trustees' answer is to this request. Run by an auditor, who needs no key.
  */
 import { answersFault, type SealedAnswers } from "@smarter-metering/customer";
-import { checkReceipt, LogError, parseReceipt } from "@smarter-metering/log";
 import type { Engine } from "@smarter-metering/paillier";
 import {
   contributionLeaf,
   decodeContribution,
-  decodeSignedTerms,
   encodeSignedTerms,
   equalBytes,
   fromHex,
@@ -21,7 +19,6 @@ import {
   toHex,
   verifyContribution,
   verifyEpochChain,
-  verifySignedTerms,
   verifyView,
   type Contribution,
   type NetworkView,
@@ -30,7 +27,8 @@ import {
 } from "@smarter-metering/protocol";
 import type { ShownRequest } from "./aggregator-api.ts";
 import { BrokenLink, type ReplayLink } from "./broken-link.ts";
-import { logQuorumOf, thresholdOf } from "./log-quorum.ts";
+import { thresholdOf } from "./log-quorum.ts";
+import { checkLogged, checkRequest, decodedTerms, isSignedByAny, keysOf } from "./logged-terms.ts";
 import type { MdmsAnswers } from "./mdms-answers.ts";
 import { rebuildTerms } from "./rebuild-terms.ts";
 
@@ -113,14 +111,6 @@ export async function replayRelease(
   }
 }
 
-function decodedTerms(terms: Uint8Array): SignedTerms {
-  try {
-    return decodeSignedTerms(terms);
-  } catch (cause) {
-    throw new BrokenLink("terms", "TERMS_MALFORMED", "these are no signed terms", cause);
-  }
-}
-
 async function viewOf(
   { epochs, rootKey, networkView }: ReplayEvidence,
   epoch: number,
@@ -135,51 +125,6 @@ async function viewOf(
   } catch (cause) {
     if (!(cause instanceof ProtocolError)) throw cause;
     throw new BrokenLink("registry", "REGISTRY_INVALID", cause.message, cause);
-  }
-}
-
-const keysOf = (view: NetworkView, role: "aggregator" | "opener" | "trustee"): Uint8Array[] =>
-  view.parties(role).map(({ signingKey }) => fromHex(signingKey, 32));
-
-async function checkRequest(signed: SignedTerms, digest: string, view: NetworkView): Promise<void> {
-  const made = toHex(await termsDigest(signed));
-  if (made !== digest) {
-    throw new BrokenLink("request", "REQUEST_OTHER", `these are the terms of request ${made}`);
-  }
-  if (await isSignedByAny(keysOf(view, "aggregator"), (key) => verifySignedTerms(signed, key)))
-    return;
-  throw new BrokenLink("request", "REQUEST_UNSIGNED", "no registered aggregator signed it");
-}
-
-async function isSignedByAny(
-  keys: readonly Uint8Array[],
-  verify: (key: Uint8Array) => Promise<void>,
-): Promise<boolean> {
-  for (const key of keys) {
-    try {
-      await verify(key);
-      return true;
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-    }
-  }
-  return false;
-}
-
-async function checkLogged(
-  { terms, receipt }: ReplayEvidence["request"],
-  view: NetworkView,
-): Promise<void> {
-  if (receipt === null) {
-    const message = "no head of the quorum covers the request";
-    throw new BrokenLink("log", "LOG_RECEIPT_MISSING", message);
-  }
-  try {
-    const entry = { kind: "release-request", body: terms } as const;
-    await checkReceipt(parseReceipt(receipt), entry, await logQuorumOf(view));
-  } catch (cause) {
-    if (!(cause instanceof LogError)) throw cause;
-    throw new BrokenLink("log", cause.code, cause.message, cause);
   }
 }
 

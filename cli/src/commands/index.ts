@@ -2,6 +2,7 @@
 import type { Command } from "../command.ts";
 import { attackRun } from "./attack-run.ts";
 import { auditReplay } from "./audit-replay.ts";
+import { auditResidual } from "./audit-residual.ts";
 import { demo } from "./demo.ts";
 import { statementCheckDispute, statementDispute } from "./dispute-commands.ts";
 import { doctor } from "./doctor.ts";
@@ -43,6 +44,7 @@ export const commands: readonly Command[] = [
   releaseRequest,
   logVerify,
   auditReplay,
+  auditResidual,
   keysCeremony,
   keysRotate,
   keysShow,

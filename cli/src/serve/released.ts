@@ -14,6 +14,7 @@ export const loadEntry = z.object({
   energy_Wh: z.array(z.number()),
   contributorsPerSlot: z.array(z.number()),
   policyId: z.string(),
+  requestDigest: z.string(),
 });
 export type LoadEntry = z.infer<typeof loadEntry>;
 
@@ -32,11 +33,18 @@ export const statementEntry = z.object({
   lines: z.array(
     z.object({ text: z.string(), quantity: z.string(), price: z.string(), amountE16: z.string() }),
   ),
+  requestDigest: z.string(),
 });
 export type StatementEntry = z.infer<typeof statementEntry>;
 
-export const readLoads = (mdms: MdmsReader, cohort?: string): Promise<LoadEntry[]> =>
-  mdms.all(`/v1/load${query({ cohort })}`, "releases", loadEntry);
+export type Direction = "import" | "export";
+
+export const readLoads = (
+  mdms: MdmsReader,
+  cohort?: string,
+  direction?: Direction,
+): Promise<LoadEntry[]> =>
+  mdms.all(`/v1/load${query({ cohort, direction })}`, "releases", loadEntry);
 
 export const readStatements = (
   mdms: MdmsReader,

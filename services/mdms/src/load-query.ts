@@ -15,6 +15,8 @@ export interface LoadBlock {
   readonly energyWattHours: readonly number[];
   readonly contributorsPerSlot: readonly number[];
   readonly policyId: string;
+  /** Hex: names the request in the log. */
+  readonly requestDigest: string;
 }
 
 /** The place of a block in the order of `readLoad`. */
@@ -43,7 +45,8 @@ export async function readLoad(sql: Sql, query: LoadQuery): Promise<LoadBlock[]>
     `select cohort, block_start as "blockStart", block_end as "blockEnd",
         interval_seconds as "intervalSeconds", contributors, members,
         array_to_json(energy_watt_hours) as "energyWattHours",
-        array_to_json(contributors_per_slot) as "contributorsPerSlot", policy_id as "policyId"
+        array_to_json(contributors_per_slot) as "contributorsPerSlot", policy_id as "policyId",
+        encode(digest, 'hex') as "requestDigest"
       from load_block join release using (digest)
       where stream = $1 and ($2::text is null or cohort = $2)
         and block_end > $3 and block_start < $4

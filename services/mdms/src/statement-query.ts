@@ -24,6 +24,8 @@ export interface StatementRecord {
   readonly amount: string;
   readonly currency: string;
   readonly estimated: boolean;
+  /** Hex: names the request in the log. */
+  readonly requestDigest: string;
 }
 
 /** Whether a border was late (§7.3): the registers then cover other hours than the window. */
@@ -58,7 +60,7 @@ const COLUMNS = `service_point as "servicePoint", from_grid as "fromSeconds",
   to_grid as "toSeconds", from_border as "fromBorder", to_border as "toBorder", zone,
   energy_milliwatt_hours as "energyMilliwattHours",
   export_milliwatt_hours as "exportMilliwattHours", tariff, tariff_version as "tariffVersion",
-  lines, amount, currency, estimated,
+  lines, amount, currency, estimated, encode(digest, 'hex') as "requestDigest",
   (select json_agg(json_build_array(band, r.energy_milliwatt_hours::text) order by position)
     from statement_register r
     where r.service_point = s.service_point and r.from_grid = s.from_grid) as registers`;

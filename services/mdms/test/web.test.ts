@@ -122,6 +122,12 @@ describe("web", () => {
     }
     const path = `/v1/statements?servicePoint=${servicePoint}`;
     const { statements } = await json<{ statements: Item[] }>("billing", path);
+    const window = `/v1/statements/${servicePoint}/2025-01-31T23:00:00Z/signed`;
+    const signed = await as("billing", window);
+    assert.equal(signed.headers.get("content-type"), "application/jose");
+    const key = fixture.world.parties.mdms.signer.publicKey;
+    const { amount, requestDigest } = await verifyStatement(await signed.text(), key);
+    assert.equal(amount, "51.26");
     assert.deepEqual(statements[0], {
       servicePoint,
       from: "2025-01-31T23:00:00Z",
@@ -167,6 +173,7 @@ describe("web", () => {
       ],
       tariff: "household-tou",
       tariffVersion: 1,
+      requestDigest,
     });
     assert.deepEqual(
       statements.map(({ extended }) => extended),
@@ -182,13 +189,6 @@ describe("web", () => {
     );
     assert.deepEqual([page.statements.length, rest.statements.length], [2, 1]);
 
-    const signed = await as(
-      "billing",
-      `/v1/statements/${servicePoint}/2025-01-31T23:00:00Z/signed`,
-    );
-    assert.equal(signed.headers.get("content-type"), "application/jose");
-    const key = fixture.world.parties.mdms.signer.publicKey;
-    assert.equal((await verifyStatement(await signed.text(), key)).amount, "51.26");
     const missing = `/v1/statements/${servicePoint}/2025-01-31T23:00:01Z/signed`;
     assert.equal((await as("billing", missing)).status, 404);
   });

@@ -50,5 +50,6 @@ export function statementAnswer(record: StatementRecord): z.infer<typeof stateme
     lines: record.lines,
     tariff: record.tariff,
     tariffVersion: record.tariffVersion,
+    requestDigest: record.requestDigest,
   };
 }

@@ -49,6 +49,7 @@ export function addLoadApi(app: App, { store, context, guard }: WebPorts): void 
       energy_Wh: [...block.energyWattHours],
       contributorsPerSlot: [...block.contributorsPerSlot],
       policyId: block.policyId,
+      requestDigest: block.requestDigest,
     }));
     const next = nextOf(blocks, limit, (last) => encodeCursor([last.blockStart, last.cohort]));
     return c.json({ releases, ...next }, 200);

@@ -41,6 +41,10 @@ export const pageOf = (limitMax: number) => ({
 
 const isoText = z.string().openapi({ format: "date-time" });
 const milliwattHours = z.string().regex(/^\d+$/);
+const requestDigest = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/)
+  .openapi({ description: "names the request in the log, hex" });
 const next = z.string().optional().openapi({ description: "`cursor` of the next page" });
 
 export const problem = z
@@ -63,6 +67,7 @@ export const loadRelease = z
     energy_Wh: z.array(z.number()),
     contributorsPerSlot: z.array(z.number()),
     policyId: z.string(),
+    requestDigest,
   })
   .openapi("LoadRelease");
 export const loadPage = z.object({ releases: z.array(loadRelease), next });
@@ -89,6 +94,7 @@ export const statement = z
     ),
     tariff: z.string(),
     tariffVersion: z.number(),
+    requestDigest,
   })
   .openapi("Statement");
 export const statementPage = z.object({ statements: z.array(statement), next });

@@ -209,7 +209,8 @@ const numberOf = ({ ciphertext }: Contribution): bigint => BigInt(`0x${toHex(cip
 export const bytesOf = (world: World, value: bigint): Uint8Array =>
   fromHex(value.toString(16).padStart(world.paillier.publicKey.bits / 2, "0"));
 
-function loadRequest(
+/** Of these contributions of one block, as an honest aggregator would ask. */
+export function loadRequest(
   world: World,
   document: NetworkViewDocument,
   contributions: readonly Contribution[],
