@@ -24,9 +24,11 @@ const ELSEWHERE = [
   "test/browser/",
   "test/e2e/meter-encrypts.test.ts",
   "test/e2e/package.test.ts",
+  "test/e2e/readings.test.ts",
   "test/e2e/real-data.test.ts",
   "test/e2e/secrets.test.ts",
   "test/key-life.test.ts",
+  "test/scenario/",
   "test/threshold.test.ts",
 ];
 /** One more than the smallest machine has cores: files wait for disks and timers now and then. */

@@ -101,7 +101,7 @@ async function wholeKeySteps(world: World, contributions: readonly Contribution[
   const holder = { heldKey: world.paillier.secretKey, signer: world.parties.trustee.signer };
   const trustee = await answering(world, contributions, holder);
   const bytes = await trustee();
-  const registry = await mdmsContext(world.mdmsFeed.current());
+  const registry = await mdmsContext(world.mdmsFeed);
   return {
     trustee,
     async mdms() {
@@ -112,7 +112,7 @@ async function wholeKeySteps(world: World, contributions: readonly Contribution[
 }
 
 async function shareSteps(world: World, contributions: readonly Contribution[]): Promise<Steps> {
-  const registry = await mdmsContext(world.mdmsFeed.current());
+  const registry = await mdmsContext(world.mdmsFeed);
   const key = registry.verificationKey;
   assert(key !== undefined);
   const holders = world.shareHolders

@@ -131,7 +131,16 @@ test("sign-up, enrolment, the day's total, live, log-out, a new password elsewhe
 
     const elsewhere = await browser.newContext({ timezoneId: portal.world.zone });
     const other = await elsewhere.newPage();
+    assert.equal(await page.locator(".notice").count(), 0);
+    const { view, epoch } = portal.world.ucsFeed.current();
+    const change = "households: 50 instead of 100 <b>(looser)</b>";
+    const policyNotice = { policyId: "looser", inForceFrom: 1_800_000_000, changes: [change] };
+    portal.world.ucsFeed.set(epoch + 1, { ...view, policyNotice });
     await other.goto(server.url);
+    const notice = other.getByRole("complementary", { name: "Announcement" });
+    await notice.waitFor();
+    assert.deepEqual(await notice.locator("li").allTextContents(), [change]);
+    assert.match((await notice.locator("h2").textContent()) ?? "", /^From 2027-01-15 the rules/);
     await recover(other, recoveryKey, `${password}, and newer`);
     await other.locator(".total", { hasText: "0.250 kWh" }).waitFor();
     await elsewhere.close();

@@ -181,8 +181,7 @@ async function contributed(
   const { view } = world.network.current();
   const point = view.servicePoint(household.network);
   assert(point !== undefined);
-  const block = { start: frame.header.blockStart, seconds: 3600 * SLOTS };
-  const context = await contributionContext(view, point, block);
+  const context = await contributionContext(view, point, frame.header, 3600 * SLOTS);
   const key = engineKeyOf(world.paillier.publicKey);
   const made = await recomputeContributions(
     frame,

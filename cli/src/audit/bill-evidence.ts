@@ -132,6 +132,6 @@ class RegisteredTerms {
     const point = this.#parsed.servicePoint(toHex(frame.networkPseudonym));
     if (point === undefined || end < span.from || end > span.to) return undefined;
     const seconds = addLocalDays(start, 1, point.zone) - start;
-    return contributionContext(this.#parsed, point, { start, seconds });
+    return contributionContext(this.#parsed, point, frame, seconds);
   }
 }

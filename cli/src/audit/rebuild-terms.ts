@@ -114,20 +114,24 @@ function billTerms(
   view: NetworkView,
   { bits }: PublicKey,
 ): Omit<BillRequest, "paillierKeyId" | "product"> {
-  const [from, to, ...more] = headers;
-  if (from === undefined || to === undefined || more.length > 0) {
-    throw foreign(`a bill has two borders, not ${headers.length}`);
+  const [from, to] = [headers[0], headers.at(-1)];
+  if (from === undefined || to === undefined || headers.length % 2 !== 0) {
+    throw foreign(`a bill has two borders for each of its meters, not ${headers.length}`);
   }
   const packing = billPacking(bits);
   for (const [position, header] of headers.entries()) {
+    const begins = headers[position - (position % 2)] ?? from;
+    const before = headers[position - 1] ?? header;
     const fits =
       header.stream === "BILL" &&
       isPackedBy(header, packing) &&
       isServed(header, view) &&
       sameHex(header.networkPseudonym, from.networkPseudonym) &&
-      sameHex(header.meterId, from.meterId) &&
-      sameHex(header.registerBank, from.registerBank);
-    if (!fits) throw foreign(`contribution ${position + 1} is no border of this meter's registers`);
+      sameHex(header.meterId, begins.meterId) &&
+      sameHex(header.registerBank, from.registerBank) &&
+      // From one meter to the next it takes no time.
+      (position % 2 === 1 || instantOf(before) === instantOf(header));
+    if (!fits) throw foreign(`contribution ${position + 1} is no border of a meter's registers`);
   }
   return {
     kind,
@@ -172,7 +176,7 @@ async function validated(
   });
 }
 
-/** Π c_i of a load, c_to · c_from⁻¹ of a bill (§6.1). */
+/** Π c_i of a load, Π c_to · (Π c_from)⁻¹ of a bill (§6.1). */
 async function combined(
   kind: RequestTerms["kind"],
   ciphertexts: readonly Ciphertext[],
@@ -180,7 +184,13 @@ async function combined(
   key: PublicKey,
 ): Promise<Ciphertext> {
   if (kind === "LOAD") return product(engine, key, ciphertexts);
-  const [difference] = await subtract(engine, key, ciphertexts.slice(1), ciphertexts.slice(0, 1));
+  const half = (parity: number): Promise<Ciphertext> =>
+    product(
+      engine,
+      key,
+      ciphertexts.filter((_, position) => position % 2 === parity),
+    );
+  const [difference] = await subtract(engine, key, [await half(1)], [await half(0)]);
   if (difference === undefined) throw new RangeError("one difference of two borders");
   return difference;
 }

@@ -6,6 +6,8 @@ import { auditResidual } from "./audit-residual.ts";
 import { demo } from "./demo.ts";
 import { statementCheckDispute, statementDispute } from "./dispute-commands.ts";
 import { doctor } from "./doctor.ts";
+import { feederImport } from "./feeder-import.ts";
+import { feederShow } from "./feeder-show.ts";
 import { init } from "./init.ts";
 import { keysCeremony } from "./keys-ceremony.ts";
 import { keysRotate } from "./keys-rotate.ts";
@@ -13,8 +15,12 @@ import { keysShow } from "./keys-show.ts";
 import { loadShow } from "./load-show.ts";
 import { logVerify } from "./log-verify.ts";
 import { meterEnrol } from "./meter-enrol.ts";
+import { meterSend } from "./meter-send.ts";
 import { meterSimulate } from "./meter-simulate.ts";
+import { policyAnnounce, policyApply, policyCheck, policyShow } from "./policy-commands.ts";
 import { portalExport } from "./portal-export.ts";
+import { privacyErase, privacyExport } from "./privacy-commands.ts";
+import { cohortPlan, registryExchange, registryMoveOut } from "./registry-commands.ts";
 import { readingsConvert } from "./readings-convert.ts";
 import { readingsInspect } from "./readings-inspect.ts";
 import { releaseList, releaseRequest, releaseWhy } from "./release-commands.ts";
@@ -22,6 +28,8 @@ import { serve } from "./serve.ts";
 import { statementShow } from "./statement-show.ts";
 import { statementVerify } from "./statement-verify.ts";
 import { tariffCheck } from "./tariff-check.ts";
+import { tariffPublish } from "./tariff-publish.ts";
+import { tariffSign } from "./tariff-sign.ts";
 
 export const commands: readonly Command[] = [
   demo,
@@ -29,16 +37,30 @@ export const commands: readonly Command[] = [
   serve,
   doctor,
   meterSimulate,
+  meterSend,
   meterEnrol,
   readingsInspect,
   readingsConvert,
   tariffCheck,
+  tariffSign,
+  tariffPublish,
   statementShow,
   statementVerify,
   statementDispute,
   statementCheckDispute,
   loadShow,
+  feederImport,
+  feederShow,
   portalExport,
+  privacyExport,
+  privacyErase,
+  policyShow,
+  policyCheck,
+  policyAnnounce,
+  policyApply,
+  cohortPlan,
+  registryExchange,
+  registryMoveOut,
   releaseList,
   releaseWhy,
   releaseRequest,

@@ -1,12 +1,8 @@
 /** `keys rotate`: the opener's next key, in its own folder and in a new registry epoch. Safe to interrupt and to run again. */
-import { join } from "node:path";
 import { rotateKey, type Rotation } from "@smarter-metering/opener";
-import { readSecretFile } from "@smarter-metering/runtime";
-import { z } from "zod";
 import { CliError, EXIT } from "../cli-error.ts";
 import type { Command } from "../command.ts";
 import { loadDeployment } from "../deployment/deployment-file.ts";
-import type { Layout } from "../deployment/layout.ts";
 import {
   OPENER_KEY_DAYS,
   openerKeyFolder,
@@ -14,9 +10,9 @@ import {
 } from "../deployment/opener-keys.ts";
 import { presentMs } from "../serve/clock-file.ts";
 import { callApi, withRegistry } from "../serve/reach.ts";
+import { adminToken } from "../serve/registry-admin.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
 
-const tokens = z.looseObject({ admin: z.string() });
 const DAYS_MAX = 31;
 
 export const keysRotate: Command = {
@@ -63,9 +59,4 @@ function describe({ outcome, keyId, key: { from, to } }: Rotation): string {
   const [first, last] = [from, to].map((seconds) => new Date(1000 * seconds).toISOString());
   const what = outcome === "known" ? "is listed already" : "is made and listed";
   return `opener key ${keyId} ${what}: meters wrap to it from ${first} to ${last}`;
-}
-
-async function adminToken(layout: Layout): Promise<string> {
-  const file = await readSecretFile(join(layout.folder("registry"), "tokens.json"));
-  return tokens.parse(JSON.parse(new TextDecoder().decode(file))).admin;
 }

@@ -1,9 +1,6 @@
 /** `meter enrol`: more simulated households, admitted by the registry while everything runs. */
-import { join } from "node:path";
 import type { Admitted } from "@smarter-metering/registry";
-import { readSecretFile } from "@smarter-metering/runtime";
 import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
-import { z } from "zod";
 import { CliError, EXIT } from "../cli-error.ts";
 import type { Command } from "../command.ts";
 import { addHouseholds } from "../demo/access.ts";
@@ -14,10 +11,10 @@ import { createMeter } from "../deployment/init.ts";
 import { addMeters } from "../deployment/meters-file.ts";
 import { presentMs } from "../serve/clock-file.ts";
 import { callApi } from "../serve/reach.ts";
+import { adminToken } from "../serve/registry-admin.ts";
 import { readRunFile } from "../serve/run-file.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
 
-const tokens = z.looseObject({ admin: z.string() });
 const COUNT_MAX = 1000;
 
 export const meterEnrol: Command = {
@@ -53,13 +50,7 @@ export const meterEnrol: Command = {
       tariff: demoTariff(demo.zone).tariff,
       meter: { meterId, signingKey },
     }));
-    const token = tokens.parse(
-      JSON.parse(
-        new TextDecoder().decode(
-          await readSecretFile(join(layout.folder("registry"), "tokens.json")),
-        ),
-      ),
-    ).admin;
+    const token = await adminToken(layout);
     // The registry answers with what it has just made; the same request again gets the same answer.
     const admitted = (await callApi(url, "/v1/service-points", {
       token,

@@ -1,5 +1,11 @@
 /** The options that say what a file of readings is; shared by every command that takes one. */
-import { readSource, UNITS, type Series, type SourceReport } from "@smarter-metering/readings";
+import {
+  readSource,
+  UNITS,
+  type ReadSourceOptions,
+  type Series,
+  type SourceReport,
+} from "@smarter-metering/readings";
 import { usageError } from "../cli-error.ts";
 import type { Arguments, CommandContext, Option } from "../command.ts";
 
@@ -10,21 +16,36 @@ export const sourceOptions: Readonly<Record<string, Option>> = {
     text: "unit of the values, if no header says",
   },
   zone: { type: "string", value: "<IANA zone>", text: "zone of time stamps without offset" },
+  interval: {
+    type: "string",
+    value: "<seconds>",
+    text: "interval that the registers of P1 telegrams are read at (900)",
+  },
   strict: { type: "boolean", text: "stop at the first bad row instead of counting it" },
 };
 
-/** Reads `path` with progress. Throws ReadingsError, whose message says what to do. */
+/** Lengths of interval that a meter can have. */
+export const INTERVAL_SECONDS = { min: 60, max: 3600 };
+
+/**
+ * Reads `path` with progress; `asked` wins over the command line. Throws ReadingsError, whose
+ * message says what to do.
+ */
 export function readWithProgress(
   path: string,
   args: Arguments,
   { terminal, signal }: CommandContext,
+  asked: Pick<ReadSourceOptions, "zone" | "strict" | "findingsPerKindMax" | "intervalSeconds"> = {},
 ): Promise<{ series: Series[]; report: SourceReport }> {
   const unit = args.oneOf("unit", UNITS);
   const zone = args.text("zone");
+  const intervalSeconds = args.integer("interval", undefined, INTERVAL_SECONDS);
   return readSource(path, {
     ...(unit === undefined ? {} : { unit }),
     ...(zone === undefined ? {} : { zone }),
+    ...(intervalSeconds === undefined ? {} : { intervalSeconds }),
     strict: args.flag("strict"),
+    ...asked,
     signal,
     progress: ({ bytes, bytesTotal }) => terminal.progress("reading", bytes, bytesTotal),
   });

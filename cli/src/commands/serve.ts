@@ -34,7 +34,10 @@ export const serve: Command = {
     const role = args.oneOf("role", ["all", ...ROLE_NAMES]) ?? "all";
     if (role === "all") return serveEverything(context, args);
     const path = args.text("config") ?? layoutOf(resolve(args.required("dir"))).config(role);
-    if (role === "trustee") refuseUnsafe(loadRoleConfig("trustee", path).value.policyId, args);
+    if (role === "trustee") {
+      const { policyId, nextPolicyId = policyId } = loadRoleConfig("trustee", path).value;
+      for (const id of [policyId, nextPolicyId]) refuseUnsafe(id, args);
+    }
     const logLine = (line: string): void => context.terminal.warn(line);
     const party = await serveRole(role, path, { clock: systemClock, logLine });
     const where = Object.entries(party.urls).map(([name, url]) => `${name} at ${url}`);

@@ -52,10 +52,7 @@ export async function createAccess(
       },
     ];
   });
-  await writeSecretFile(
-    layout.households,
-    `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`,
-  );
+  await writeHouseholds(layout, new Map(entries));
   const operators: OperatorAccess[] = [
     { login: "operator", password: passwordOf(), role: "operator" },
     { login: "privacy-officer", password: passwordOf(), role: "privacy-officer" },
@@ -70,9 +67,32 @@ export async function addHouseholds(layout: Layout, letters: readonly Letter[]):
     const names = { servicePoint: mdmsPseudonym, networkPseudonym, enrolmentCode };
     all.set(label, { ...names, login: null, password: null });
   }
-  const text = `${JSON.stringify(Object.fromEntries(all), null, 2)}\n`;
-  await writeSecretFile(layout.households, text);
+  await writeHouseholds(layout, all);
 }
+
+/** Changes what is known of one household. Throws HOUSEHOLD_UNKNOWN. */
+export async function updateHousehold(
+  layout: Layout,
+  label: string,
+  change: Partial<HouseholdAccess>,
+): Promise<void> {
+  const all = new Map(await readHouseholds(layout));
+  const known = all.get(label);
+  if (known === undefined) {
+    throw new CliError("HOUSEHOLD_UNKNOWN", `no household ${label} in ${layout.households}`);
+  }
+  all.set(label, { ...known, ...change });
+  await writeHouseholds(layout, all);
+}
+
+const writeHouseholds = (
+  layout: Layout,
+  households: ReadonlyMap<string, HouseholdAccess>,
+): Promise<void> =>
+  writeSecretFile(
+    layout.households,
+    `${JSON.stringify(Object.fromEntries(households), null, 2)}\n`,
+  );
 
 export async function readHouseholds(
   layout: Layout,

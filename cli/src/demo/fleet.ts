@@ -2,7 +2,13 @@
 import { httpUplink, startFleet, type Fleet, type MeterSource } from "@smarter-metering/meter";
 import { openEngine, type Engine } from "@smarter-metering/paillier";
 import { primitives } from "@smarter-metering/protocol";
-import type { Clock, LogFields, Logger } from "@smarter-metering/runtime";
+import {
+  lockFolder,
+  type Clock,
+  type FolderLock,
+  type LogFields,
+  type Logger,
+} from "@smarter-metering/runtime";
 import type { Layout } from "../deployment/layout.ts";
 import { readMeters } from "../deployment/meters-file.ts";
 import { CliError } from "../cli-error.ts";
@@ -26,6 +32,8 @@ export interface FleetOptions {
   readonly fetch?: typeof fetch;
   readonly clock: Clock;
   readonly log: Logger;
+  /** The label of the one household whose meter runs; default: all of the deployment. */
+  readonly only?: string;
 }
 
 export interface DemoFleet {
@@ -36,13 +44,18 @@ export interface DemoFleet {
 /** Of the meters' engine, where they encrypt for themselves: as many as an opener has. */
 const ENGINE_THREADS = 2;
 
-/** Throws METERS_FILE_INVALID, DEMO_HOUSEHOLD_UNKNOWN, and what `startFleet` throws. */
+/**
+ * Throws METERS_FILE_INVALID, DEMO_HOUSEHOLD_UNKNOWN, STORE_LOCKED when another process runs meters of this deployment, and what
+ * `startFleet` throws.
+ */
 export async function startDemoFleet(options: FleetOptions): Promise<DemoFleet> {
   const { layout, households, access, concentratorUrl, clock, log } = options;
   const file = await readMeters(layout);
   const data = new Map(households.map((household) => [household.label, household]));
   const secrets = new Map(file.meters.map((secret) => [secret.meterId, secret]));
-  const meters = file.provisioning.map(({ registerBank: _, ...terms }) => {
+  const { only } = options;
+  const chosen = file.provisioning.filter(({ label }) => only === undefined || label === only);
+  const meters = chosen.map(({ registerBank: _, ...terms }) => {
     const household = data.get(terms.label);
     const secret = secrets.get(terms.meterId);
     const enrolmentCode = access.get(terms.label)?.enrolmentCode;
@@ -66,8 +79,10 @@ export async function startDemoFleet(options: FleetOptions): Promise<DemoFleet> 
       source: sourceOf(household),
     };
   });
-  const encrypts = file.provisioning.some(({ contribution }) => contribution !== undefined);
+  const encrypts = chosen.some(({ contribution }) => contribution !== undefined);
   const engine = encrypts ? (await openEngine({ threads: ENGINE_THREADS })).engine : undefined;
+  // Two fleets would each put its own journal in place of the other's.
+  const lock = lockFolder(layout.folder("meters"));
   const starting = startFleet(
     { meters },
     {
@@ -79,10 +94,14 @@ export async function startDemoFleet(options: FleetOptions): Promise<DemoFleet> 
       ...(engine && { engine }),
     },
   );
-  return closing(starting, engine);
+  return closing(starting, engine, lock);
 }
 
-async function closing(starting: Promise<Fleet>, engine: Engine | undefined): Promise<DemoFleet> {
+async function closing(
+  starting: Promise<Fleet>,
+  engine: Engine | undefined,
+  lock: FolderLock,
+): Promise<DemoFleet> {
   try {
     const fleet = await starting;
     return {
@@ -90,10 +109,12 @@ async function closing(starting: Promise<Fleet>, engine: Engine | undefined): Pr
       async close() {
         await fleet.close();
         await engine?.close();
+        lock.release();
       },
     };
   } catch (error) {
     await engine?.close();
+    lock.release();
     throw error;
   }
 }

@@ -55,3 +55,18 @@ export async function addMeters(
     provisioning: [...file.provisioning, ...provisioning],
   });
 }
+
+/** Tells meters anew when they serve; `fresh` is one that takes another's place. */
+export async function tellMeters(
+  layout: Layout,
+  told: readonly MeterProvisioning[],
+  fresh?: MeterSecrets,
+): Promise<void> {
+  const file = await readMeters(layout);
+  const ids = new Set(told.map(({ meterId }) => meterId));
+  await writeMeters(layout, {
+    ...file,
+    meters: fresh === undefined ? file.meters : [...file.meters, fresh],
+    provisioning: [...file.provisioning.filter(({ meterId }) => !ids.has(meterId)), ...told],
+  });
+}

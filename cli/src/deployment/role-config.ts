@@ -77,11 +77,26 @@ const schemas = {
       ledgerFolder: paths.path(),
       /** The release policy this trustee serves; any other is refused. */
       policyId: z.string().min(1).max(64),
+      /** One that is announced and that this trustee's operator agrees to: served as well, once its notice is over. */
+      nextPolicyId: z.string().min(1).max(64).optional(),
     }),
   mdms: (paths: ConfigPaths) =>
-    z.strictObject({ role: z.literal("mdms"), ...peers(paths), storeFolder: paths.path() }),
+    z.strictObject({
+      role: z.literal("mdms"),
+      ...peers(paths),
+      storeFolder: paths.path(),
+      /** How long bills are kept, and neighbourhoods' loads; docs/privacy-officer.md has the defaults. */
+      statementsKeptDays: z.number().int().min(400).max(36_600).optional(),
+      loadsKeptDays: z.number().int().min(400).max(36_600).optional(),
+    }),
   ucs: (paths: ConfigPaths) =>
-    z.strictObject({ role: z.literal("ucs"), ...peers(paths), storeFolder: paths.path() }),
+    z.strictObject({
+      role: z.literal("ucs"),
+      ...peers(paths),
+      storeFolder: paths.path(),
+      /** How long customers' sealed frames are kept. */
+      framesKeptDays: z.number().int().min(400).max(36_600).optional(),
+    }),
 } as const;
 
 export type RoleName = keyof typeof schemas;

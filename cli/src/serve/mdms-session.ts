@@ -13,6 +13,7 @@ export interface MdmsReader {
   /** All entries under `key` of a paged GET, following `next`. */
   all<T>(path: string, key: string, entry: z.ZodType<T>): Promise<T[]>;
   get(path: string): Promise<unknown>;
+  post(path: string, body: unknown): Promise<unknown>;
 }
 
 /** Logs in as the operator of `operators.json` with the wanted role. */
@@ -42,6 +43,7 @@ export async function openMdms(
   const get = (path: string): Promise<unknown> => callApi(url, path, { token });
   return {
     get,
+    post: (path, body) => callApi(url, path, { token, body }),
     async all(path, key, entry) {
       const page = z.looseObject({ [key]: z.array(entry), next: z.string().nullish() });
       const entries: z.output<typeof entry>[] = [];

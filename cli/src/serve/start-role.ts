@@ -20,7 +20,13 @@ import {
   startOpener,
   type OpenerService,
 } from "@smarter-metering/opener";
-import { parseMdmsView, parseNetworkView, parseUcsView } from "@smarter-metering/protocol";
+import {
+  parseMdmsView,
+  parseNetworkView,
+  parseUcsView,
+  primitives,
+  toHex,
+} from "@smarter-metering/protocol";
 import {
   durableFile,
   createApp,
@@ -32,6 +38,7 @@ import {
   runtimeLogFields,
   serveBus,
   systemClock,
+  writeSecretFile,
   type Clock,
   type EmbeddedBus,
   type Logger,
@@ -248,7 +255,7 @@ export function startTrusteeRole(path: string, shared: Shared): Promise<Started<
     const engine = await keep(startEngine(1, peers));
     const service = await keep(
       startTrustee(
-        { policyId: config.policyId },
+        { policyId: config.policyId, nextPolicyId: config.nextPolicyId },
         {
           ...portsOf(peers, shared.clock),
           engine,
@@ -281,7 +288,10 @@ export function startMdmsRole(path: string, shared: Shared): Promise<Started<Mdm
     const engine = await keep(startEngine(1, peers));
     const service = await keep(
       startMdms(
-        { secureCookies: false }, // Plain HTTP on the loopback; a reverse proxy in front adds TLS.
+        {
+          secureCookies: false, // Plain HTTP on the loopback; a reverse proxy in front adds TLS.
+          keptDays: { statements: config.statementsKeptDays, loads: config.loadsKeptDays },
+        },
         {
           ...portsOf(peers, systemClock), // People's sessions and lock-outs run in real time.
           store,
@@ -309,11 +319,21 @@ export function startUcsRole(path: string, shared: Shared): Promise<Started<UcsS
       }),
     );
     const service = await keep(
-      startUcs({}, { ...portsOf(peers, systemClock), store, webFolder: portalWebFolder() }),
+      startUcs(
+        { framesKeptDays: config.framesKeptDays, operatorToken: await newOperatorToken(config) },
+        { ...portsOf(peers, systemClock), store, webFolder: portalWebFolder() },
+      ),
     );
     const http = await keep(listen({ app: service.http, ...config.listen }));
     return { ...partyOf("ucs", peers, service, [http, store]), urls: { ucs: http.url } };
   });
+}
+
+/** For whoever can read the UCS's folder, and for this run alone. */
+async function newOperatorToken({ storeFolder }: RoleConfig<"ucs">): Promise<string> {
+  const token = toHex(primitives.randomBytes(32));
+  await writeSecretFile(join(dirname(storeFolder), "operator-token"), token);
+  return token;
 }
 
 function portsOf<View>(peers: Peers<View>, clock: Clock) {

@@ -3,7 +3,9 @@ import type { BusToken, ConsumerName, StreamOptions } from "@smarter-metering/ru
 
 /** A full stream pushes back: the publisher keeps its messages, in the end the meters keep their frames. */
 const MESSAGES_MAX = 100_000;
-const DAY_SECONDS = 86_400;
+/** Of releases and partial releases that all have taken; others go at once, and the log never. */
+export const RELEASES_KEPT_DAYS = 40;
+const RELEASES_KEPT = { seconds: RELEASES_KEPT_DAYS * 86_400 };
 
 /** Names under which trustees take requests: each share holder gets all of them. */
 const trusteeNames = (shareHolders: number): string[] =>
@@ -36,13 +38,13 @@ export const streamsOf = (shareHolders: number): readonly StreamOptions[] => [
     consumers: ["mdms", "aggregator"],
     messagesMax: 10_000,
     // The trustee reads its own newest release at start: a ledger behind it was rolled back.
-    retainAcked: { seconds: 40 * DAY_SECONDS },
+    retainAcked: RELEASES_KEPT,
   },
   {
     name: "partial-releases",
     consumers: ["mdms", "aggregator"],
     messagesMax: MESSAGES_MAX,
-    retainAcked: { seconds: 40 * DAY_SECONDS },
+    retainAcked: RELEASES_KEPT,
   },
   { name: "refusals", consumers: ["aggregator"], messagesMax: 10_000 },
 ];

@@ -1,6 +1,6 @@
 /**
- * How consumption got from the customer's two border contributions into the statement (docs/protocol.md §8.1, §11.2): the request in the log
- * names exactly these two and the statement's window, and the trustees answered that request. On the customer's device.
+ * How consumption got from the customer's border contributions into the statement (docs/protocol.md §8.1, §11.2): the request in the log
+ * names exactly these and the statement's window, and the trustees answered that request. On the customer's device.
  */
 import {
   contributionLeaf,
@@ -18,6 +18,7 @@ import {
 import { answersFault, type SealedAnswers } from "./check-answers.ts";
 import type { FoundContribution } from "./check-contributions.ts";
 import type { Receipted } from "./check-log.ts";
+import { groupBy } from "./frame-chain.ts";
 import type { LinkBook } from "./link.ts";
 import type { PinnedMeter } from "./pinned-meters.ts";
 import { verifiedByAny, type Registered } from "./registered.ts";
@@ -89,7 +90,7 @@ async function checkBorders(
   } else if (!(await isMadeOf(signed, borders))) {
     book.broken("RELEASE_DIFFERS", where);
   } else {
-    book.ok("release", "released from the two contributions at the window's borders");
+    book.ok("release", "released from the contributions at the window's borders");
   }
 }
 
@@ -114,17 +115,33 @@ const isOwnWindow = (
   toGrid === to &&
   meters.some((meter) => equalBytes(meter.networkPseudonym, networkPseudonym));
 
-/** The customer's own BILL contributions at the borders that the request names. */
+/**
+ * The customer's own BILL contributions from one border to the other: the first and the last of each meter, each of which begins where the
+ * one before was taken away. Undefined while one is missing.
+ */
 function bordersOf(
   { fromBorder, toBorder }: BillRequest,
   contributions: readonly FoundContribution[],
 ): readonly FoundContribution[] | undefined {
-  const borders = [fromBorder, toBorder].flatMap((instant) =>
-    contributions
-      .filter(({ header }) => header.stream === "BILL" && instantOf(header) === instant)
-      .slice(0, 1),
-  );
-  return borders.length === 2 ? borders : undefined;
+  const inside = contributions
+    .filter(({ header }) => header.stream === "BILL")
+    .filter(({ header }) => instantOf(header) >= fromBorder && instantOf(header) <= toBorder)
+    .toSorted((a, b) => instantOf(a.header) - instantOf(b.header));
+  const borders: FoundContribution[] = [];
+  for (const own of groupBy(inside, ({ header }) => toHex(header.meterId)).values()) {
+    const [first, last] = [own[0], own.at(-1)];
+    if (first === undefined || last === undefined) continue;
+    // One that is exchanged at a border counts nothing on this side of it.
+    if (instantOf(first.header) < instantOf(last.header)) borders.push(first, last);
+  }
+  const instants = borders.map(({ header }) => instantOf(header));
+  const isWhole =
+    instants.length > 0 &&
+    instants[0] === fromBorder &&
+    instants.at(-1) === toBorder &&
+    // Every second step leads from one meter to the next, and takes no time.
+    instants.every((at, index) => index % 2 === 1 || index === 0 || at === instants[index - 1]);
+  return isWhole ? borders : undefined;
 }
 
 async function isMadeOf(
@@ -134,5 +151,7 @@ async function isMadeOf(
   const leaves = await Promise.all(
     borders.map(({ contribution }) => contributionLeaf(contribution)),
   );
-  return contributionCount === 2 && equalBytes(await merkleRoot(leaves), contributionsRoot);
+  return (
+    contributionCount === borders.length && equalBytes(await merkleRoot(leaves), contributionsRoot)
+  );
 }

@@ -25,6 +25,10 @@ export interface BillFacts extends BillWindowFacts {
   /** IANA zone of the service point, from the registry. */
   readonly zone: string;
   readonly contractStartSeconds: number;
+  /** A local midnight; null while the contract goes on. */
+  readonly contractEndSeconds: number | null;
+  /** When another contract ended that one of these meters served, before this one's end; null for none. */
+  readonly contractBeforeEndSeconds: number | null;
   /** The contribution at the start is the contract's installation contribution. */
   readonly fromIsInstallation: boolean;
   /** Windows of this service point released before. */
@@ -35,6 +39,17 @@ export interface BillFacts extends BillWindowFacts {
   /** The judge's own clock. */
   readonly nowSeconds: number;
 }
+
+/** A contract's last window may be shorter than others, down to this, where the contract's end is not on the grid. */
+export const FINAL_WINDOW_DAYS_MIN = 7;
+/** From one contract's end to the next of the same meter, for such a window. */
+const MOVE_OUT_DAYS_MIN = 90;
+
+const isFinal = ({ toGridSeconds, contractEndSeconds }: BillFacts): boolean =>
+  toGridSeconds === contractEndSeconds;
+
+const daysOf = ({ fromGridSeconds, toGridSeconds, zone }: BillFacts): number =>
+  localDaysBetween(fromGridSeconds, toGridSeconds, zone);
 
 function isWindow(window: BillWindowFacts): boolean {
   const { fromGridSeconds, toGridSeconds, fromBorderSeconds, toBorderSeconds } = window;
@@ -51,6 +66,7 @@ const billShape: Rule<BillFacts> = {
   judge: (facts) =>
     [facts, ...facts.recordedWindows].every(isWindow) &&
     areIntegers([facts.contractStartSeconds, facts.nowSeconds], 0) &&
+    areIntegers([facts.contractEndSeconds ?? 0, facts.contractBeforeEndSeconds ?? 0], 0) &&
     areIntegers([facts.registerCount], 1)
       ? undefined
       : "the times or counts of the request contradict each other",
@@ -75,7 +91,11 @@ const offGrid: Rule<BillFacts> = {
   code: "R8_OFF_GRID",
   judge(facts, policy) {
     const contract = contractGrid(facts, policy);
-    const instants = [facts.fromGridSeconds, facts.toGridSeconds];
+    const end = facts.contractEndSeconds;
+    if (end !== null && facts.toGridSeconds > end) {
+      return `${instantText(facts.toGridSeconds)} is after the contract's end, ${instantText(end)}`;
+    }
+    const instants = [facts.fromGridSeconds, ...(isFinal(facts) ? [] : [facts.toGridSeconds])];
     const off = instants.find((instant) => gridInstantAtOrAfter(contract, instant) !== instant);
     if (off === undefined) return undefined;
     const next = instantText(gridInstantAtOrAfter(contract, off));
@@ -86,11 +106,25 @@ const offGrid: Rule<BillFacts> = {
 const windowTooShort: Rule<BillFacts> = {
   id: "R8",
   code: "R8_WINDOW_TOO_SHORT",
-  judge({ fromGridSeconds, toGridSeconds, zone }, { billWindowDaysMin }) {
-    const days = localDaysBetween(fromGridSeconds, toGridSeconds, zone);
-    return days >= billWindowDaysMin
-      ? undefined
-      : `the window has ${days} local days, ${billWindowDaysMin} needed`;
+  judge(facts, { billWindowDaysMin }) {
+    const needed = isFinal(facts)
+      ? Math.min(FINAL_WINDOW_DAYS_MIN, billWindowDaysMin)
+      : billWindowDaysMin;
+    const days = daysOf(facts);
+    return days >= needed ? undefined : `the window has ${days} local days, ${needed} needed`;
+  },
+};
+
+/** Contracts that end one soon after the other would cut the use of one household into short bills. */
+const moveOutsTooClose: Rule<BillFacts> = {
+  id: "R8",
+  code: "R8_MOVE_OUTS_TOO_CLOSE",
+  judge(facts, { billWindowDaysMin }) {
+    const { contractEndSeconds: end, contractBeforeEndSeconds: before, zone } = facts;
+    if (end === null || before === null || !isFinal(facts)) return undefined;
+    const days = localDaysBetween(before, end, zone);
+    if (daysOf(facts) >= billWindowDaysMin || days >= MOVE_OUT_DAYS_MIN) return undefined;
+    return `a contract of this meter ended ${days} local days before, ${MOVE_OUT_DAYS_MIN} needed for a short bill`;
   },
 };
 
@@ -192,6 +226,7 @@ export const billRules: readonly Rule<BillFacts>[] = [
   tooManyRegisters,
   offGrid,
   windowTooShort,
+  moveOutsTooClose,
   windowOverlap,
   borderNotShared,
   borderOutsideCutoff,

@@ -4,7 +4,8 @@ export { auditRules, exposedParts, judgeAudit } from "./audit-rules.ts";
 export type { AuditFacts, ExposedPart, Grain } from "./audit-rules.ts";
 export { bandRules, bandSeconds, judgeBands } from "./band-rules.ts";
 export type { BandFacts } from "./band-rules.ts";
-export { billRules, judgeBill } from "./bill-rules.ts";
+export { billRules, FINAL_WINDOW_DAYS_MIN, judgeBill } from "./bill-rules.ts";
+export { nextContractWindow, windowEnd, type Contract } from "./contract-windows.ts";
 export type { BillFacts, BillWindowFacts } from "./bill-rules.ts";
 export { costRules, judgeCost } from "./cost-rules.ts";
 export type { CostFacts } from "./cost-rules.ts";
@@ -19,6 +20,13 @@ export { judgeLoad, loadRules } from "./load-rules.ts";
 export type { LoadFacts } from "./load-rules.ts";
 export { defaultPolicy, describePolicy, isUnsafe, parsePolicy, unsafePolicy } from "./policy.ts";
 export type { ReleasePolicy } from "./policy.ts";
+export {
+  comparePolicies,
+  isSamePolicy,
+  needsNotice,
+  POLICY_NOTICE_SECONDS,
+} from "./policy-change.ts";
+export type { Direction, PolicyChange } from "./policy-change.ts";
 export { hasMember, presenceRuns } from "./presence.ts";
 export type { PresenceRun } from "./presence.ts";
 export { judgeResidual, residualRules } from "./residual-rules.ts";

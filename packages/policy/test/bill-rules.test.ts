@@ -7,7 +7,9 @@ import { addLocalDays, dayStartOf, windowsUpTo } from "@smarter-metering/tariff"
 import {
   billRules,
   defaultPolicy,
+  FINAL_WINDOW_DAYS_MIN,
   judgeBill,
+  nextContractWindow,
   parsePolicy,
   type BillFacts,
   type BillWindowFacts,
@@ -44,12 +46,26 @@ const bill: BillFacts = {
   servicePoint: "service-point-pseudonym",
   zone,
   contractStartSeconds: day("2026-10-28") + 12 * hour,
+  contractEndSeconds: null,
+  contractBeforeEndSeconds: null,
   fromIsInstallation: false,
   recordedWindows: [november],
   registerCount: 3,
   complete: true,
   nowSeconds: day("2027-04-01"),
 };
+/** From the first of December to the end of the contract. */
+const ending = (date: string): BillFacts => ({
+  ...bill,
+  toGridSeconds: day(date),
+  toBorderSeconds: day(date),
+  contractEndSeconds: day(date),
+});
+/** The same, where another contract of the meter ended before. */
+const before = (other: string, date: string): BillFacts => ({
+  ...ending(date),
+  contractBeforeEndSeconds: day(other),
+});
 const first: BillFacts = { ...bill, ...november, fromIsInstallation: true, recordedWindows: [] };
 
 test("judgeBill accepts", () => {
@@ -73,6 +89,10 @@ test("judgeBill accepts", () => {
     ["as soon as complete", { ...bill, nowSeconds: december.toBorderSeconds }],
     ["incomplete after the cutoff", { ...bill, complete: false }],
     ["nothing recorded", { ...bill, recordedWindows: [] }],
+    ["seven days to the contract's end", ending("2026-12-08")],
+    ["more than a month to it", ending("2027-01-05")],
+    ["a short end 90 days after another", before("2026-09-15", "2026-12-14")],
+    ["a whole month, however soon after another", before("2026-12-01", "2027-01-01")],
   ];
   for (const [name, facts] of rows) assert.deepEqual(judgeBill(facts, policy), [], name);
 });
@@ -140,6 +160,22 @@ test("judgeBill refuses", () => {
       "first window from any contribution",
       { ...first, fromIsInstallation: false, fromBorderSeconds: first.fromGridSeconds },
       ["R8_INSTALLATION_BORDER"],
+    ],
+    ["six days to the contract's end", ending("2026-12-07"), ["R8_WINDOW_TOO_SHORT"]],
+    [
+      "short, but not to the contract's end",
+      { ...ending("2026-12-15"), ...to("2026-12-14") },
+      ["R8_OFF_GRID", "R8_WINDOW_TOO_SHORT"],
+    ],
+    [
+      "after the contract's end",
+      { ...bill, contractEndSeconds: day("2026-12-31") },
+      ["R8_OFF_GRID"],
+    ],
+    [
+      "a short end 89 days after another",
+      before("2026-09-15", "2026-12-13"),
+      ["R8_MOVE_OUTS_TOO_CLOSE"],
     ],
     ["installation later on", { ...bill, fromIsInstallation: true }, ["R8_INSTALLATION_BORDER"]],
     [
@@ -265,4 +301,43 @@ test("law: more recorded windows, less time or fewer days never make a bill rele
   );
   assert.equal(outcomes.size, 2, "some were released, some refused");
   assert.equal(new Set(billRules.map(({ code }) => code)).size, billRules.length);
+});
+
+test("windows of a contract that ends: no day unbilled, none twice, each granted", () => {
+  const start = day("2026-06-01");
+  fc.assert(
+    fc.property(
+      fc.integer({ min: FINAL_WINDOW_DAYS_MIN, max: 200 }),
+      fc.constantFrom(28, 40),
+      (days, windowDaysMin) => {
+        const contract = {
+          grid: policy.billGrid,
+          zone,
+          contractStartSeconds: start,
+          contractEndSeconds: addLocalDays(start, days, zone),
+        };
+        const windows: BillWindowFacts[] = [];
+        for (let after = 0; ;) {
+          const window = nextContractWindow({ ...contract, windowDaysMin, afterSeconds: after });
+          if (window === undefined) break;
+          const { fromSeconds, toSeconds } = window;
+          const facts: BillFacts = {
+            ...bill,
+            ...contract,
+            fromGridSeconds: fromSeconds,
+            fromBorderSeconds: fromSeconds,
+            toGridSeconds: toSeconds,
+            toBorderSeconds: toSeconds,
+            fromIsInstallation: after === 0,
+            recordedWindows: windows,
+          };
+          assert.deepEqual(judgeBill(facts, { ...policy, billWindowDaysMin: windowDaysMin }), []);
+          assert.equal(fromSeconds, windows.at(-1)?.toGridSeconds ?? start);
+          windows.push(facts);
+          after = toSeconds;
+        }
+        assert.equal(windows.at(-1)?.toGridSeconds, contract.contractEndSeconds);
+      },
+    ),
+  );
 });

@@ -21,6 +21,8 @@ export interface ContributionContext {
   readonly modulusBits: number;
   /** Length of the block: a local day. */
   readonly blockSeconds: number;
+  /** Epoch seconds at which the frame's meter is taken away; its last frame ends there. */
+  readonly servedUntil?: number;
   readonly bandCount: number;
   /** Absent while the service point waits for a cohort: then only BILL is contributed. */
   readonly load:
@@ -55,22 +57,24 @@ export function billPacking(modulusBits: number): Packing {
 
 /** What a BLOCK frame has to contribute (§6.3), in the order in which it is made. */
 export function streamsOf(
-  frame: Pick<FrameHeader, "firstSlot" | "count" | "intervalSeconds">,
-  { load, blockSeconds }: ContributionContext,
+  frame: Pick<FrameHeader, "blockStart" | "firstSlot" | "count" | "intervalSeconds">,
+  { load, blockSeconds, servedUntil }: ContributionContext,
 ): Stream[] {
   const endsAt = (frame.firstSlot + frame.count) * frame.intervalSeconds;
+  const isInstallation = frame.count === 0;
+  const isLast = frame.blockStart + endsAt === servedUntil;
   const loads: Stream[] =
     load === undefined || frame.count === 0
       ? []
       : load.exportToo
         ? ["LOAD", "LOAD_EXPORT"]
         : ["LOAD"];
-  return endsAt === blockSeconds ? [...loads, "BILL"] : loads;
+  return isInstallation || isLast || endsAt === blockSeconds ? [...loads, "BILL"] : loads;
 }
 
 /**
  * The contributions of one opened BLOCK frame: LOAD (and LOAD_EXPORT where the cohort has it) if it has readings, BILL if it ends
- * its block. Throws FRAME_OUT_OF_RANGE when a value cannot be, or slots do not fit the LOAD grid: the frame contributes nothing.
+ * its block or its meter's service, or is an installation. Throws FRAME_OUT_OF_RANGE when a value cannot be, or slots do not fit the LOAD grid: the frame contributes nothing.
  */
 export function planContributions(
   header: FrameHeader,

@@ -3,8 +3,10 @@
  * what meters contribute; a meter has the same from its provisioning.
  */
 import { parsePublicKey, type PublicKey } from "@smarter-metering/paillier";
-import { fromHex } from "./bytes.ts";
+import { fromHex, toHex } from "./bytes.ts";
 import type { ContributionContext } from "./contribute.ts";
+import type { FrameHeader } from "./frame.ts";
+import { servedUntil } from "./meter-service.ts";
 import type { Cohort, NetworkView, ServicePoint } from "./network-view.ts";
 
 const keys = new WeakMap<NetworkView, Promise<PublicKey>>();
@@ -25,18 +27,21 @@ function loadTermsOf(cohort: Cohort | undefined): ContributionContext["load"] {
   return { intervalSeconds, valueBits, exportToo };
 }
 
-/** The context of a service point's block; `seconds` is its length, a local day. */
+/** The context of a frame of a service point; `blockSeconds` is the length of its block, a local day. */
 export async function contributionContext(
   view: NetworkView,
-  { network, bandCount }: Pick<ServicePoint, "network" | "bandCount">,
-  block: { readonly start: number; readonly seconds: number },
+  point: ServicePoint,
+  { blockStart, meterId }: Pick<FrameHeader, "blockStart" | "meterId">,
+  blockSeconds: number,
 ): Promise<ContributionContext> {
   const { id, bits } = await paillierKeyOf(view);
+  const end = servedUntil(point, toHex(meterId));
   return {
     paillierKeyId: fromHex(id, 32),
     modulusBits: bits,
-    blockSeconds: block.seconds,
-    bandCount,
-    load: loadTermsOf(view.cohortOf(network, block.start)),
+    blockSeconds,
+    ...(end !== undefined && { servedUntil: end }),
+    bandCount: point.bandCount,
+    load: loadTermsOf(view.cohortOf(point.network, blockStart)),
   };
 }

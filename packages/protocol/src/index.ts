@@ -14,6 +14,7 @@ export {
   type PlannedContribution,
 } from "./contribute.ts";
 export { arePrescribed } from "./contributed-frame.ts";
+export { installedAt, isBorder, servedUntil } from "./meter-service.ts";
 export { contributionContext, paillierKeyOf } from "./contribution-context.ts";
 export {
   contributionLeaf,

@@ -92,6 +92,8 @@ const networkView = z.strictObject({
   verificationKey: z.unknown().optional(),
   /** As parsed by packages/policy. */
   policy: z.unknown(),
+  /** A policy that is announced (§9.4): as parsed by packages/policy. */
+  policyNotice: z.strictObject({ policy: z.unknown(), inForceFrom: seconds }).optional(),
   /** By register bank (§2.1), as parsed by packages/tariff. A bank that was ever used stays: past bills are read by it. */
   calendars: z.record(bank, z.unknown()),
   /** Typical consumption of a class in kWh a year. */
@@ -107,6 +109,8 @@ export interface NetworkView {
   servicePoint(network: string): ServicePoint | undefined;
   /** The service point that `meterId` serves at `instant`, if `network` is its pseudonym. */
   meterAt(network: string, meterId: string, instant: number): { signingKey: string } | undefined;
+  /** The service points that the meter ever served: those of one contract after the other. */
+  contractsOf(meterId: string): readonly ServicePoint[];
   cohort(id: string, version: number): Cohort | undefined;
   /** The version of the cohort in force for the block that starts at `blockStart`. */
   cohortAt(id: string, blockStart: number): Cohort | undefined;
@@ -128,15 +132,20 @@ export function parseNetworkView(text: string): NetworkView {
   return indexNetworkView(parsed.data);
 }
 
+function push<T>(index: Map<string, T[]>, key: string, value: T): void {
+  const list = index.get(key);
+  if (list === undefined) index.set(key, [value]);
+  else list.push(value);
+}
+
 export function indexNetworkView(document: NetworkViewDocument): NetworkView {
   const servicePoints = new Map(document.servicePoints.map((point) => [point.network, point]));
   const versions = new Map<string, Cohort[]>();
   const memberships = new Map<string, Cohort[]>();
-  const push = (index: Map<string, Cohort[]>, key: string, value: Cohort): void => {
-    const list = index.get(key);
-    if (list === undefined) index.set(key, [value]);
-    else list.push(value);
-  };
+  const contracts = new Map<string, ServicePoint[]>();
+  for (const point of document.servicePoints) {
+    for (const { meterId } of point.meters) push(contracts, meterId, point);
+  }
   for (const entry of document.cohorts.toSorted((a, b) => a.version - b.version)) {
     push(versions, entry.id, entry);
     for (const member of entry.members) push(memberships, member, entry);
@@ -155,6 +164,7 @@ export function indexNetworkView(document: NetworkViewDocument): NetworkView {
             entry.from <= instant &&
             (entry.to === null || instant <= entry.to),
         ),
+    contractsOf: (meterId) => contracts.get(meterId) ?? [],
     cohort: (id, version) => versions.get(id)?.find((entry) => entry.version === version),
     cohortAt: inForce,
     cohortOf: (network, blockStart) =>

@@ -42,6 +42,14 @@ export type MdmsView = z.infer<typeof mdmsView>;
 const ucsView = z.strictObject({
   kind: z.literal("smarter-metering/ucs-view"),
   parties: z.array(party),
+  /** A release policy that is announced (§9.4), and what it changes, in words for customers. */
+  policyNotice: z
+    .strictObject({
+      policyId: z.string().max(64),
+      inForceFrom: seconds,
+      changes: z.array(z.string().max(200)).max(32),
+    })
+    .optional(),
   servicePoints: z.array(
     z.strictObject({
       network: hex16,

@@ -276,7 +276,10 @@ test("streams: export only where the cohort has it, bills at a block's end, bill
   assert.deepEqual(streams(whole, { load: undefined }), ["BILL"]);
   assert.deepEqual(streams(whole, { blockSeconds: 90_000 }), ["LOAD"]);
   assert.deepEqual(streams({ ...whole, firstSlot: 96, count: 0 }, {}), ["BILL"]);
-  assert.deepEqual(streams({ ...whole, count: 0 }, {}), []);
+  // An exchange of meters in the middle of a day: the last frame of one, the installation of the next.
+  const exchange = { blockSeconds: 90_000, servedUntil: blockStart + daySeconds };
+  assert.deepEqual(streams(whole, exchange), ["LOAD", "BILL"]);
+  assert.deepEqual(streams({ ...whole, firstSlot: 42, count: 0 }, {}), ["BILL"]);
 
   wipeBody(day);
   assert.ok(

@@ -27,6 +27,8 @@ export async function* csvRows(
   const parser = parse({
     bom: true,
     delimiter,
+    // Else the first line's end alone would count, and the others would join their lines.
+    record_delimiter: ["\r\n", "\n", "\r"],
     relax_column_count: true,
     skip_empty_lines: true,
     skip_records_with_error: true,
@@ -41,7 +43,8 @@ export async function* csvRows(
       // The parser may stumble over one line several times; it is one faulty row.
       if (line === faultLine) return undefined;
       faultLine = line;
-      rows.push({ line, cells: [], fault: error?.code ?? "unreadable record" });
+      const faultColumn = typeof error?.["column"] === "number" ? error["column"] : 0;
+      rows.push({ line, cells: [], fault: error?.code ?? "unreadable record", faultColumn });
       return undefined;
     },
   });

@@ -13,7 +13,7 @@ export const DIGITS_MAX = 18;
 /** A finer scale than any instrument's, and the bound of the powers that integration needs. */
 export const SCALE_MAX = 40;
 
-const DECIMAL = /^([+-]?)(\d*)(?:([.,])(\d*))?(?:[eE]([+-]?\d{1,3}))?$/;
+const DECIMAL = /^([+-]?)(\d*)(?:([.,])(\d+))?(?:[eE]([+-]?\d{1,3}))?$/;
 
 /** What exporters write for a reading that they do not have. */
 const NO_VALUE = /^(?:|na|n\/a|nan|null|none|-)$/i;
@@ -31,7 +31,8 @@ export function decimalMarkOf(text: string): "." | "," | undefined {
 
 /**
  * Reads `12`, `0.68415`, `.5`, `1e-3`, and `0,5` when `mark` is a comma.
- * Undefined for anything else: another mark, groups of thousands, no digit, more than DIGITS_MAX
+ * Undefined for anything else: another mark, a mark without digits behind it (as of
+ * a value that was cut off), groups of thousands, no digit, more than DIGITS_MAX
  * significant digits, or a scale above SCALE_MAX.
  */
 export function parseDecimal(text: string, mark: "." | ","): Decimal | undefined {

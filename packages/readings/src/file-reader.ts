@@ -1,13 +1,17 @@
 // One file of a source after the other: told apart by its first bytes, unpacked, decoded.
+import { isXml, readEspi } from "./espi/espi-reader.ts";
 import { csvRows, detectDelimiter } from "./csv-rows.ts";
 import { fileBytes, isGzip, isZip } from "./file-bytes.ts";
 import type { FindingLog } from "./finding.ts";
 import { detectLayout, LAYOUT_ROWS_MAX } from "./layout.ts";
 import type { Layout, Row } from "./layout.ts";
+import { LineEnds } from "./line-ends.ts";
+import { isP1, readP1 } from "./p1/p1-reader.ts";
 import { ReadingsError } from "./readings-error.ts";
 import { SampleTable } from "./samples.ts";
 import { readHead } from "./source-files.ts";
 import type { SourceFile } from "./source-files.ts";
+import { REGISTER_INTERVAL_SECONDS } from "./source-options.ts";
 import type { ReadSourceOptions, SourceLimits } from "./source-options.ts";
 import type { SourceFormat } from "./source-report.ts";
 import { TableDecoder } from "./table-decoder.ts";
@@ -15,13 +19,15 @@ import type { Unit } from "./unit.ts";
 import { xlsxRows } from "./xlsx-rows.ts";
 
 const BINARY_PROBE_BYTES = 4096;
+const NOTES_MAX = 100;
 
 /** Reads the files of one source into one table of samples, within the source's limits. */
 export class FileReader {
   readonly table: SampleTable;
   readonly formats = new Set<SourceFormat>();
-  /** The unit that each file's header names. */
+  /** The unit that each file's header names; not of files whose values come with theirs. */
   readonly headerUnits = new Map<string, Unit | undefined>();
+  readonly notes: string[] = [];
   rows = 0;
   readonly #limits: SourceLimits;
   readonly #findings: FindingLog;
@@ -53,18 +59,66 @@ export class FileReader {
     }
     const { head, all } = await peek(this.#chunks(file, gzip));
     if (head.byteLength === 0) throw empty(name);
-    const packed = gzip ? " gzip" : "";
+    const format = await this.#readAs(head, all, name);
+    this.formats.add(gzip ? `${format} gzip` : format);
+    this.#bytesBefore += file.bytes;
+  }
+
+  async #readAs(
+    head: Uint8Array,
+    all: AsyncIterable<Uint8Array>,
+    name: string,
+  ): Promise<Exclude<SourceFormat, `${string} gzip`>> {
     if (isZip(head)) {
       const workbook = await collect(all, name, this.#limits.workbookBytes);
       const layout = await this.#decode(xlsxRows(workbook, name, this.#limits), name, false);
-      this.formats.add(`xlsx ${layout.format}${packed}`);
-    } else {
-      refuseBinary(head, name);
-      const delimiter = detectDelimiter(new TextDecoder().decode(head));
-      const layout = await this.#decode(csvRows(all, delimiter), name, delimiter !== ",");
-      this.formats.add(`csv ${layout.format}${packed}`);
+      return `xlsx ${layout.format}`;
     }
-    this.#bytesBefore += file.bytes;
+    refuseBinary(head, name);
+    const text = new TextDecoder().decode(head);
+    if (isP1(text)) return this.#readP1(all, name);
+    if (isXml(text)) return this.#readEspi(all, name);
+    const delimiter = detectDelimiter(text);
+    const ends = new LineEnds(name, this.#findings);
+    const rows = csvRows(ends.watch(all), delimiter);
+    const layout = await this.#decode(rows, name, delimiter !== ",");
+    const { lastLine } = ends;
+    const { lastMalformed } = this.#findings;
+    if (lastLine !== undefined && lastMalformed?.file === name) {
+      if (lastMalformed.line === lastLine.line) {
+        const detail = "the last line has no end and cannot be read: is the file cut off?";
+        this.#findings.add({ kind: "cut-off", file: name, ...lastLine, detail });
+      }
+    }
+    return `csv ${layout.format}`;
+  }
+
+  async #readP1(chunks: AsyncIterable<Uint8Array>, file: string): Promise<"p1"> {
+    const { zone, intervalSeconds = REGISTER_INTERVAL_SECONDS } = this.#options;
+    await readP1(chunks, {
+      file,
+      zone,
+      intervalSeconds,
+      findings: this.#findings,
+      household: this.table.of(labelOf(file), file),
+      counted: () => this.#count(file, 1, 1),
+    });
+    return "p1";
+  }
+
+  async #readEspi(chunks: AsyncIterable<Uint8Array>, file: string): Promise<"espi"> {
+    const unit = await readEspi(chunks, {
+      file,
+      fileLabel: labelOf(file),
+      findings: this.#findings,
+      table: this.table,
+      counted: (readings) => this.#count(file, readings, readings),
+      note: (text) => {
+        if (this.notes.length < NOTES_MAX) this.notes.push(`${file}: ${text}`);
+      },
+    });
+    this.headerUnits.set(file, unit);
+    return "espi";
   }
 
   #chunks(file: SourceFile, gzip: boolean): AsyncGenerator<Uint8Array> {
@@ -109,7 +163,7 @@ export class FileReader {
     if (first.length === 0) throw empty(file);
     const layout = detectLayout(first.slice(0, LAYOUT_ROWS_MAX), file);
     this.headerUnits.set(file, layout.unit);
-    const fileLabel = file.replace(/(\.(csv|txt|tsv|xlsx))?(\.gz)?$/i, "");
+    const fileLabel = labelOf(file);
     const [table, findings] = [this.table, this.#findings];
     return {
       layout,
@@ -123,20 +177,29 @@ export class FileReader {
     { layout, decoder }: { layout: Layout; decoder: TableDecoder },
   ): void {
     const valuesPerRow = layout.format === "wide" ? layout.columnCount - layout.timeColumn - 1 : 1;
-    this.rows += rows.length;
-    this.#values += rows.length * valuesPerRow;
+    this.#count(file, rows.length, rows.length * valuesPerRow);
+    for (const row of rows) decoder.decode(row);
+  }
+
+  #count(file: string, rows: number, values: number): void {
+    this.rows += rows;
+    this.#values += values;
     if (this.rows > this.#limits.rows || this.#values > this.#limits.values) {
       const { rows, values } = this.#limits;
       const message = `${file}: more than ${rows} rows or ${values} values; split it`;
       throw new ReadingsError("READINGS_TOO_LARGE", message);
     }
-    for (const row of rows) decoder.decode(row);
   }
 
   #stopIfAborted(file: string): void {
     if (this.#options.signal?.aborted !== true) return;
     throw new ReadingsError("READINGS_ABORTED", `${file}: reading was stopped`);
   }
+}
+
+/** What a household is called whose file does not say. */
+function labelOf(file: string): string {
+  return file.replace(/(\.(csv|txt|tsv|xlsx|xml|p1))?(\.gz)?$/i, "");
 }
 
 function empty(file: string): ReadingsError {

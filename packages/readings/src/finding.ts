@@ -3,14 +3,17 @@
 import { ReadingsError } from "./readings-error.ts";
 
 /**
- * - `malformed`: a row or cell that cannot be read · `empty`: a cell without a value
+ * - `malformed`: a row, cell, telegram or reading that cannot be read · `empty`: no value there
  * - `duplicate`: same time, same value · `conflict`: same time, other value (the first is kept)
  * - `unordered`: earlier than a row before it (sorted) · `off-grid`: not on the household's grid
  * - `negative`: below 0 (export in one signed column is not supported) · `absurd`: above the fuse
- * - `gap`: a run of intervals without a row
+ * - `backwards`: a register below the one before it, or another meter's
+ * - `gap`: a run of intervals without a row, at the row behind it
  * - `dst-missing`: a local time that the zone skips · `dst-repeated`: one that happens twice and
  *   stands there once (taken as the earlier of the two)
  * - `unit-overridden`: the header names another unit than the caller
+ * - `byte-order-mark` (not needed in UTF-8) · `mixed-line-ends`: this line ends otherwise than the
+ *   first · `cut-off`: the last line has no end, and cannot be read
  *
  * Counts are rows or cells; for `gap`, intervals.
  */
@@ -23,12 +26,19 @@ export type FindingKind =
   | "off-grid"
   | "negative"
   | "absurd"
+  | "backwards"
   | "gap"
   | "dst-missing"
   | "dst-repeated"
-  | "unit-overridden";
+  | "unit-overridden"
+  | "byte-order-mark"
+  | "mixed-line-ends"
+  | "cut-off";
 
-/** One located oddity; `line` and `column` count from 1. */
+/**
+ * One located oddity. `line` and `column` count from 1; a column is a cell of a table, else a
+ * character.
+ */
 export interface Finding {
   readonly kind: FindingKind;
   readonly file: string;
@@ -47,6 +57,7 @@ const FAULTS: ReadonlySet<FindingKind> = new Set<FindingKind>([
   "off-grid",
   "negative",
   "absurd",
+  "backwards",
   "dst-missing",
 ]);
 
@@ -65,6 +76,7 @@ export class FindingLog {
   readonly #keptPerKind = new Map<FindingKind, number>();
   readonly #perKindMax: number;
   readonly #strict: boolean;
+  #lastMalformed: Finding | undefined;
 
   constructor(options: { perKindMax: number; strict: boolean }) {
     this.#perKindMax = options.perKindMax;
@@ -76,6 +88,11 @@ export class FindingLog {
     return this.#kept;
   }
 
+  /** The newest `malformed`. */
+  get lastMalformed(): Finding | undefined {
+    return this.#lastMalformed;
+  }
+
   /** Counts `finding` as `count` occurrences; throws READINGS_MALFORMED on a fault when strict. */
   add(finding: Finding, count = 1): void {
     if (this.#strict && FAULTS.has(finding.kind)) {
@@ -85,6 +102,7 @@ export class FindingLog {
         `${locationOf(finding)}: ${what}; correct the row or read without strict`,
       );
     }
+    if (finding.kind === "malformed") this.#lastMalformed = finding;
     this.counts[finding.kind] = (this.counts[finding.kind] ?? 0) + count;
     const kept = this.#keptPerKind.get(finding.kind) ?? 0;
     if (kept >= this.#perKindMax) return;

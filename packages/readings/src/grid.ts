@@ -123,7 +123,8 @@ function placeRows(
   let latest = -Infinity;
   for (const [index, instant] of instants.entries()) {
     if (Number.isNaN(instant)) continue;
-    if (instant < latest) add(index, "unordered", `${formatUtc(instant)} after a later time`);
+    if (samples.hasOrder && instant < latest)
+      add(index, "unordered", `${formatUtc(instant)} after a later time`);
     latest = Math.max(latest, instant);
     const slot = (instant - grid.startSeconds) / grid.intervalSeconds;
     if (!Number.isInteger(slot)) {
@@ -158,9 +159,9 @@ function addGaps(
     while (slot < rows.length && rows[slot] === 0) slot += 1;
     const from = formatUtc(grid.startSeconds + first * grid.intervalSeconds);
     const until = formatUtc(grid.startSeconds + slot * grid.intervalSeconds);
-    const detail = `${slot - first} intervals from ${from} to ${until}`;
-    const { file, label: household } = samples;
-    findings.add({ kind: "gap", file, household, detail }, slot - first);
+    const detail = `${slot - first} intervals from ${from} to ${until}, before this row`;
+    // The grid ends with a row, so there is one behind every gap.
+    findings.add(place(samples, (rows[slot] ?? 1) - 1, "gap", detail), slot - first);
   }
 }
 
@@ -171,28 +172,32 @@ function integrate(
   options: GridOptions,
 ): Series {
   const { columns } = samples;
-  const factor = milliwattHoursPer(options.unit, grid.intervalSeconds);
-  const register = new Register(factor, largestScale(samples));
+  const unit = samples.declaredUnit ?? options.unit;
+  const factor = milliwattHoursPer(unit, grid.intervalSeconds);
+  const scaleMax = largestScale(samples);
+  const [importRegister, exportRegister] = [
+    new Register(factor, scaleMax),
+    new Register(factor, scaleMax),
+  ];
   const importMilliwattHours = new Float64Array(grid.length);
   const exportMilliwattHours = new Float64Array(grid.length);
   const quality = new Uint8Array(grid.length).fill(MISSING);
-  const valueMax = largestValue(options, options.unit, grid.intervalSeconds);
-  const exportMax = largestValue(options, "mWh", grid.intervalSeconds);
+  const valueMax = largestValue(options, unit, grid.intervalSeconds);
   for (const [slot, row] of rows.entries()) {
     const index = row - 1;
     if (index < 0 || columns.isEmpty[index] === 1) continue;
     const mantissa = columns.mantissa[index] ?? 0n;
     const scale = columns.scale[index] ?? 0;
-    const exported = columns.exportMilliwattHours[index] ?? 0;
-    const problem = judge(mantissa, scale, valueMax) ?? judge(BigInt(exported), 0, exportMax);
+    const exported = columns.exported[index] ?? 0n;
+    const problem = judge(mantissa, scale, valueMax) ?? judge(exported, scale, valueMax);
     if (problem !== undefined) {
       options.findings.add(place(samples, index, problem.kind, problem.detail));
       continue;
     }
     quality[slot] = columns.quality[index] ?? MISSING;
     if (quality[slot] === MISSING) continue;
-    importMilliwattHours[slot] = register.add(mantissa, scale);
-    exportMilliwattHours[slot] = exported;
+    importMilliwattHours[slot] = importRegister.add(mantissa, scale);
+    exportMilliwattHours[slot] = exportRegister.add(exported, scale);
   }
   const { startSeconds, intervalSeconds } = grid;
   const { label } = samples;
@@ -237,12 +242,8 @@ function largestScale(samples: HouseholdSamples): number {
 
 /** Compared exactly: 0.5 and 0.50 are one value (trailing zeros are gone after parsing). */
 function sameValue(samples: HouseholdSamples, a: number, b: number): boolean {
-  const { mantissa, scale, exportMilliwattHours } = samples.columns;
-  return (
-    mantissa[a] === mantissa[b] &&
-    scale[a] === scale[b] &&
-    exportMilliwattHours[a] === exportMilliwattHours[b]
-  );
+  const { mantissa, scale, exported } = samples.columns;
+  return mantissa[a] === mantissa[b] && scale[a] === scale[b] && exported[a] === exported[b];
 }
 
 function place(
@@ -255,6 +256,8 @@ function place(
   const [line, column] = [columns.line[index] ?? 0, columns.column[index] ?? 0];
   return { kind, file, line, column, household, detail };
 }
+
+const KILO = 1000;
 
 /**
  * A sentence that lets a person tell power from energy: what the values look like as either.
@@ -276,8 +279,13 @@ export function describeMagnitudes(samples: HouseholdSamples): string {
   }
   const mean = sum / Math.max(count, 1);
   const perHour = 3600 / stepSeconds;
-  const asPower = `${(mean * 24).toFixed(1)} kWh a day, peak ${largest.toFixed(2)} kW`;
-  const energyPeak = (largest * perHour).toFixed(2);
-  const asEnergy = `${(mean * 24 * perHour).toFixed(1)} kWh a day, peak ${energyPeak} kW`;
-  return `read as kW: ${asPower}; read as kWh: ${asEnergy} (household ${samples.label})`;
+  // Nobody uses megawatt-hours a day: such numbers are of the smaller units.
+  const isSmall = mean * 24 * Math.min(1, perHour) > KILO;
+  const divisor = isSmall ? KILO : 1;
+  const describe = (factor: number): string =>
+    `${((mean * 24 * factor) / divisor).toFixed(1)} kWh a day, ` +
+    `peak ${((largest * factor) / divisor).toFixed(2)} kW`;
+  const [power, energy] = isSmall ? ["W", "Wh"] : ["kW", "kWh"];
+  const asEnergy = `read as ${energy}: ${describe(perHour)}`;
+  return `read as ${power}: ${describe(1)}; ${asEnergy} (household ${samples.label})`;
 }

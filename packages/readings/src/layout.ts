@@ -12,6 +12,8 @@ export interface Row {
   readonly line: number;
   readonly cells: readonly string[];
   readonly fault?: string;
+  /** Where, counted from 0. */
+  readonly faultColumn?: number;
 }
 
 interface LayoutBase {

@@ -19,8 +19,9 @@ import { WallClock } from "./wall-clock.ts";
 const FINDINGS_PER_KIND = 20;
 
 /**
- * Reads CSV (long, wide, exchange), XLSX with the same columns, gzip of either, or a folder with
- * one file a household, whose name is the label. A time stamp is the start of its interval.
+ * Reads CSV (long, wide, exchange), XLSX with the same columns, P1 telegrams, ESPI (Green Button),
+ * gzip of any, or a folder with one file a household, whose name is the label. A time stamp is the
+ * start of its interval, except a telegram's, which is that of its registers.
  * Energies are exact: see register.ts. Throws ReadingsError only.
  */
 export async function readSource(
@@ -50,22 +51,24 @@ export async function readSource(
     files: files.length,
     formats: [...reader.formats],
     unit,
-    unitFrom: options.unit === undefined ? "header" : "caller",
+    unitFrom: options.unit === undefined || reader.headerUnits.size === 0 ? "source" : "caller",
     zone: options.zone,
     rows: reader.rows,
+    notes: reader.notes,
     findings: findings.kept,
     counts: findings.counts,
   });
   return { series, report };
 }
 
-/** The caller's unit wins; else all headers must agree. */
+/** The caller's unit wins; else all headers must agree. Registers of P1 come with theirs. */
 function settleUnit(
   headerUnits: ReadonlyMap<string, Unit | undefined>,
   given: Unit | undefined,
   first: HouseholdSamples,
   findings: FindingLog,
 ): Unit {
+  if (headerUnits.size === 0) return "mWh";
   const [named, ...others] = new Set(headerUnits.values());
   if (given === undefined) {
     if (named !== undefined && others.length === 0) return named;
@@ -148,7 +151,7 @@ function summarize(
   clock: WallClock | undefined,
   known: Pick<
     SourceReport,
-    "files" | "formats" | "unit" | "unitFrom" | "zone" | "rows" | "findings" | "counts"
+    "files" | "formats" | "unit" | "unitFrom" | "zone" | "rows" | "notes" | "findings" | "counts"
   >,
 ): SourceReport {
   let [firstStartSeconds, lastEndSeconds, intervals, intervalsMissing] = [
@@ -157,14 +160,14 @@ function summarize(
     0,
     0,
   ];
-  let importMilliwattHours = 0n;
+  let [importMilliwattHours, exportMilliwattHours] = [0n, 0n];
   for (const one of series) {
     firstStartSeconds = Math.min(firstStartSeconds, one.startSeconds);
     lastEndSeconds = Math.max(lastEndSeconds, seriesEndSeconds(one));
     intervals += one.quality.length;
     intervalsMissing += one.quality.reduce((sum, code) => sum + (code === MISSING ? 1 : 0), 0);
-    // A sum of one household's values stays far below 2^53; that of all of them may not.
-    importMilliwattHours += BigInt(one.importMilliwattHours.reduce((sum, value) => sum + value, 0));
+    importMilliwattHours += total(one.importMilliwattHours);
+    exportMilliwattHours += total(one.exportMilliwattHours);
   }
   return {
     ...known,
@@ -173,8 +176,13 @@ function summarize(
     intervals,
     intervalsMissing,
     importMilliwattHours,
+    exportMilliwattHours,
     firstStartSeconds,
     lastEndSeconds,
     dstDays: clock?.transitions(firstStartSeconds, lastEndSeconds) ?? [],
   };
 }
+
+/** A sum of one household's values stays far below 2^53; that of all of them may not. */
+const total = (milliwattHours: Float64Array): bigint =>
+  BigInt(milliwattHours.reduce((sum, value) => sum + value, 0));

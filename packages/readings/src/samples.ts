@@ -4,14 +4,15 @@ import type { Decimal } from "./decimal.ts";
 import { ReadingsError } from "./readings-error.ts";
 import { VALID } from "./series.ts";
 import type { Timestamp } from "./timestamp.ts";
+import type { Unit } from "./unit.ts";
 
 /** One value of one household at one time, and where it stood. */
 export interface Sample {
   readonly time: Timestamp;
   /** Undefined: the cell is there and empty. */
   readonly value: Decimal | undefined;
-  /** Whole milliwatt-hours exported; only the exchange format has them. */
-  readonly exportMilliwattHours?: number;
+  /** Exported, in the unit and at the scale of `value`; 0 where a source has import alone. */
+  readonly exported?: bigint;
   readonly quality?: number;
   readonly line: number;
   /** Counts from 1. */
@@ -27,7 +28,7 @@ function columns(capacity: number) {
     isEmpty: new Uint8Array(capacity),
     mantissa: new BigInt64Array(capacity),
     scale: new Uint8Array(capacity),
-    exportMilliwattHours: new Float64Array(capacity),
+    exported: new BigInt64Array(capacity),
     quality: new Uint8Array(capacity),
     line: new Uint32Array(capacity),
     column: new Uint16Array(capacity),
@@ -40,6 +41,10 @@ export class HouseholdSamples {
   readonly file: string;
   /** Set when the rows themselves say how long their intervals are. */
   declaredIntervalSeconds: number | undefined = undefined;
+  /** Set when every value came with its unit: neither header nor caller is asked. */
+  declaredUnit: Unit | undefined = undefined;
+  /** False where the order of a source says nothing: an earlier time is then not `unordered`. */
+  hasOrder = true;
   /** The arrays are longer than `count`. */
   columns = columns(CAPACITY_FIRST);
   count = 0;
@@ -58,7 +63,7 @@ export class HouseholdSamples {
     to.isEmpty[index] = sample.value === undefined ? 1 : 0;
     to.mantissa[index] = sample.value?.mantissa ?? 0n;
     to.scale[index] = sample.value?.scale ?? 0;
-    to.exportMilliwattHours[index] = sample.exportMilliwattHours ?? 0;
+    to.exported[index] = sample.exported ?? 0n;
     to.quality[index] = sample.quality ?? VALID;
     to.line[index] = sample.line;
     to.column[index] = sample.column;
@@ -73,7 +78,7 @@ export class HouseholdSamples {
     to.isEmpty.set(from.isEmpty);
     to.mantissa.set(from.mantissa);
     to.scale.set(from.scale);
-    to.exportMilliwattHours.set(from.exportMilliwattHours);
+    to.exported.set(from.exported);
     to.quality.set(from.quality);
     to.line.set(from.line);
     to.column.set(from.column);

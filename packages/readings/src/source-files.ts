@@ -19,11 +19,14 @@ export async function listFiles(path: string, filesMax: number): Promise<SourceF
     if (!status.isDirectory()) return [{ path, name, bytes: status.size }];
     const entries = await readdir(path, { withFileTypes: true });
     const names = entries
-      .filter((entry) => entry.isFile() && /\.(csv|txt|tsv|xlsx)(\.gz)?$/i.test(entry.name))
+      .filter((entry) => entry.isFile() && /\.(csv|txt|tsv|xlsx|xml|p1)(\.gz)?$/i.test(entry.name))
       .map((entry) => entry.name)
       .sort();
     if (names.length === 0) {
-      throw new ReadingsError("READINGS_EMPTY", `${name}: the folder holds no .csv or .xlsx file`);
+      throw new ReadingsError(
+        "READINGS_EMPTY",
+        `${name}: the folder holds no .csv, .xlsx, .xml or .p1 file`,
+      );
     }
     if (names.length > filesMax) {
       const what = `${name}: ${names.length} files, more than ${filesMax} households`;

@@ -5,7 +5,7 @@ import type { Unit } from "./unit.ts";
  * What a source may need at most; each has a default that a household's decade of minutes fits in.
  */
 export interface SourceLimits {
-  /** Data rows of all files. Default 6,000,000. */
+  /** Data rows, telegrams or readings of all files. Default 6,000,000. */
   readonly rows: number;
   /** Values of all files, at 40 bytes each (a wide row has 96). Default 20,000,000. */
   readonly values: number;
@@ -32,6 +32,9 @@ export const SOURCE_LIMITS: SourceLimits = {
   intervals: 6_000_000,
 };
 
+/** The interval of a LOAD. */
+export const REGISTER_INTERVAL_SECONDS = 900;
+
 /** 3 × 63 A × 230 V with 25 % overcurrent. */
 export const POWER_WATTS_MAX = 3 * 63 * 230 * 1.25;
 
@@ -47,6 +50,8 @@ export interface ReadSourceOptions {
   readonly unit?: Unit;
   /** IANA zone of time stamps without offset: READINGS_ZONE_NEEDED. */
   readonly zone?: string;
+  /** Of intervals that are made from registers (P1). Default REGISTER_INTERVAL_SECONDS. */
+  readonly intervalSeconds?: number;
   /** More than this is absurd and taken as missing. Default POWER_WATTS_MAX. */
   readonly powerWattsMax?: number;
   /** READINGS_MALFORMED at the first faulty row instead of counting it. */

@@ -34,14 +34,15 @@ export class TableDecoder {
   /** One data row; the header is the caller's to skip. */
   decode(row: Row): void {
     const { layout } = this.#options;
-    if (row.fault !== undefined) return this.#malformed(row, undefined, row.fault);
+    if (row.fault !== undefined) return this.#malformed(row, row.faultColumn ?? 0, row.fault);
     const width = trimmedLength(row.cells);
     // A row of a wide table may end early: trailing cells were empty.
     const tooShort = layout.format === "wide" ? row.cells.length <= layout.timeColumn : width === 0;
     const missing = layout.format !== "wide" && row.cells.length < layout.columnCount;
     if (tooShort || missing || width > layout.columnCount) {
       const detail = `${row.cells.length} columns instead of ${layout.columnCount}`;
-      return this.#malformed(row, undefined, detail);
+      const offending = Math.min(row.cells.length, layout.columnCount);
+      return this.#malformed(row, offending, detail);
     }
     const time = parseTimestamp(row.cells[layout.timeColumn]?.trim() ?? "");
     if (time === undefined) return this.#malformed(row, layout.timeColumn, "not a time stamp");
@@ -79,14 +80,14 @@ export class TableDecoder {
     time: Timestamp,
     household: HouseholdSamples,
   ): void {
-    const [, , seconds = "", imported = "", exported = "", qualityName = ""] = row.cells;
+    const [, , seconds = "", importText = "", exportText = "", qualityName = ""] = row.cells;
     const intervalSeconds = wholeNumber(seconds);
     const declared = household.declaredIntervalSeconds ?? intervalSeconds;
     if (intervalSeconds === undefined || intervalSeconds === 0 || declared !== intervalSeconds) {
       return this.#malformed(row, 2, "not the household's interval in seconds");
     }
-    const importMilliwattHours = wholeNumber(imported);
-    const exportMilliwattHours = wholeNumber(exported);
+    const importMilliwattHours = wholeNumber(importText);
+    const exportMilliwattHours = wholeNumber(exportText);
     if (importMilliwattHours === undefined || exportMilliwattHours === undefined) {
       const column = importMilliwattHours === undefined ? 3 : 4;
       return this.#malformed(row, column, "not a whole number of milliwatt-hours");
@@ -96,7 +97,8 @@ export class TableDecoder {
     household.declaredIntervalSeconds = intervalSeconds;
     const value = { mantissa: BigInt(importMilliwattHours), scale: 0 };
     const column = layout.timeColumn + 3;
-    household.push({ time, value, exportMilliwattHours, quality, line: row.line, column });
+    const exported = BigInt(exportMilliwattHours);
+    household.push({ time, value, exported, quality, line: row.line, column });
   }
 
   #household(row: Row): HouseholdSamples | undefined {
@@ -123,10 +125,9 @@ export class TableDecoder {
   }
 
   /** `column` counts from 0 here, from 1 in the finding. */
-  #malformed(row: Row, column: number | undefined, detail: string): void {
+  #malformed(row: Row, column: number, detail: string): void {
     const { findings, file } = this.#options;
-    const place = column === undefined ? {} : { column: column + 1 };
-    findings.add({ kind: "malformed", file, line: row.line, ...place, detail });
+    findings.add({ kind: "malformed", file, line: row.line, column: column + 1, detail });
   }
 }
 

@@ -65,6 +65,12 @@ export class WallClock {
     return epochSeconds + (segment?.offsetSeconds ?? 0);
   }
 
+  /** Whether clocks are ahead of the least offset that this clock covers: a year has to be. */
+  isSummerAt(epochSeconds: number): boolean {
+    const least = Math.min(...this.#segments.map(({ offsetSeconds }) => offsetSeconds));
+    return this.wallAt(epochSeconds) - epochSeconds > least;
+  }
+
   /** The changes of the offset between two instants. */
   transitions(startSeconds: number, endSeconds: number): Transition[] {
     const found: Transition[] = [];

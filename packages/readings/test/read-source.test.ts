@@ -9,6 +9,8 @@ import { writeXlsx } from "hucre/xlsx";
 import type { CellValue } from "hucre/xlsx";
 import type { FindingKind, ReadSourceOptions, Series } from "../src/index.ts";
 import { describeReport, locationOf, readSource } from "../src/index.ts";
+import { FindingLog } from "../src/finding.ts";
+import { LineEnds } from "../src/line-ends.ts";
 import { bombWorkbook } from "./bomb.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "readings-"));
@@ -38,8 +40,8 @@ const understood: { name: string; text: string; options?: ReadSourceOptions; fil
   { name: "household", text: "flat,t,v\nh,2016-01-01 00:00,1\nh,2016-01-01 00:15,0.5" },
   { name: "household last", text: "t,usage,home\n2016-01-01 00:00,1,h\n2016-01-01 00:15,0.5,h" },
   {
-    name: "byte order mark, CRLF",
-    text: "\uFEFFt,v\r\n2016-01-01 00:00,1\r\n2016-01-01 00:15,0.5\r\n",
+    name: "CRLF",
+    text: "t,v\r\n2016-01-01 00:00,1\r\n2016-01-01 00:15,0.5\r\n",
   },
   { name: "decimal comma", text: "t;v\n01.01.2016 00:00;1,0\n01.01.2016 00:15;0,5" },
   { name: "tab", text: "t\tv\n2016/01/01 00:00\t1\n2016/01/01 00:15\t0,5" },
@@ -287,7 +289,7 @@ const faults: {
     name: "comma in a comma file",
     rows: "2016-01-01 00:30,0,5",
     counts: { malformed: 1 },
-    at: "h.csv:3",
+    at: "h.csv:3:3",
   },
   {
     name: "thousands",
@@ -296,8 +298,8 @@ const faults: {
     at: "h.csv:3:2",
   },
   { name: "30 February", rows: "2016-02-30 00:30,1", counts: { malformed: 1 }, at: "h.csv:3:1" },
-  { name: "a column too few", rows: "2016-01-01 00:30", counts: { malformed: 1 }, at: "h.csv:3" },
-  { name: "stray quote", rows: '2016-01-01 00:30,1"2"', counts: { malformed: 1 }, at: "h.csv:3" },
+  { name: "a column too few", rows: "2016-01-01 00:30", counts: { malformed: 1 }, at: "h.csv:3:2" },
+  { name: "stray quote", rows: '2016-01-01 00:30,1"2"', counts: { malformed: 1 }, at: "h.csv:3:2" },
   { name: "no value", rows: "2016-01-01 00:30,NaN", counts: { empty: 1 }, at: "h.csv:3:2" },
   { name: "twice", rows: "2016-01-01 00:15,0.50", counts: { duplicate: 1 }, at: "h.csv:3:2" },
   {
@@ -321,7 +323,7 @@ const faults: {
     counts: { "off-grid": 1 },
     at: "h.csv:4:2",
   },
-  { name: "gap", rows: "2016-01-01 01:00,1", counts: { gap: 2 }, at: "h.csv", energy: 250_000 },
+  { name: "gap", rows: "2016-01-01 01:00,1", counts: { gap: 2 }, at: "h.csv:3:2", energy: 250_000 },
 ];
 
 for (const { name, rows, counts, at, energy = 0 } of faults) {
@@ -350,4 +352,74 @@ test("findings are bounded, counts are not, and labels cannot write to a termina
   assert.equal(report.counts.conflict ?? report.counts.duplicate, 49);
   assert.ok(report.findings.length <= 6);
   assert.ok(describeReport(report).every((line) => !line.includes("\u001b")));
+});
+
+/**
+ * A file with every defect there is, in the zone where the clocks change on 27 March and 30 October
+ * 2016. Each line with what is found there: `kind:column`.
+ */
+const dirty: readonly (readonly [line: string, ...found: string[]])[] = [
+  ["\uFEFFtime;kWh\r\n", "byte-order-mark:1"],
+  ["2016-03-27 01:00;0,5\r\n"],
+  ["2016-03-27 01:30;0.5\r\n", "malformed:2"], // A decimal point where others have a comma.
+  ["2016-03-27 02:00;0,5\r\n", "dst-missing:2"], // The hour that this night does not have.
+  ["2016-03-27 02:30;0,5\r\n", "dst-missing:2"],
+  ["2016-03-27 03:00;0,5\r\n", "gap:2"], // The line with the point left one.
+  ["2016-03-27 03:30;0,5;7\r\n", "malformed:3"], // A column too many.
+  ["2016-03-27 04:00\r\n", "malformed:2"], // One too few.
+  ["2016-03-27 04:30;0,5\n", "mixed-line-ends:21", "gap:2"],
+  ["2016-03-27 05:00;0,25\r\n"],
+  ["2016-03-27 05:00;0,250\r\n", "duplicate:2"],
+  ["2016-03-27 05:00;0,75\r\n", "conflict:2"],
+  ["2016-03-27 06:00;0,5\r\n"],
+  ["2016-03-27 05:30;0,5\r\n", "unordered:2"],
+  ["2016-03-27 06:30;-0,5\r\n", "negative:2"],
+  ["2016-03-27 07:00;5000\r\n", "absurd:2"],
+  ["2016-03-27 07:30;on\r\n", "malformed:2"],
+  ["2016-03-27 08:00;\r\n", "gap:2", "empty:2"],
+  ["2016-03-27 08:10;0,5\r\n", "off-grid:2"],
+  ["2016-02-30 08:30;0,5\r\n", "malformed:1"],
+  ["2016-10-30 01:30;0,5\r\n", "gap:2"],
+  ["2016-10-30 02:00;0,5\r\n", "dst-repeated:2"], // Stands there once, and happens twice.
+  ["2016-10-30 02:30;0,5\r\n"], // Twice, as it happened.
+  ["2016-10-30 02:30;0,5\r\n", "gap:2"], // The second 02:00.
+  ["2016-10-30 03:00;0,", "malformed:2", "cut-off:20"],
+];
+
+test("every defect of a dirty file is listed, with its line and column", async () => {
+  const text = dirty.map(([line]) => line).join("");
+  const options = { zone: "Europe/Zurich", findingsPerKindMax: 1000 };
+  const { report } = await read(text, options, "dirty.csv");
+  const found = report.findings.map(({ kind, file, line, column }) => {
+    assert.equal(file, "dirty.csv");
+    return `${line} ${kind}:${column ?? "-"}`;
+  });
+  const expected = dirty.flatMap(([, ...kinds], index) =>
+    kinds.map((kind) => `${index + 1} ${kind}`),
+  );
+  assert.deepEqual(found.sort(), expected.sort());
+  const total = Object.values(report.counts).reduce((sum, count) => sum + count, 0);
+  assert.equal(total - (report.counts.gap ?? 0), expected.length - 5);
+  const shown = describeReport(report, 1000);
+  for (const finding of report.findings) {
+    const place = locationOf(finding);
+    assert(shown.some((line) => line.startsWith(`  ${place}:`) || line.startsWith(`  ${place} `)));
+  }
+});
+
+test("line ends are told apart wherever chunks end", async () => {
+  const bytes = Buffer.from("\uFEFFa;b\r\n1;2\r\n3;4\n5;6\r\n7");
+  for (let at = 3; at <= bytes.length; at += 1) {
+    const findings = new FindingLog({ perKindMax: 9, strict: false });
+    const ends = new LineEnds("h.csv", findings);
+    async function* chunks() {
+      yield bytes.subarray(0, at);
+      yield bytes.subarray(at);
+    }
+    const passed: Uint8Array[] = [];
+    for await (const chunk of ends.watch(chunks())) passed.push(chunk);
+    assert.deepEqual(Buffer.concat(passed), bytes);
+    assert.deepEqual(findings.kept.map(locationOf), ["h.csv:1:1", "h.csv:3:4"]);
+    assert.deepEqual(ends.lastLine, { line: 5, column: 2 });
+  }
 });

@@ -5,16 +5,20 @@ import { TariffError } from "./error.ts";
 /** Names of tariffs, calendars and bands. */
 export const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
-/** An object with exactly `keys`. Throws TARIFF_MALFORMED or TARIFF_UNKNOWN_KEY. */
-export function readObject<K extends string>(
+/** Names of taxes and credits, as a bill shows them: letters, digits and what stands between words. */
+const titlePattern = /^[\p{L}\p{N}][\p{L}\p{N} .,%()'’/–-]{0,63}$/u;
+
+/** An object with `keys`, and of others at most `optional`. Throws TARIFF_MALFORMED or _UNKNOWN_KEY. */
+export function readObject<K extends string, O extends string = never>(
   value: unknown,
   path: string,
   keys: readonly K[],
-): Readonly<Record<K, unknown>> {
+  optional: readonly O[] = [],
+): Readonly<Record<K, unknown> & Partial<Record<O, unknown>>> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new TariffError("TARIFF_MALFORMED", "expected an object", path);
   }
-  const expected = new Set<string>(keys);
+  const expected = new Set<string>([...keys, ...optional]);
   for (const key of Object.keys(value)) {
     if (!expected.has(key)) {
       throw new TariffError("TARIFF_UNKNOWN_KEY", `unknown key ${JSON.stringify(key)}`, path);
@@ -24,7 +28,8 @@ export function readObject<K extends string>(
   if (missing !== undefined) {
     throw new TariffError("TARIFF_MALFORMED", `missing key "${missing}"`, path);
   }
-  return value as Record<K, unknown>; // safe: exactly these keys are present, values unknown
+  // Safe: all of `keys` are present and none but these, with values unknown.
+  return value as Record<K, unknown> & Partial<Record<O, unknown>>;
 }
 
 /** An array of countMin to countMax items. Throws TARIFF_MALFORMED or TARIFF_OUT_OF_RANGE. */
@@ -59,6 +64,11 @@ export function readText(value: unknown, path: string, pattern: RegExp, what: st
     throw new TariffError("TARIFF_MALFORMED", `expected ${what}`, path);
   }
   return value;
+}
+
+/** A title that people read. Throws TARIFF_MALFORMED. */
+export function readTitle(value: unknown, path: string): string {
+  return readText(value, path, titlePattern, "a name of at most 64 letters, digits and signs");
 }
 
 /** `items`, when no two are equal. Throws TARIFF_DUPLICATE. */

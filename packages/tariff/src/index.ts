@@ -1,14 +1,30 @@
 // Tariffs, zones, bills, windows: pure, without dependencies, the same code in MDMS and browser.
 
-export { bandAt, bandsMax, bandsOf, parseCalendar } from "./calendar.ts";
-export type { Calendar, CalendarRule } from "./calendar.ts";
 export { priceBill } from "./bill.ts";
-export type { Bill, BillInput, BillLine } from "./bill.ts";
+export type { Bill, BilledPart, BillInput, BillPart, BillPartsInput } from "./bill.ts";
+export type { BillLine } from "./bill-line.ts";
+export { describeLine } from "./bill-text.ts";
+export type { LineText } from "./bill-text.ts";
+export { bandAt, bandsMax, bandsOf, secondsOfBands } from "./calendar.ts";
+export type { Calendar, CalendarRule, Holidays, SeasonDates, SpecialDay } from "./calendar.ts";
+export { parseCalendar } from "./calendar-document.ts";
+export { reRate } from "./credit-note.ts";
+export type { CreditNote, DifferenceLine } from "./credit-note.ts";
+export { describeTariff, describeVersion } from "./describe-tariff.ts";
+export { costAmountE16, costFactsOf, costOf, parseDynamicPrices } from "./dynamic-prices.ts";
+export type {
+  CostCircumstances,
+  CostRegisterFacts,
+  DynamicPrices,
+  PricedSpan,
+} from "./dynamic-prices.ts";
 export { TariffError } from "./error.ts";
-export type { TariffErrorCode } from "./error.ts";
+export type { TariffErrorCode, TariffFault } from "./error.ts";
 export { exactDigits, formatMicro, formatMinor, roundExact, roundHalfEven } from "./money.ts";
-export { describeTariff, parseTariff, versionOn } from "./tariff.ts";
-export type { Tariff, TariffVersion } from "./tariff.ts";
+export { publishFaults } from "./publish-faults.ts";
+export type { PublishContract, PublishTerms } from "./publish-faults.ts";
+export { parseTariff, tariffFaults, versionOn } from "./tariff.ts";
+export type { Credit, Tariff, TariffVersion, Tax, TaxBase, Tiers, TierStep } from "./tariff.ts";
 export {
   gridInstantAtOrAfter,
   gridInstants,

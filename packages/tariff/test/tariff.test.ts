@@ -87,7 +87,7 @@ test("parseTariff refuses, with code and path", () => {
     ["TARIFF_UNKNOWN_KEY", "", { ...document, discount: 1 }],
     ["TARIFF_OUT_OF_RANGE", "versions", { ...document, versions: [] }],
     ["TARIFF_MALFORMED", "versions", { ...document, versions: { 0: version } }],
-    ["TARIFF_UNKNOWN_KEY", "calendar", withCalendar({ holidays: [] })],
+    ["TARIFF_UNKNOWN_KEY", "calendar", withCalendar({ feasts: [] })],
     ["TARIFF_OUT_OF_RANGE", "calendar.bands", withCalendar({ bands: [] })],
     ["TARIFF_OUT_OF_RANGE", "calendar.bands", withCalendar({ bands: [...eight, "i"] })],
     ["TARIFF_DUPLICATE", "calendar.bands", withCalendar({ bands: ["high", "low", "low"] })],

@@ -180,11 +180,26 @@ export class ChainStore {
   async forget(nowSeconds: number): Promise<void> {
     const before = nowSeconds - KEPT_DAYS * 86_400;
     for (const table of ["concentrator_frame", "concentrator_fork"]) {
-      await this.#store.query(`delete from ${table} where seen_seconds < $1`, [before]);
+      await forgetRows(this.#store, table, before);
     }
     for (const table of ["concentrator_frame", "concentrator_head"]) {
       await this.#store.query(`vacuum ${table}`);
     }
+  }
+}
+
+const ROWS_AT_ONCE = 5_000;
+/** A million rows an hour: 100,000 meters with LIVE frames send less. What is left over goes in the next. */
+const ROUNDS_MAX = 200;
+
+async function forgetRows(sql: Sql, table: string, before: number): Promise<void> {
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    const gone = await sql.query(
+      `delete from ${table} where ctid = any(array(
+        select ctid from ${table} where seen_seconds < $1 limit $2)) returning 1`,
+      [before, ROWS_AT_ONCE],
+    );
+    if (gone.length < ROWS_AT_ONCE) return;
   }
 }
 

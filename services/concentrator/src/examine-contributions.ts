@@ -38,9 +38,9 @@ export async function examineContributions(
   const contributions = encoded.map(decodeContribution);
   const point = view.servicePoint(toHex(header.networkPseudonym));
   if (point === undefined) return refused("FRAME_FOREIGN", "no such service point");
-  const { blockStart: start } = header;
-  const seconds = addLocalDays(start, 1, point.zone) - start;
-  const context = await contributionContext(view, point, { start, seconds });
+  const { blockStart } = header;
+  const seconds = addLocalDays(blockStart, 1, point.zone) - blockStart;
+  const context = await contributionContext(view, point, header, seconds);
   if (!arePrescribed(contributions, header, hash, context)) {
     return refused("FRAME_TERMS", "not what the registry prescribes; provision the meter anew");
   }

@@ -2,7 +2,13 @@
  * What a frame's header must satisfy under the registry, before its signature is looked at
  * (docs/protocol.md §2.8, §2.9). Pure; run by the concentrator, which never sees inside a frame.
  */
-import { toHex, type FrameHeader, type NetworkView } from "@smarter-metering/protocol";
+import {
+  installedAt,
+  toHex,
+  type FrameHeader,
+  type NetworkView,
+  type ServicePoint,
+} from "@smarter-metering/protocol";
 import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
 import { refused, type Refusal } from "./verdict.ts";
 
@@ -43,9 +49,7 @@ export function checkHeader(
   if (header.profile !== point.profile) {
     return refused("FRAME_PROFILE", `this service point is registered as ${point.profile}`);
   }
-  const registered = point.meters.find((entry) => entry.meterId === meterId);
-  const installedAt = Math.max(point.contractStart, registered?.from ?? 0);
-  if (!fitsGrid(header, point.zone, point.intervalSeconds, installedAt)) {
+  if (!fitsGrid(header, point, installedAt(point, meterId))) {
     return refused("FRAME_OFF_GRID", "block, slots or interval are not the registered ones");
   }
   if (end > rules.nowSeconds + rules.futureToleranceSeconds) {
@@ -56,15 +60,16 @@ export function checkHeader(
 
 function fitsGrid(
   header: FrameHeader,
-  zone: string,
-  intervalSeconds: number,
-  installedAt: number,
+  { zone, intervalSeconds }: Pick<ServicePoint, "zone" | "intervalSeconds">,
+  installed: number | undefined,
 ): boolean {
   const { blockStart, firstSlot, count } = header;
   if (blockStart > INSTANT_SECONDS_MAX || header.intervalSeconds !== intervalSeconds) return false;
   if (localDayStart(blockStart, zone) !== blockStart) return false;
-  const blockEnd = addLocalDays(blockStart, 1, zone);
-  const slots = (blockEnd - blockStart) / intervalSeconds;
-  if (count > 0) return firstSlot + count <= slots;
-  return header.kind === "BLOCK" && firstSlot === slots && blockEnd === installedAt;
+  const slots = (addLocalDays(blockStart, 1, zone) - blockStart) / intervalSeconds;
+  if (firstSlot + count > slots) return false;
+  if (count > 0) return true;
+  // An instant has one name: midnight is the end of a block, never the start of one.
+  const instant = blockStart + firstSlot * intervalSeconds;
+  return header.kind === "BLOCK" && firstSlot > 0 && instant === installed;
 }

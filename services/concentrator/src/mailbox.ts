@@ -6,7 +6,8 @@
 import { fromHex, toHex, type EnrolmentRequest } from "@smarter-metering/protocol";
 import type { Migration, Sql, Store } from "@smarter-metering/runtime";
 
-const KEPT_SECONDS = 7 * 86_400;
+export const REQUESTS_KEPT_DAYS = 7;
+const KEPT_SECONDS = REQUESTS_KEPT_DAYS * 86_400;
 /** Requests that wait for one meter; more are turned away. */
 const PER_METER_MAX = 8;
 

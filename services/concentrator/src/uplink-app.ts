@@ -78,6 +78,12 @@ export function createUplinkApp(options: UplinkAppOptions): Hono {
       "cache-control": "no-store",
     });
   });
+  // What a meter compares its own clock with, coarsely (docs/quality.md).
+  app.get("/v1/time", (context) =>
+    context.text(String(Math.floor(options.clock.nowMs() / 1000)), 200, {
+      "cache-control": "no-store",
+    }),
+  );
   // In front of the application's own limit, so that meters get the code that the protocol names.
   const front = new Hono();
   front.use(

@@ -450,6 +450,12 @@ test("HTTP: bodies that are no uplink are problems with a code", async () => {
   assert.equal((await post(url, tooMany)).status, 200);
 });
 
+test("HTTP: tells the time by its own clock, for meters to compare theirs with", async () => {
+  const answer = await fetch(`${lab.service.url}/v1/time`);
+  assert.equal(await answer.text(), String(Math.floor(lab.clock.nowMs() / 1000)));
+  assert.equal(answer.headers.get("cache-control"), "no-store");
+});
+
 test("HTTP: the list of opener keys goes down as the registry signed it", async () => {
   const { world } = lab;
   const address = `${lab.service.url}/v1/opener-keys`;

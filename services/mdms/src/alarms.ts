@@ -1,4 +1,4 @@
-/** Releases that were refused, for the operators to see; the bus keeps the message itself among its dead letters. */
+/** Releases that were refused, and feeders that disagree with their load, for the operators to see; the bus keeps the message itself among its dead letters. */
 import type { Sql } from "@smarter-metering/runtime";
 
 export interface Alarm {

@@ -63,7 +63,7 @@ export interface CheckedBill extends FromOrigin {
 export type ReleaseCheck =
   | { readonly outcome: "valid"; readonly release: CheckedLoad | CheckedBill }
   | { readonly outcome: "refused"; readonly code: ReleaseRefusal }
-  /** Made under a registry epoch that this MDMS has not seen yet. */
+  /** Made under a registry epoch that this MDMS has not seen yet, or cannot look at now. */
   | { readonly outcome: "too-early" };
 
 /** A day before the end of what zone arithmetic handles (year 9999). */
@@ -85,7 +85,9 @@ export async function checkRelease(
   const content = await attempt(() => openRelease(sealed, secret));
   if (content === undefined) return refused("MDMS_UNOPENABLE");
   if (content.registryEpoch > registry.epoch) return { outcome: "too-early" };
-  if (content.policyId !== registry.policy.id) return refused("MDMS_POLICY");
+  const hadPolicy = await registry.hadPolicy(content.policyId, content.registryEpoch);
+  if (hadPolicy === undefined) return { outcome: "too-early" };
+  if (!hadPolicy) return refused("MDMS_POLICY");
   return checkContent(content, { sealed, trusteeKey }, registry, secret);
 }
 

@@ -57,7 +57,9 @@ export async function checkShare(
   if (content === undefined) return { outcome: "refused", code: "MDMS_UNOPENABLE", trustee };
   const { terms } = content;
   if (terms.registryEpoch > registry.epoch) return { outcome: "too-early" };
-  if (terms.policyId !== registry.policy.id) {
+  const hadPolicy = await registry.hadPolicy(terms.policyId, terms.registryEpoch);
+  if (hadPolicy === undefined) return { outcome: "too-early" };
+  if (!hadPolicy) {
     return { outcome: "refused", code: "MDMS_POLICY", trustee };
   }
   const agreed = toHex(await agreementOf(content));

@@ -54,7 +54,7 @@ export class Combiner {
   /** One verdict per message; rejects for what should not happen, as the manager does. */
   async take(batch: readonly Delivery[]): Promise<Verdict[]> {
     const { registry, recipientSecret, log } = this.#ports;
-    const context = await registryContext(registry.current());
+    const context = await registryContext(registry);
     const checks = await Promise.all(
       batch.map(({ body }) => checkShare(body, context, recipientSecret)),
     );

@@ -8,7 +8,9 @@ export type MdmsErrorCode =
   | "MDMS_CSRF"
   | "MDMS_OPERATOR_EXISTS"
   /** A login, password or role that an account cannot have. */
-  | "MDMS_OPERATOR_INVALID";
+  | "MDMS_OPERATOR_INVALID"
+  /** A feeder's readings that are not those of whole past days on its neighbourhood's grid. */
+  | "MDMS_FEEDER_OFF_GRID";
 
 export class MdmsError extends Error {
   override readonly name = "MdmsError";

@@ -10,3 +10,4 @@ export {
   type MdmsService,
 } from "./mdms.ts";
 export { migrations } from "./migrations.ts";
+export { MDMS_KEPT_DAYS, type MdmsKeptDays } from "./retention.ts";

@@ -6,13 +6,10 @@ import {
   type Signer,
   type Statement,
 } from "@smarter-metering/protocol";
-import { formatMicro, formatMinor, priceBill, type BillLine } from "@smarter-metering/tariff";
+import { describeLine, priceBill } from "@smarter-metering/tariff";
 import type { CheckedBill, CheckedLoad } from "./check-release.ts";
 import type { Storable } from "./release-store.ts";
 import type { MdmsServicePoint, RegisteredTariff } from "./registry-context.ts";
-
-/** Energy in kWh is exact with six decimals: 1 mWh is 10⁻⁶ kWh. */
-const KILOWATT_HOUR_DIGITS = 6;
 
 export interface Registers {
   readonly bands: readonly { readonly band: string; readonly energyMilliwattHours: bigint }[];
@@ -69,7 +66,7 @@ export function makeStatement(
     tariff: tariff.tariff,
     tariffVersion: bill.version,
     lines: bill.lines.map((line) => ({
-      ...describeLine(line, bill.currency),
+      ...describeLine(bill, line),
       amountE16: String(line.amountE16),
     })),
     amount: bill.amount,
@@ -87,26 +84,4 @@ export async function withStatement(
   if (release.kind === "LOAD") return release;
   // Ed25519 is deterministic: a repeat after a crash makes the same document.
   return { ...release, jws: await signStatement(release.statement, signer) };
-}
-
-function describeLine(
-  line: BillLine,
-  currency: string,
-): { readonly text: string; readonly quantity: string; readonly price: string } {
-  if (line.kind === "standing-charge") {
-    return {
-      text: "Standing charge",
-      quantity: `${line.days} days`,
-      price: `${formatMicro(line.priceMicroPerDay)} ${currency}/day`,
-    };
-  }
-  if (line.kind === "tax") {
-    const price = `${formatMinor(BigInt(line.taxBasisPoints), 2)} %`;
-    return { text: "Tax on energy and standing charge", quantity: "", price };
-  }
-  return {
-    text: line.kind === "energy" ? `Energy, ${line.band}` : "Feed-in, credited",
-    quantity: `${formatMinor(line.quantityMilliwattHours, KILOWATT_HOUR_DIGITS)} kWh`,
-    price: `${formatMicro(line.priceMicroPerKilowattHour)} ${currency}/kWh`,
-  };
 }

@@ -59,7 +59,7 @@ export class Manager {
    */
   async take(batch: readonly Delivery[]): Promise<Verdict[]> {
     const { registry, recipientSecret } = this.#ports;
-    const context = await registryContext(registry.current());
+    const context = await registryContext(registry);
     // Checked side by side, for RSA takes the time; stored in order, so that of two that conflict the first always wins.
     const checks = await Promise.all(
       batch.map(({ body }) => checkRelease(body, context, recipientSecret)),

@@ -18,6 +18,7 @@ import { createOperator, Logins, type NewOperator } from "./access/operators.ts"
 import { Sessions } from "./access/sessions.ts";
 import { addCustomerApi } from "./api/customer-api.ts";
 import { addDeploymentApi } from "./api/deployment-api.ts";
+import { addFeederApi } from "./api/feeder-api.ts";
 import { addLoadApi } from "./api/load-api.ts";
 import { addReleaseApi } from "./api/release-api.ts";
 import { addSessionApi } from "./api/session-api.ts";
@@ -26,11 +27,14 @@ import { MdmsError, type MdmsErrorCode } from "./error.ts";
 import { Manager } from "./manager.ts";
 import { addPages } from "./pages/pages.ts";
 import { registryContext } from "./registry-context.ts";
+import { forgetOld, type MdmsKeptDays } from "./retention.ts";
 import type { WebPorts } from "./web-ports.ts";
 
 export interface MdmsConfig {
   /** False only when served over plain HTTP on the loopback. */
   readonly secureCookies: boolean;
+  /** How long bills and loads are kept, in days. Default `MDMS_KEPT_DAYS`. */
+  readonly keptDays?: MdmsKeptDays;
 }
 
 export interface MdmsPorts extends CombinerPorts {
@@ -63,6 +67,7 @@ const STATUS: Readonly<Record<MdmsErrorCode, 400 | 401 | 403 | 409 | 429>> = {
   MDMS_CSRF: 403,
   MDMS_OPERATOR_EXISTS: 409,
   MDMS_OPERATOR_INVALID: 400,
+  MDMS_FEEDER_OFF_GRID: 400,
 };
 
 /** `ports.store` was opened with this package's `migrations`. */
@@ -72,7 +77,7 @@ export function startMdms(config: MdmsConfig, ports: MdmsPorts): Promise<MdmsSer
   const audit = new AuditTrail(store, clock);
   const logins = new Logins(store, clock);
   const guard = new Guard({ logins, sessions, audit, ...config });
-  const context: WebPorts["context"] = () => registryContext(registry.current());
+  const context: WebPorts["context"] = () => registryContext(registry);
   const http = createMdmsApp(ports, { store, guard, context });
 
   const manager = new Manager(ports);
@@ -85,9 +90,9 @@ export function startMdms(config: MdmsConfig, ports: MdmsPorts): Promise<MdmsSer
   const cancelForget = clock.every(FORGET_EVERY_MS, async () => {
     try {
       await sessions.forget();
-      await audit.forget();
+      await forgetOld(store, Math.floor(clock.nowMs() / 1000), config.keptDays);
     } catch (error) {
-      log.error("old sessions stay until the next hour", errorFields(error));
+      log.error("old rows stay until the next hour", errorFields(error));
     }
   });
   return Promise.resolve({
@@ -114,6 +119,7 @@ function createMdmsApp({ clock, log, metrics }: MdmsPorts, web: WebPorts): App {
   app.use("/v1/*", etag());
   addSessionApi(app, web);
   addLoadApi(app, web);
+  addFeederApi(app, { ...web, clock });
   addReleaseApi(app, web);
   addCustomerApi(app, web);
   addDeploymentApi(app, web);

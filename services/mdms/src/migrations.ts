@@ -116,4 +116,26 @@ export const migrations: readonly Migration[] = [
         corrupt bool not null)`,
     ],
   },
+  {
+    name: "0004-retention",
+    statements: [
+      `create index release_age on release (kind, received_at)`,
+      `create index share_age on share (received_at)`,
+      `create index audit_age on audit (at)`,
+    ],
+  },
+  {
+    name: "0005-feeders",
+    statements: [
+      // What the network's own meter at a neighbourhood's feeder measured: a day a row, null where it has no reading.
+      `create table feeder_block (
+        cohort text not null,
+        block_start int8 not null,
+        block_end int8 not null,
+        interval_seconds int4 not null,
+        energy_watt_hours int8[] not null,
+        imported_at int8 not null,
+        primary key (cohort, block_start))`,
+    ],
+  },
 ];

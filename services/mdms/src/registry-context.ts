@@ -8,6 +8,7 @@ import {
   toHex,
   verifyDocument,
   type MdmsView,
+  type RegistryFeed,
   type RegistrySnapshot,
 } from "@smarter-metering/protocol";
 import { parseTariff, TariffError, type Tariff } from "@smarter-metering/tariff";
@@ -24,6 +25,11 @@ export interface RegisteredTariff {
 export interface RegistryContext {
   readonly epoch: number;
   readonly policy: ReleasePolicy;
+  /**
+   * Whether this was the policy of that epoch or is the present one's: answers made before a policy changed may come after. Undefined while
+   * the registry cannot be read.
+   */
+  hadPolicy(policyId: string, epoch: number): Promise<boolean | undefined>;
   readonly trusteeKeys: readonly Uint8Array[];
   /** Present where trustees hold shares of the Paillier key; then the MDMS combines their answers. */
   readonly verificationKey: VerificationKey | undefined;
@@ -41,17 +47,24 @@ export interface RegistryContext {
 
 const contexts = new WeakMap<MdmsView, Promise<RegistryContext>>();
 
-/** Parses a snapshot at its first use. Rejects with PolicyError or PaillierError for a bad one. */
-export function registryContext(snapshot: RegistrySnapshot<MdmsView>): Promise<RegistryContext> {
+/** Parses the newest snapshot at its first use. Rejects with PolicyError or PaillierError for a bad one. */
+export function registryContext(registry: RegistryFeed<MdmsView>): Promise<RegistryContext> {
+  const snapshot = registry.current();
   let context = contexts.get(snapshot.view);
   if (context === undefined) {
-    context = parseContext(snapshot);
+    context = parseContext(snapshot, registry);
     contexts.set(snapshot.view, context);
   }
   return context;
 }
 
-async function parseContext({ epoch, view }: RegistrySnapshot<MdmsView>): Promise<RegistryContext> {
+async function parseContext(
+  { epoch, view }: RegistrySnapshot<MdmsView>,
+  registry: RegistryFeed<MdmsView>,
+): Promise<RegistryContext> {
+  const policy = parsePolicy(view.policy);
+  /** By epoch, as far as anybody asked: answers are late by hours, so these are few. */
+  const earlierPolicies = new Map<number, unknown>();
   const keysOf = (role: string): Uint8Array[] =>
     view.parties
       .filter((party) => party.role === role)
@@ -67,7 +80,18 @@ async function parseContext({ epoch, view }: RegistrySnapshot<MdmsView>): Promis
   const points = view.servicePoints.toSorted((a, b) => (a.servicePoint < b.servicePoint ? -1 : 1));
   return {
     epoch,
-    policy: parsePolicy(view.policy),
+    policy,
+    async hadPolicy(policyId, earlier) {
+      if (policyId === policy.id) return true;
+      try {
+        const known = earlierPolicies.get(earlier) ?? (await registry.at(earlier))?.view.policy;
+        if (known === undefined) return false;
+        earlierPolicies.set(earlier, known);
+        return parsePolicy(known).id === policyId;
+      } catch {
+        return undefined; // The message waits; the registry's own trouble is logged where it is refreshed.
+      }
+    },
     trusteeKeys: keysOf("trustee"),
     verificationKey:
       view.verificationKey === undefined

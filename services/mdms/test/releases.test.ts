@@ -38,6 +38,7 @@ const COLUMNS: Readonly<Record<string, string>> = {
   statement_register: "service_point from_grid position band energy_milliwatt_hours",
   share: "digest trustee sequence sealed verdict received_at",
   combination: "digest agreed corrupt",
+  feeder_block: "cohort block_start block_end interval_seconds energy_watt_hours imported_at",
   alarm: "digest code subject first_at last_at",
   operator: "login role password_hash failures locked_until created_at",
   session: "token_hash login created_at seen_at",
@@ -350,6 +351,22 @@ describe("releases", () => {
     world.mdmsFeed.set(1, { ...view });
     assert.deepEqual(await manager.take([delivery(release)]), [{ ack: true }]);
     world.mdmsFeed.set(0, view);
+  });
+
+  test("a release made before the policy changed is taken after it, under the epoch that it names alone", async () => {
+    const { world } = fixture;
+    const { view, epoch } = world.mdmsFeed.current();
+    const policy = { ...(view.policy as object), id: "UNSAFE-next" };
+    world.mdmsFeed.set(epoch + 1, { ...view, policy });
+    const manager = managerOver(fixture.store);
+    const before = await loadRelease(world, 40, { request: "before the change", sequence: 410 });
+    const terms = { request: "after the change", sequence: 411, registryEpoch: epoch + 1 };
+    const after = await loadRelease(world, 41, terms);
+    assert.deepEqual(
+      [...(await manager.take([delivery(before)])), ...(await manager.take([delivery(after)]))],
+      [{ ack: true }, { dead: "MDMS_POLICY" }],
+    );
+    world.mdmsFeed.set(epoch, view);
   });
 
   test("a store that fails costs a retry, before the commit as after it", async () => {

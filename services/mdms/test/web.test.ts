@@ -249,6 +249,8 @@ describe("web", () => {
       "/v1/overview": [ok, 401],
       "/v1/load": [ok, 401],
       "/v1/cohorts": [ok, 401],
+      "/v1/feeders": [ok, 401],
+      "/v1/feeders/:cohort": [ok, 401],
       "/v1/releases/:digest": [ok, 401],
       "/v1/tariffs": [ok, 401],
       "/v1/policy": [ok, 401],
@@ -259,6 +261,7 @@ describe("web", () => {
       "/v1/audit": [audit, 401],
       "/": [ok, 303],
       "/load": [ok, 303],
+      "/feeders": [ok, 303],
       "/privacy": [ok, 303],
       "/tariffs": [ok, 303],
       "/service-points": [customers, 303],
@@ -274,6 +277,7 @@ describe("web", () => {
       const path = route
         .replace(/:id|:servicePoint/, servicePoint)
         .replace(":from", "2025-01-31T23:00:00Z")
+        .replace(":cohort", "north")
         .replace(":digest", toHex(decodeRelease(spring).requestDigest));
       for (const [index, role] of ROLES.entries()) {
         assert.equal((await as(role, path)).status, statuses[index], `${role} ${route}`);
@@ -295,7 +299,13 @@ describe("web", () => {
       .map(({ method, path }) => `${method} ${path}`);
     assert.deepEqual(
       [...new Set(writes)].toSorted(),
-      ["DELETE /v1/sessions", "POST /login", "POST /logout", "POST /v1/sessions"],
+      [
+        "DELETE /v1/sessions",
+        "POST /login",
+        "POST /logout",
+        "POST /v1/feeders/:cohort",
+        "POST /v1/sessions",
+      ],
       "a write without a test of its CSRF protection",
     );
   });
@@ -311,7 +321,7 @@ describe("web", () => {
       .filter(({ method, path }) => path.startsWith("/v1/") && method !== "ALL")
       .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`);
     assert.deepEqual(documented.toSorted(), [...new Set(served)].toSorted());
-    assert.equal(documented.length, 13);
+    assert.equal(documented.length, 16);
   });
 
   test("five wrong passwords lock an account for fifteen minutes, and say nothing", async () => {
@@ -409,6 +419,9 @@ describe("web", () => {
     ).text();
     assert.equal((await logOut({ csrf: csrfOf(other) })).status, 403, "another session's token");
     assert.equal((await request("/v1/sessions", { cookie }, { method: "DELETE" })).status, 403);
+    const operator = { cookie: cookieOf(await formLogIn("operator")) };
+    const feeder = await request("/v1/feeders/north", operator, { method: "POST", body: "{}" });
+    assert.equal(feeder.status, 403);
     assert.equal((await request("/", { cookie })).status, 200, "still logged in");
     assert.equal((await logOut({ csrf: csrfOf(page) })).status, 303);
     assert.equal((await request("/", { cookie })).status, 303, "logged out");

@@ -107,7 +107,7 @@ async function replay(
   records: readonly NamedRecord[],
 ): Promise<Map<string, MeterMemory>> {
   const memories = new Map(
-    meters.map((meter) => [namesKey(meter), new MeterMemory(meter, meter.contractStart)]),
+    meters.map((meter) => [namesKey(meter), new MeterMemory(meter, meter.installedAt)]),
   );
   // Epochs, profile and opener keys belong to the meter, across its contracts: none ever goes down.
   const lastEpochs = new Map<string, number>();

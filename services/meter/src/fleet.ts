@@ -5,19 +5,32 @@
  */
 import assert from "node:assert/strict";
 import type { Engine } from "@smarter-metering/paillier";
-import { errorFields, sleepUntil, type Clock, type Logger } from "@smarter-metering/runtime";
+import {
+  createMetrics,
+  errorFields,
+  sleepUntil,
+  type Clock,
+  type Logger,
+  type Metrics,
+} from "@smarter-metering/runtime";
 import { backoffMs } from "./backoff.ts";
 import { openStocks, type BlindingStock } from "./blinding-stock.ts";
+import { clockWatch, type ClockWatch } from "./clock-watch.ts";
 import type { Random } from "./enrolment.ts";
 import { MeterError } from "./error.ts";
 import { openFleetJournal, type FleetJournal } from "./fleet-journal.ts";
+import { FleetFindings } from "./fleet-findings.ts";
+import { fleetMetrics, type FleetMetrics } from "./fleet-metrics.ts";
+import type { MeterStatus, SendReport } from "./fleet-report.ts";
 import { Meter, type Settlement } from "./meter.ts";
 import { openerWatch, type OpenerWatch } from "./opener-watch.ts";
+import { backlogDays, paceOf, type Pace } from "./pace.ts";
 import { parseProvisioning } from "./provisioning.ts";
 import { namesKey } from "./records.ts";
 import { count, gather, isMessage, newTally, type Sending, type Tally } from "./sendings.ts";
 import type { MeterSource } from "./source.ts";
 import type { Uplink } from "./uplink.ts";
+import { validatedSource } from "./validated-source.ts";
 
 const COMPACT_AT_BYTES_DEFAULT = 64 * 1024 * 1024;
 /** Items of one request. */
@@ -42,51 +55,14 @@ export interface FleetConfig {
 export interface FleetPorts {
   readonly clock: Clock;
   readonly log: Logger;
+  /** To be served by whoever runs the fleet; by default nobody does. */
+  readonly metrics?: Metrics;
   /** An existing folder that only its owner can read; one fleet at a time. */
   readonly journalFolder: string;
   readonly uplink: Uplink;
   readonly random: Random;
   /** For meters of `meter-encrypts`; whoever opened it closes it, after the fleet. */
   readonly engine?: Engine;
-}
-
-export interface SendReport {
-  /** Nothing that is due waits: neither frames, nor meters held by a refusal or without an opener key. */
-  readonly complete: boolean;
-  readonly framesSealed: number;
-  readonly accepted: number;
-  readonly duplicates: number;
-  /** Blocks that the concentrator has under another frame of the same meter. */
-  readonly forked: number;
-  /**
-   * Meters whose frames are refused; they keep them and the next call tries again. Codes by meter
-   * id.
-   */
-  readonly held: ReadonlyMap<string, string>;
-  /** Meters whose source had no data for a day that was due. */
-  readonly lackingData: number;
-  /** Meters that know of no current opener key: `METER_OPENER_KEY_OVER` in the log. Their days wait. */
-  readonly lackingOpenerKey: number;
-  /** Requests that failed or brought nothing forward. */
-  readonly attemptsFailed: number;
-}
-
-export interface MeterStatus {
-  readonly meterId: string;
-  readonly label: string;
-  readonly keyEpoch: number;
-  readonly nextBlock: number;
-  readonly waitingFrames: number;
-  readonly isEnrolled: boolean;
-  /** Of the newest list of opener keys that the meter holds, where there is an opener. */
-  readonly openerKeysVersion: number | undefined;
-  /** Code of the refusal that holds the meter back. */
-  readonly held: string | undefined;
-  readonly forkedFrames: number;
-  /** Of this run: frames with a reading that cannot be, which contribute nothing. */
-  readonly framesOutOfRange: number;
-  /** The meter's own display: mWh per band, then export. */
-  readonly registersMilliwattHours: readonly bigint[];
 }
 
 export interface Fleet {
@@ -130,25 +106,46 @@ export async function startFleet(config: FleetConfig, ports: FleetPorts): Promis
   if (new Set(provisionings.map(({ meterName }) => meterName)).size < provisionings.length) {
     throw new MeterError("METER_PROVISIONING", "a meter is in the fleet twice");
   }
+  const metrics = fleetMetrics(ports.metrics ?? createMetrics());
+  const findings = new FleetFindings(metrics.findings);
   const stocks = openStocks(provisionings, engine, random);
   const journal = await openFleetJournal(journalFolder, provisionings, nowSeconds());
   if (journal.tornBytes > 0) log.warn("the journal was torn", { count: journal.tornBytes });
   const starting = provisionings.map((provisioning, index) => {
     const memory = journal.memories.get(namesKey(provisioning));
-    const source = config.meters[index]?.source;
-    assert(memory !== undefined && source !== undefined);
+    const measured = config.meters[index]?.source;
+    assert(memory !== undefined && measured !== undefined);
+    const source = validatedSource(measured, provisioning, (code, intervals) => {
+      findings.add(provisioning.meterName, code, intervals);
+    });
     const blindings = stocks.get(provisioning.contribution?.key.id ?? "");
     return Meter.start(provisioning, memory, { journal, random, source, nowSeconds, blindings });
   });
   try {
     const meters = await Promise.all(starting);
     const { compactAtBytes = COMPACT_AT_BYTES_DEFAULT } = config;
-    return new RunningFleet(meters, journal, [...stocks.values()], compactAtBytes, ports);
+    const parts = { meters, journal, stocks: [...stocks.values()], findings, metrics };
+    return new RunningFleet(parts, compactAtBytes, ports);
   } catch (error) {
     await Promise.allSettled(starting);
     await journal.close();
     throw error;
   }
+}
+
+interface SealTally {
+  readonly framesSealed: number;
+  /** Meters. */
+  readonly lackingData: number;
+  readonly lackingOpenerKey: number;
+}
+
+interface FleetParts {
+  readonly meters: readonly Meter[];
+  readonly journal: FleetJournal;
+  readonly stocks: readonly BlindingStock[];
+  readonly findings: FleetFindings;
+  readonly metrics: FleetMetrics;
 }
 
 class RunningFleet implements Fleet {
@@ -159,14 +156,15 @@ class RunningFleet implements Fleet {
   readonly #compactAtBytes: number;
   readonly #ports: FleetPorts;
   readonly #openerWatch: OpenerWatch;
+  readonly #clockWatch: ClockWatch;
+  readonly #findings: FleetFindings;
+  readonly #metrics: FleetMetrics;
   readonly #closing = new AbortController();
   #tail: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | undefined;
 
   constructor(
-    meters: readonly Meter[],
-    journal: FleetJournal,
-    stocks: readonly BlindingStock[],
+    { meters, journal, stocks, findings, metrics }: FleetParts,
     compactAtBytes: number,
     ports: FleetPorts,
   ) {
@@ -176,6 +174,9 @@ class RunningFleet implements Fleet {
     this.#compactAtBytes = compactAtBytes;
     this.#ports = ports;
     this.#openerWatch = openerWatch(meters, ports);
+    this.#clockWatch = clockWatch({ ...ports, metrics });
+    this.#findings = findings;
+    this.#metrics = metrics;
     this.tornBytes = journal.tornBytes;
     this.#prepareBlindings();
   }
@@ -198,6 +199,7 @@ class RunningFleet implements Fleet {
       held: meter.held,
       forkedFrames: meter.forkedFrames,
       framesOutOfRange: meter.framesOutOfRange,
+      findings: this.#findings.of(meter.name),
       registersMilliwattHours: meter.registers,
     }));
   }
@@ -208,6 +210,7 @@ class RunningFleet implements Fleet {
 
   sendLive(fromSeconds: number, toSeconds: number): Promise<void> {
     return this.#exclusive(async () => {
+      if (this.#clockWatch.isAhead) return;
       await this.#eachMeter((meter) => meter.sealLive(fromSeconds, toSeconds));
       const meters = [...this.#meters.values()].filter(({ customer }) => customer.isEnrolled);
       await this.#deliver(await gather(meters), newTally());
@@ -217,6 +220,7 @@ class RunningFleet implements Fleet {
   poll(): Promise<boolean> {
     return this.#exclusive(async () => {
       await this.#openerWatch.look();
+      await this.#clockWatch.look();
       const meters = [...this.#meters.values()];
       const tally = newTally();
       for (const meter of meters) meter.customer.askForMessages();
@@ -236,52 +240,81 @@ class RunningFleet implements Fleet {
     return this.#closed;
   }
 
-  async #sendDay(blockEndSeconds: number): Promise<SendReport> {
-    const { clock, random, log } = this.#ports;
+  async #sendDay(untilSeconds: number): Promise<SendReport> {
+    const { clock, random } = this.#ports;
+    const { signal } = this.#closing;
     const tally = newTally();
-    let lackingData = 0;
-    let lackingOpenerKey = 0;
+    const pace = paceOf(this.#backlogDays(untilSeconds), clock, random);
+    let sealed: SealTally = { framesSealed: 0, lackingData: 0, lackingOpenerKey: 0 };
     let fruitless = 0;
     let messageRounds = 0;
-    if (this.#journal.appendedBytes > this.#compactAtBytes) {
-      await this.#journal.compact(Math.floor(clock.nowMs() / 1000));
-    }
     await this.#openerWatch.look();
+    await this.#clockWatch.look();
     for (const meter of this.#meters.values()) meter.resume();
-    while (!this.#closing.signal.aborted) {
-      const sealed = await this.#eachMeter((meter) => meter.sealUpTo(blockEndSeconds));
-      lackingData = sealed.filter(({ lacksData }) => lacksData).length;
-      lackingOpenerKey = sealed.filter(({ lacksOpenerKey }) => lacksOpenerKey).length;
-      tally.framesSealed += sealed.reduce((sum, { framesSealed }) => sum + framesSealed, 0);
+    while (!signal.aborted) {
+      await this.#compactWhenDue();
+      sealed = await this.#sealUpTo(untilSeconds);
+      tally.framesSealed += sealed.framesSealed;
       const sendings = await gather([...this.#meters.values()]);
       if (sendings.every(({ outgoing }) => isMessage(outgoing))) messageRounds += 1;
       if (sendings.length === 0 || messageRounds > MESSAGE_ROUNDS_MAX) break;
       if (fruitless > 0) {
         const waitMs = backoffMs(fruitless, random);
-        await sleepUntil(clock, clock.nowMs() + waitMs, this.#closing.signal);
+        await sleepUntil(clock, clock.nowMs() + waitMs, signal);
       }
-      fruitless = (await this.#deliver(sendings, tally)) > 0 ? 0 : fruitless + 1;
+      fruitless = (await this.#deliver(sendings, tally, pace)) > 0 ? 0 : fruitless + 1;
+      this.#backlogDays(untilSeconds);
     }
+    return this.#report(tally, sealed);
+  }
+
+  /** Of the meter furthest behind, for all to see. */
+  #backlogDays(untilSeconds: number): number {
+    const days = backlogDays(this.nextBlock(), untilSeconds);
+    this.#metrics.backlog.set(days);
+    return days;
+  }
+
+  /** Also between the rounds of a long backlog: the journal is as long as what waits. */
+  async #compactWhenDue(): Promise<void> {
+    if (this.#journal.appendedBytes <= this.#compactAtBytes) return;
+    await this.#journal.compact(Math.floor(this.#ports.clock.nowMs() / 1000));
+  }
+
+  async #sealUpTo(untilSeconds: number): Promise<SealTally> {
+    if (this.#clockWatch.isAhead) return { framesSealed: 0, lackingData: 0, lackingOpenerKey: 0 };
+    const sealed = await this.#eachMeter((meter) => meter.sealUpTo(untilSeconds));
+    return {
+      framesSealed: sealed.reduce((sum, { framesSealed }) => sum + framesSealed, 0),
+      lackingData: sealed.filter(({ lacksData }) => lacksData).length,
+      lackingOpenerKey: sealed.filter(({ lacksOpenerKey }) => lacksOpenerKey).length,
+    };
+  }
+
+  #report(tally: Tally, { lackingData, lackingOpenerKey }: SealTally): SendReport {
+    const { isAhead: clockAhead } = this.#clockWatch;
     const held = new Map<string, string>();
     for (const meter of this.#meters.values()) {
       if (meter.held !== undefined) held.set(meter.name, meter.held);
     }
     if (lackingOpenerKey > 0) {
       const facts = { count: lackingOpenerKey, errorCode: "METER_OPENER_KEY_OVER" };
-      log.warn("no opener key is current; meters keep their days", facts);
+      this.#ports.log.warn("no opener key is current; meters keep their days", facts);
     }
-    const nothingWaits = held.size === 0 && lackingOpenerKey === 0;
+    const nothingWaits = held.size === 0 && lackingOpenerKey === 0 && !clockAhead;
     const complete = nothingWaits && !this.#closing.signal.aborted;
-    return { ...tally, complete, held, lackingData, lackingOpenerKey };
+    return { ...tally, complete, held, lackingData, lackingOpenerKey, clockAhead };
   }
 
   /**
    * Sends each item once, in order; the number that need not be sent again. Stops at the first
    * failed request.
    */
-  async #deliver(sendings: readonly Sending[], tally: Tally): Promise<number> {
+  async #deliver(sendings: readonly Sending[], tally: Tally, pace?: Pace): Promise<number> {
+    const { signal } = this.#closing;
     let settled = 0;
-    for (let start = 0; start < sendings.length; start += REQUEST_ITEMS_MAX) {
+    for (let start = 0; start < sendings.length && !signal.aborted; start += REQUEST_ITEMS_MAX) {
+      await pace?.turn(signal);
       const request = sendings.slice(start, start + REQUEST_ITEMS_MAX);
       try {
         settled += await this.#exchange(request, tally);

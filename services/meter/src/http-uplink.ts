@@ -42,6 +42,13 @@ export function httpUplink(options: HttpUplinkOptions): Uplink {
       if (status === 404) return undefined;
       return checked(status, text);
     },
+    async time() {
+      const { status, text } = await request(options.fetch, `${options.url}/v1/time`, {});
+      if (status === 404) return undefined;
+      const seconds = Number(checked(status, text));
+      if (Number.isSafeInteger(seconds) && seconds > 0) return seconds;
+      throw new MeterError("UPLINK_ANSWER", "the concentrator's time is no number of seconds");
+    },
     close: () => Promise.resolve(),
   };
 }

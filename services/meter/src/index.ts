@@ -6,12 +6,12 @@ export {
   type FleetConfig,
   type FleetMember,
   type FleetPorts,
-  type MeterStatus,
-  type SendReport,
 } from "./fleet.ts";
+export type { MeterStatus, SendReport } from "./fleet-report.ts";
 export { httpUplink, type HttpUplinkOptions } from "./http-uplink.ts";
 export { mqttUplink, type MqttUplinkOptions } from "./mqtt-uplink.ts";
 export { parseProvisioning, type Provisioning, type ProvisioningDocument } from "./provisioning.ts";
 export { seriesSource } from "./series-source.ts";
 export type { MeterSource, Readings } from "./source.ts";
+export type { FindingCode } from "./validated-source.ts";
 export type { Uplink, UplinkAnswer, UplinkEntry, UplinkVerdict } from "./uplink.ts";

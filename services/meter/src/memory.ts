@@ -10,6 +10,7 @@ import {
   type FrameHeader,
   type Profile,
 } from "@smarter-metering/protocol";
+import { localDayStart } from "@smarter-metering/tariff";
 import { advance, type Grid, type Position } from "./position.ts";
 import { ZERO_REGISTERS, type Registers } from "./registers.ts";
 import type { EnrolmentRecord, EpochRecord, MeterRecord } from "./records.ts";
@@ -58,9 +59,11 @@ export class MeterMemory {
   forkedFrames = 0;
   readonly #grid: Grid;
 
-  constructor(grid: Grid, contractStart: number) {
+  constructor(grid: Grid, installedAt: number) {
     this.#grid = grid;
-    const position = { blockStart: contractStart, slot: 0 };
+    const blockStart = localDayStart(installedAt, grid.zone);
+    const slot = (installedAt - blockStart) / grid.intervalSeconds;
+    const position = { blockStart, slot };
     this.progress = { installed: false, position, registers: ZERO_REGISTERS };
   }
 

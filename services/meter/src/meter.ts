@@ -28,7 +28,7 @@ import type { Provisioning } from "./provisioning.ts";
 import { addReadings, type Registers } from "./registers.ts";
 import { frameRecord, type MeterRecord } from "./records.ts";
 import type { MeterSource, Readings } from "./source.ts";
-import type { UplinkVerdict } from "./uplink.ts";
+import { isForked, isStale, isTaken, type UplinkVerdict } from "./uplink.ts";
 
 /** Frames sealed and not settled; more days wait in the source. */
 export const WAITING_FRAMES_MAX = 64;
@@ -143,10 +143,12 @@ export class Meter {
     return this.#memory.progress.registers;
   }
 
-  /** Start of the first block that the concentrator may not have in full. */
+  /** Start of the first block that the concentrator may not have in full; none of a meter that was taken away. */
   get nextBlock(): number {
     const [first] = this.#memory.waiting;
-    return (first?.before ?? this.#memory.progress).position.blockStart;
+    const { position } = first?.before ?? this.#memory.progress;
+    const { servedUntil = Infinity } = this.provisioning;
+    return instantOf(this.provisioning, position) >= servedUntil ? Infinity : position.blockStart;
   }
 
   /**
@@ -159,16 +161,18 @@ export class Meter {
     while (this.waitingFrames < WAITING_FRAMES_MAX) {
       const { installed, position } = this.#memory.progress;
       const blockEnd = blockEndOf(this.provisioning, position.blockStart);
-      if (blockEnd > untilSeconds) break;
+      const { servedUntil = blockEnd } = this.provisioning;
+      const end = Math.min(blockEnd, servedUntil);
+      if (end > untilSeconds || instantOf(this.provisioning, position) >= end) break;
       if (!(await this.#mayWrap())) {
         return { framesSealed, lacksData: false, lacksOpenerKey: true };
       }
       if (installed) {
         const day = source.day(position.blockStart, blockEnd);
         if (day === undefined) return { framesSealed, lacksData: true, lacksOpenerKey: false };
-        await this.#sealBlock(position, blockEnd, day);
+        await this.#sealBlock(position, { blockEnd, end }, day);
       } else {
-        await this.#sealInstallation(position.blockStart);
+        await this.#sealInstallation(this.provisioning.installedAt);
       }
       framesSealed += 1;
     }
@@ -185,7 +189,8 @@ export class Meter {
     const { blockStart } = position;
     const first = instantOf(this.provisioning, position);
     const from = Math.max(fromSeconds, first);
-    const to = Math.min(toSeconds, blockEndOf(this.provisioning, blockStart));
+    const { servedUntil = toSeconds } = this.provisioning;
+    const to = Math.min(toSeconds, servedUntil, blockEndOf(this.provisioning, blockStart));
     const inBlock = from < to && localDayStart(from, zone) === blockStart;
     if (!installed || !this.customer.isEnrolled || !inBlock) return;
     if (this.waitingFrames >= WAITING_FRAMES_MAX) return;
@@ -306,10 +311,10 @@ export class Meter {
     this.#startsOver += 1;
   }
 
-  async #sealInstallation(contractStart: number): Promise<void> {
+  async #sealInstallation(installedAt: number): Promise<void> {
     const { zone, intervalSeconds } = this.provisioning;
-    const blockStart = localDayStart(contractStart - 1, zone);
-    const firstSlot = (contractStart - blockStart) / intervalSeconds;
+    const blockStart = localDayStart(installedAt - 1, zone);
+    const firstSlot = (installedAt - blockStart) / intervalSeconds;
     const { registers } = this.#memory.progress;
     const none: Readings = { importMilliwattHours: [], exportMilliwattHours: [], quality: [] };
     await this.#seal(
@@ -320,12 +325,18 @@ export class Meter {
     );
   }
 
-  async #sealBlock(position: Position, blockEnd: number, day: Readings): Promise<void> {
+  /** `end` is before `blockEnd` on the day on which the meter is taken away. */
+  async #sealBlock(
+    position: Position,
+    { blockEnd, end }: { readonly blockEnd: number; readonly end: number },
+    day: Readings,
+  ): Promise<void> {
     const { blockStart, slot } = position;
-    checkLength(day, (blockEnd - blockStart) / this.provisioning.intervalSeconds);
-    const count = nextCount(this.provisioning, position);
-    const readings = part(day, slot, count);
+    const { intervalSeconds } = this.provisioning;
+    checkLength(day, (blockEnd - blockStart) / intervalSeconds);
     const from = instantOf(this.provisioning, position);
+    const count = Math.min(nextCount(this.provisioning, position), (end - from) / intervalSeconds);
+    const readings = part(day, slot, count);
     const registers = this.#registersAfter(this.#memory.progress.registers, readings, from);
     await this.#seal(
       { kind: "BLOCK", blockStart, firstSlot: slot, count },
@@ -385,12 +396,3 @@ export class Meter {
     for (const record of records) await this.#memory.apply(record);
   }
 }
-
-const isForked = (verdict: UplinkVerdict): boolean =>
-  verdict.status === "refused" && verdict.code === "FRAME_FORKED";
-
-const isStale = (verdict: UplinkVerdict): boolean =>
-  verdict.status === "refused" && verdict.code === "FRAME_STALE_EPOCH";
-
-const isTaken = ({ status }: UplinkVerdict): boolean =>
-  status === "accepted" || status === "duplicate";

@@ -69,12 +69,13 @@ function plannedOf(
 
 /** What the meter was told about its block. */
 function contextOf(provisioning: Provisioning, blockStart: number): ContributionContext {
-  const { calendar, contribution } = provisioning;
+  const { calendar, contribution, servedUntil } = provisioning;
   assert(contribution !== undefined, "a meter that contributes has its terms");
   return {
     paillierKeyId: contribution.keyId,
     modulusBits: contribution.key.bits,
     blockSeconds: blockEndOf(provisioning, blockStart) - blockStart,
+    ...(servedUntil !== undefined && { servedUntil }),
     bandCount: calendar.bands.length,
     load: contribution.loadAt(blockStart),
   };

@@ -21,6 +21,9 @@ import { readOpenerKeys, type KnownOpenerKeys } from "./opener-desk.ts";
 const BANDS_MAX = 7;
 /** Changes of the cohort's terms over a contract's life. */
 const LOAD_TERMS_MAX = 1024;
+const FUSE_AMPS_MAX = 10_000;
+const VOLTS = 230;
+const OVERCURRENT = 1.25;
 export const OPENER_KEYS_CHARACTERS_MAX = 16_384;
 
 const document = z.strictObject({
@@ -36,6 +39,17 @@ const document = z.strictObject({
   calendar: z.unknown(),
   /** A local midnight. */
   contractStart: z.number().int().nonnegative(),
+  /** Of a meter that took another's place: the instant of the exchange. Else the contract's start. */
+  installedAt: z.number().int().nonnegative().optional(),
+  /** When the meter is taken away; its last frame ends there. */
+  servedUntil: z.number().int().nonnegative().optional(),
+  /** Of the connection, as the registry has it; without it the meter does not check it. */
+  fuse: z
+    .strictObject({
+      amps: z.number().positive().max(FUSE_AMPS_MAX),
+      phases: z.number().int().min(1).max(3),
+    })
+    .optional(),
   /** Of `pes-encrypts`: the opener's keys as they were at installation, and who signs them. */
   opener: z
     .strictObject({
@@ -105,6 +119,12 @@ export interface Provisioning {
   readonly calendar: Calendar;
   readonly registerBank: Uint8Array;
   readonly contractStart: number;
+  /** The installation frame stands there: the contract's start, or an exchange. */
+  readonly installedAt: number;
+  /** The last frame ends there. */
+  readonly servedUntil: number | undefined;
+  /** More cannot flow through the connection: its fuse with 25 % overcurrent; infinite if not known. */
+  readonly powerWattsMax: number;
   /** In `pes-encrypts`, and nowhere else. */
   readonly opener: OpenerTerms | undefined;
   /** In `meter-encrypts`, and nowhere else. */
@@ -128,6 +148,14 @@ export async function parseProvisioning(value: unknown): Promise<Provisioning> {
     if (localDayStart(data.contractStart, data.zone) !== data.contractStart) {
       throw new RangeError("a contract starts at a local midnight");
     }
+    const installedAt = data.installedAt ?? data.contractStart;
+    const { servedUntil } = data;
+    for (const instant of [installedAt, servedUntil ?? installedAt]) {
+      const sinceMidnight = instant - localDayStart(instant, data.zone);
+      if (instant < data.contractStart || sinceMidnight % data.intervalSeconds !== 0) {
+        throw new RangeError("a meter serves within its contract, between two of its intervals");
+      }
+    }
     const isOpened = data.profile === "pes-encrypts";
     if (isOpened === (data.opener === undefined)) {
       throw new RangeError("an opener's keys go with pes-encrypts and nothing else");
@@ -147,6 +175,12 @@ export async function parseProvisioning(value: unknown): Promise<Provisioning> {
       calendar,
       registerBank: await registerBankOf(calendar),
       contractStart: data.contractStart,
+      installedAt,
+      servedUntil,
+      powerWattsMax:
+        data.fuse === undefined
+          ? Infinity
+          : data.fuse.amps * data.fuse.phases * VOLTS * OVERCURRENT,
       opener: data.opener && (await openerTerms(data.opener)),
       contribution: data.contribution && (await contributionTerms(data.contribution)),
       enrolmentCode: parseEnrolmentCode(data.enrolmentCode),

@@ -14,6 +14,15 @@ export const uplinkVerdict = z.discriminatedUnion("status", [
 ]);
 export type UplinkVerdict = z.infer<typeof uplinkVerdict>;
 
+export const isForked = (verdict: UplinkVerdict): boolean =>
+  verdict.status === "refused" && verdict.code === "FRAME_FORKED";
+
+export const isStale = (verdict: UplinkVerdict): boolean =>
+  verdict.status === "refused" && verdict.code === "FRAME_STALE_EPOCH";
+
+export const isTaken = ({ status }: UplinkVerdict): boolean =>
+  status === "accepted" || status === "duplicate";
+
 export interface UplinkEntry {
   /** Hex; the connection to use, where there is one per meter. */
   readonly meterId: string;
@@ -39,5 +48,10 @@ export interface Uplink {
    * `meterId` (hex) names the connection to use. Throws like `send`. Absent where there is no such way.
    */
   openerKeys?(meterId: string): Promise<string | undefined>;
+  /**
+   * The concentrator's time in epoch seconds, rounded down; undefined when it does not say. Throws
+   * like `send`. Absent where there is no way to ask.
+   */
+  time?(): Promise<number | undefined>;
   close(): Promise<void>;
 }

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Engine } from "@smarter-metering/paillier";
 import { encodeEnrolmentCode, primitives, toHex } from "@smarter-metering/protocol";
-import { silentLogger, type Clock } from "@smarter-metering/runtime";
+import { silentLogger, type Clock, type Logger, type Metrics } from "@smarter-metering/runtime";
 import { bandAt, localDayStart } from "@smarter-metering/tariff";
 import {
   makeWorld,
@@ -133,6 +133,10 @@ export interface RigOptions {
   readonly compactAtBytes?: number;
   readonly source?: (index: number) => MeterSource;
   readonly engine?: Engine;
+  readonly metrics?: Metrics;
+  readonly log?: Logger;
+  /** The concentrator's, in seconds; by default it does not tell. */
+  readonly time?: () => number | undefined;
   /** Gets a copy of everything that the meters draw. */
   readonly drawn?: (bytes: Uint8Array) => void;
 }
@@ -146,12 +150,18 @@ export async function startRig(send: Send, options: RigOptions = {}): Promise<Ri
     provisioning: provisioningOf(household, options.provisioning),
     source: (options.source ?? sourceOf)(index),
   }));
-  const uplink: Uplink = { send, close: () => Promise.resolve() };
+  const { time } = options;
+  const uplink: Uplink = {
+    send,
+    ...(time && { time: () => Promise.resolve(time()) }),
+    close: () => Promise.resolve(),
+  };
   const fleet = await startFleet(
     { meters, compactAtBytes: options.compactAtBytes ?? Infinity },
     {
       clock,
-      log: silentLogger,
+      log: options.log ?? silentLogger,
+      ...(options.metrics && { metrics: options.metrics }),
       journalFolder: path,
       uplink,
       engine: options.engine ?? world.engine,

@@ -1,20 +1,17 @@
 /**
- * Changes of a state (docs/protocol.md §9): new service points, ends of contracts, a higher profile. Run by the registry. Each takes a
+ * Changes of a state (docs/protocol.md §9): new service points, a higher profile. Run by the registry. Each takes a
  * state and returns another; randomness is handed in.
  */
 import {
-  encodeEnrolmentCode,
   fromBase64Url,
-  fromHex,
   recipientFromSpki,
-  registerBankOf,
   sealToken,
   toBase64Url,
   toHex,
   type Profile,
   type Recipient,
 } from "@smarter-metering/protocol";
-import { addLocalDays, localDayStart, type Calendar } from "@smarter-metering/tariff";
+import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
 import { z } from "zod";
 import { RegistryError } from "./error.ts";
 import {
@@ -23,6 +20,7 @@ import {
   label,
   name,
   neighbourhood,
+  type MeterRecord,
   type Neighbourhood,
   type RegistryState,
   type ServicePointRecord,
@@ -30,8 +28,6 @@ import {
 import { tariffsOf } from "./tariff-list.ts";
 
 const SERVICE_POINTS_MAX = 10_000;
-/** A contract lasts at least this long: its one bill must not be the bill of a day. */
-const CONTRACT_DAYS_MIN = 7;
 
 export const newServicePoint = z.strictObject({
   label,
@@ -57,47 +53,6 @@ export const admission = z.strictObject({
 });
 export type Admission = z.infer<typeof admission>;
 
-/** What the customer gets on paper. */
-export interface Letter {
-  readonly label: string;
-  readonly networkPseudonym: string;
-  readonly mdmsPseudonym: string;
-  /** 27 characters in groups; empty once the contract ends. */
-  readonly enrolmentCode: string;
-}
-
-/** What the installer puts into the meter. */
-export interface MeterProvisioning {
-  readonly label: string;
-  readonly meterId: string;
-  readonly networkPseudonym: string;
-  readonly zone: string;
-  readonly profile: Profile;
-  readonly intervalSeconds: number;
-  readonly contractStart: number;
-  readonly registerBank: string;
-  readonly calendar: Calendar;
-  /** 16 bytes, hex. */
-  readonly enrolmentCode: string;
-  /** In `meter-encrypts`: what it contributes, as far as it is known now (docs/protocol.md §9.3). */
-  readonly contribution?: { readonly load: readonly LoadTerms[] };
-}
-
-/** What a meter contributes to its cohort's LOAD, from a block on; before the first of them BILL alone. */
-export interface LoadTerms {
-  readonly fromBlock: number;
-  readonly intervalSeconds: number;
-  readonly valueBits: number;
-  readonly exportToo: boolean;
-}
-
-export interface Admitted {
-  readonly letters: readonly Letter[];
-  readonly meters: readonly MeterProvisioning[];
-  /** As serialised by packages/paillier; pinned in meters that encrypt for themselves. */
-  readonly paillierKey: unknown;
-}
-
 /**
  * The state with more service points. One with the same label and meter as a known one is that one: a request whose answer was lost
  * may be sent again. Throws REGISTRY_TAKEN, REGISTRY_UNKNOWN, REGISTRY_INVALID_CHANGE.
@@ -112,9 +67,7 @@ export async function withServicePoints(
   const mdms = await mdmsRecipient(state);
   const tariffs = tariffsOf(state);
   const byLabel = new Map(state.servicePoints.map((point) => [point.label, point]));
-  const meters = new Set(
-    state.servicePoints.flatMap((point) => point.meters.map(({ meterId }) => meterId)),
-  );
+  const meters = new MeterUse(state.servicePoints);
   const added: ServicePointRecord[] = [];
   for (const { meter, ...terms } of request.servicePoints) {
     const known = byLabel.get(terms.label);
@@ -125,8 +78,7 @@ export async function withServicePoints(
       const message = `${terms.label}: consumption class ${terms.consumptionClass} is not known`;
       throw new RegistryError("REGISTRY_UNKNOWN", message);
     }
-    if (meters.has(meter.meterId)) throw taken(`the meter of ${terms.label}`);
-    meters.add(meter.meterId);
+    if (!meters.isFree(meter, terms.contractStart)) throw taken(`the meter of ${terms.label}`);
     const mdmsPseudonym = random(16);
     const point: ServicePointRecord = {
       ...terms,
@@ -139,10 +91,38 @@ export async function withServicePoints(
       enrolmentCode: toHex(random(16)),
     };
     byLabel.set(point.label, point);
+    meters.add(point);
     added.push(point);
   }
   if (added.length === 0 && neighbourhoods.length === state.neighbourhoods.length) return state;
   return { ...state, neighbourhoods, servicePoints: [...state.servicePoints, ...added] };
+}
+
+/** Which meters serve whom. One that stays when people move serves the next contract under the same key. */
+export class MeterUse {
+  readonly #contracts = new Map<string, ServicePointRecord[]>();
+
+  constructor(servicePoints: readonly ServicePointRecord[]) {
+    for (const point of servicePoints) this.add(point);
+  }
+
+  add(point: ServicePointRecord): void {
+    for (const { meterId } of point.meters) {
+      this.#contracts.set(meterId, [...(this.#contracts.get(meterId) ?? []), point]);
+    }
+  }
+
+  /** From `fromSeconds` on; never for a meter that was taken away, nor under another key. */
+  isFree(
+    { meterId, signingKey }: Pick<MeterRecord, "meterId" | "signingKey">,
+    fromSeconds: number,
+  ): boolean {
+    return (this.#contracts.get(meterId) ?? []).every(({ contractEnd, meters }) => {
+      const served = meters.find((meter) => meter.meterId === meterId);
+      const isLeft = contractEnd !== null && contractEnd <= fromSeconds;
+      return isLeft && served?.to === null && served.signingKey === signingKey;
+    });
+  }
 }
 
 /** The neighbourhood of a service point whose terms fit it. */
@@ -197,90 +177,6 @@ async function mdmsRecipient({ parties }: RegistryState): Promise<Recipient> {
   const key = parties.find(({ role }) => role === "mdms")?.encryptionKey;
   if (key === undefined) throw invalid("the MDMS has no encryption key");
   return recipientFromSpki(fromBase64Url(key));
-}
-
-/** Letters and provisioning of the service points with these labels, as the state has them now. */
-export async function lettersOf(
-  state: RegistryState,
-  labels: readonly string[],
-): Promise<Admitted> {
-  const tariffs = tariffsOf(state);
-  const wanted = new Set(labels);
-  const letters: Letter[] = [];
-  const meters: MeterProvisioning[] = [];
-  for (const point of state.servicePoints) {
-    if (!wanted.has(point.label)) continue;
-    const { label, network, mdms, intervalSeconds, contractStart, enrolmentCode } = point;
-    const home = state.neighbourhoods.find(({ id }) => id === point.neighbourhood);
-    const calendar = tariffs.get(point.tariff)?.calendar;
-    const meter = point.meters.at(-1);
-    if (home === undefined || calendar === undefined || meter === undefined) continue;
-    const code = enrolmentCode === null ? "" : encodeEnrolmentCode(fromHex(enrolmentCode));
-    const names = { networkPseudonym: network, mdmsPseudonym: mdms };
-    letters.push({ label, ...names, enrolmentCode: code });
-    meters.push({
-      label,
-      meterId: meter.meterId,
-      networkPseudonym: network,
-      zone: home.zone,
-      profile: home.profile,
-      intervalSeconds,
-      contractStart,
-      registerBank: toHex(await registerBankOf(calendar)),
-      calendar,
-      enrolmentCode: enrolmentCode ?? "",
-      ...(home.profile === "meter-encrypts" && {
-        contribution: { load: loadTermsOf(state, network) },
-      }),
-    });
-  }
-  return { letters, meters, paillierKey: state.paillierKey };
-}
-
-/** Of the cohort versions that have this member; one that changes nothing for it is left out. */
-function loadTermsOf({ cohorts }: RegistryState, network: string): LoadTerms[] {
-  const terms: LoadTerms[] = [];
-  const versions = cohorts.filter(({ members }) => members.includes(network));
-  for (const version of versions.toSorted((a, b) => a.fromBlock - b.fromBlock)) {
-    const { fromBlock, intervalSeconds, loadValueBits: valueBits, exportLoad: exportToo } = version;
-    const last = terms.at(-1);
-    const isSame =
-      last?.intervalSeconds === intervalSeconds &&
-      last.valueBits === valueBits &&
-      last.exportToo === exportToo;
-    if (!isSame) terms.push({ fromBlock, intervalSeconds, valueBits, exportToo });
-  }
-  return terms;
-}
-
-/**
- * The state with the end of a contract, a local midnight at least 7 local days after its start and not in the past. The enrolment code
- * is void from now on. Throws REGISTRY_UNKNOWN, REGISTRY_INVALID_CHANGE.
- */
-export function withMoveOut(
-  state: RegistryState,
-  moveOut: { readonly label: string; readonly contractEnd: number },
-  nowSeconds: number,
-): RegistryState {
-  const { label, contractEnd } = moveOut;
-  const point = state.servicePoints.find((entry) => entry.label === label);
-  const zone = state.neighbourhoods.find(({ id }) => id === point?.neighbourhood)?.zone;
-  if (point === undefined || zone === undefined) {
-    throw new RegistryError("REGISTRY_UNKNOWN", `no service point ${label}`);
-  }
-  if (point.contractEnd === contractEnd) return state;
-  if (point.contractEnd !== null) throw invalid(`the contract of ${label} has ended already`);
-  if (localDayStart(contractEnd, zone) !== contractEnd || contractEnd < nowSeconds) {
-    throw invalid(`${label}: a contract ends at a local midnight that is still to come`);
-  }
-  if (contractEnd < addLocalDays(point.contractStart, CONTRACT_DAYS_MIN, zone)) {
-    throw invalid(`${label}: a contract lasts at least ${CONTRACT_DAYS_MIN} days`);
-  }
-  const ended = { ...point, contractEnd, enrolmentCode: null };
-  return {
-    ...state,
-    servicePoints: state.servicePoints.map((entry) => (entry === point ? ended : entry)),
-  };
 }
 
 /** The state with a neighbourhood's meters encrypting for themselves; the other way is REGISTRY_PROFILE_DOWNGRADE. */

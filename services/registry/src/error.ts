@@ -15,6 +15,8 @@ export type RegistryErrorCode =
   | "REGISTRY_PROFILE_DOWNGRADE"
   /** An epoch would change what earlier epochs said of the past. */
   | "REGISTRY_REWRITES_PAST"
+  /** A release policy that loosens the one in force and was not announced for 30 days. */
+  | "REGISTRY_POLICY_NOTICE"
   /** A tariff that is not signed by a tariff signer, or not well-formed. */
   | "REGISTRY_TARIFF_INVALID"
   /** An epoch or a view that was never issued. */

@@ -18,6 +18,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import { z } from "zod";
 import { admission } from "./changes.ts";
 import { RegistryError, type RegistryErrorCode } from "./error.ts";
+import { exchange } from "./exchange.ts";
 import type { RegistryService } from "./registry.ts";
 import { label, name, profile } from "./state.ts";
 
@@ -46,6 +47,7 @@ const STATUS: Readonly<Record<RegistryErrorCode, 400 | 404 | 409 | 500>> = {
   REGISTRY_COHORT_TOO_FINE: 409,
   REGISTRY_PROFILE_DOWNGRADE: 409,
   REGISTRY_REWRITES_PAST: 409,
+  REGISTRY_POLICY_NOTICE: 409,
   REGISTRY_TARIFF_INVALID: 400,
   REGISTRY_NO_SUCH_EPOCH: 404,
 };
@@ -60,6 +62,7 @@ const viewParams = z.object({
 const moveOut = z.strictObject({ label, contractEnd: z.number().int().nonnegative() });
 const tariff = z.strictObject({ jws: z.string().max(1024 * 1024) });
 const openerKey = z.strictObject({ spki: z.string().max(1024), from: z.number(), to: z.number() });
+const policy = z.strictObject({ policy: z.unknown() });
 const raise = z.strictObject({ neighbourhood: name, profile });
 
 export interface HttpPorts {
@@ -99,10 +102,12 @@ export function makeApp(registry: RegistryService, tokens: RegistryTokens, ports
     await registry.publishTariff(tariff.parse(await c.req.json()).jws);
     return c.json({ epoch: registry.status().epoch }, 201);
   });
-  app.post("/v1/move-outs", admin, async (c) => {
-    await registry.moveOut(moveOut.parse(await c.req.json()));
-    return c.json({ epoch: registry.status().epoch }, 201);
-  });
+  app.post("/v1/move-outs", admin, async (c) =>
+    c.json(await registry.moveOut(moveOut.parse(await c.req.json())), 201),
+  );
+  app.post("/v1/exchanges", admin, async (c) =>
+    c.json(await registry.exchangeMeter(exchange.parse(await c.req.json())), 201),
+  );
   app.post("/v1/profiles", admin, async (c) => {
     const body = raise.parse(await c.req.json());
     await registry.raiseProfile(body.neighbourhood, body.profile);
@@ -112,7 +117,19 @@ export function makeApp(registry: RegistryService, tokens: RegistryTokens, ports
     await registry.addOpenerKey(openerKey.parse(await c.req.json()));
     return c.json({ epoch: registry.status().epoch }, 201);
   });
+  app.post("/v1/policy-notices", admin, async (c) => {
+    await registry.announcePolicy(policy.parse(await c.req.json()).policy);
+    return c.json({ epoch: registry.status().epoch }, 201);
+  });
+  app.post("/v1/policies", admin, async (c) => {
+    await registry.changePolicy(policy.parse(await c.req.json()).policy);
+    return c.json({ epoch: registry.status().epoch }, 201);
+  });
   app.get("/v1/cohort-plan", admin, async (c) => c.json(await registry.cohortPlan()));
+  // Of a move-out that has not been registered, and is not by this.
+  app.post("/v1/cohort-plan", admin, async (c) =>
+    c.json(await registry.cohortPlan(moveOut.parse(await c.req.json()))),
+  );
   return app;
 }
 

@@ -1,13 +1,14 @@
 /** @smarter-metering/registry: signs who is who (docs/protocol.md §9). */
+export type { Admission, NewServicePoint } from "./changes.ts";
+export type { Exchange } from "./exchange.ts";
 export {
-  type Admission,
+  lettersOf,
   type Admitted,
   type Letter,
   type LoadTerms,
   type MeterProvisioning,
-  type NewServicePoint,
-  lettersOf,
-} from "./changes.ts";
+} from "./letters.ts";
+export type { MoveOut } from "./move-out.ts";
 export {
   planCohorts,
   type CohortPlan,

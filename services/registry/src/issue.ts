@@ -13,7 +13,7 @@ import {
   type ViewName,
 } from "@smarter-metering/protocol";
 import { RegistryError } from "./error.ts";
-import type { RegistryState } from "./state.ts";
+import type { RegistryState, ServicePointRecord } from "./state.ts";
 import { tariffsOf } from "./tariff-list.ts";
 import { viewsOf, viewTexts } from "./views.ts";
 
@@ -91,6 +91,7 @@ export function checkSuccession(before: RegistryState, after: RegistryState): vo
     }: typeof old) =>
       JSON.stringify([label, network, mdms, mdmsToken, neighbourhood, contractStart]);
     if (point === undefined || lasting(point) !== lasting(old)) rewrites("who a service point is");
+    if (point === undefined || !keepsMeters(old, point)) rewrites("which meter served when");
     if (old.contractEnd !== null && point?.contractEnd !== old.contractEnd) {
       rewrites("the end of a contract");
     }
@@ -105,4 +106,17 @@ export function checkSuccession(before: RegistryState, after: RegistryState): vo
       throw new RegistryError("REGISTRY_PROFILE_DOWNGRADE", message);
     }
   }
+}
+
+/** Meters are added, and the last one may be given its end; nothing else changes. */
+function keepsMeters(
+  { meters: before }: ServicePointRecord,
+  { meters }: ServicePointRecord,
+): boolean {
+  return before.every((old, index) => {
+    const now = meters[index];
+    const isLast = index === before.length - 1;
+    const to = isLast && old.to === null ? now?.to : old.to;
+    return JSON.stringify({ ...old, to }) === JSON.stringify(now);
+  });
 }

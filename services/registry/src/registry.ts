@@ -20,19 +20,20 @@ import type { App, Clock, FolderLock, LogFields, Logger, Metrics } from "@smarte
 import { openArchive, type Archive } from "./archive.ts";
 import {
   checkOpener,
-  lettersOf,
-  withMoveOut,
   withProfile,
   withServicePoints,
   type Admission,
-  type Admitted,
   type NewServicePoint,
 } from "./changes.ts";
 import { planCohorts, type CohortPlan } from "./cohort-plan.ts";
 import { RegistryError } from "./error.ts";
+import { withExchange, type Exchange } from "./exchange.ts";
 import { makeApp, type RegistryTokens } from "./http.ts";
 import { checkSuccession, issueEpoch, reissueEpoch } from "./issue.ts";
+import { lettersOf, type Admitted } from "./letters.ts";
+import { withMoveOut, type MoveOut } from "./move-out.ts";
 import { firstOpenerKeys, withOpenerKey } from "./opener-keys.ts";
+import { withPolicy, withPolicyNotice } from "./policy-change.ts";
 import { loadState, policyOf, saveState, type Neighbourhood, type RegistryState } from "./state.ts";
 import { withTariff } from "./tariff-list.ts";
 import { checkTrustees } from "./trustees.ts";
@@ -68,11 +69,19 @@ export interface RegistryService {
   /** New service points in one new epoch. */
   admit(request: Admission): Promise<Admitted>;
   publishTariff(jws: string): Promise<void>;
-  moveOut(moveOut: { readonly label: string; readonly contractEnd: number }): Promise<void>;
+  /** The end of a contract; what its meter is to be told. */
+  moveOut(moveOut: MoveOut): Promise<Admitted>;
+  /** Another meter from an instant on that is still to come; what both are to be told. */
+  exchangeMeter(order: Exchange): Promise<Admitted>;
   raiseProfile(neighbourhood: string, profile: Profile): Promise<void>;
   /** The opener's next key, or one that replaces a lost or stolen one at once. */
   addOpenerKey(key: OpenerKey): Promise<void>;
-  cohortPlan(): Promise<CohortPlan>;
+  /** A release policy that is to hold in 30 days; the one in force takes a notice back. */
+  announcePolicy(policy: unknown): Promise<void>;
+  /** A release policy that only tightens, or was announced for 30 days. */
+  changePolicy(policy: unknown): Promise<void>;
+  /** What the next epoch would do to cohorts; with a move-out, as it would be once that has taken place. */
+  cohortPlan(moveOut?: MoveOut): Promise<CohortPlan>;
   status(): RegistryStatus;
   close(): Promise<void>;
 }
@@ -237,8 +246,15 @@ class Registry implements RegistryService {
     return this.#change((state) => withTariff(state, jws));
   }
 
-  moveOut(moveOut: { readonly label: string; readonly contractEnd: number }): Promise<void> {
-    return this.#change((state) => withMoveOut(state, moveOut, this.#nowSeconds()));
+  async moveOut(moveOut: MoveOut): Promise<Admitted> {
+    await this.#change((state) => withMoveOut(state, moveOut, this.#nowSeconds()));
+    return lettersOf(this.#state, [moveOut.label]);
+  }
+
+  async exchangeMeter(order: Exchange): Promise<Admitted> {
+    const random = this.#ports.random ?? systemRandom;
+    await this.#change((state) => withExchange(state, order, this.#nowSeconds(), random));
+    return lettersOf(this.#state, [order.label]);
   }
 
   raiseProfile(neighbourhood: string, profile: Profile): Promise<void> {
@@ -249,8 +265,18 @@ class Registry implements RegistryService {
     return this.#change((state) => withOpenerKey(state, key, this.#nowSeconds()));
   }
 
-  cohortPlan(): Promise<CohortPlan> {
-    return planOf(this.#state, this.#nowSeconds());
+  announcePolicy(policy: unknown): Promise<void> {
+    return this.#change((state) => withPolicyNotice(state, policy, this.#nowSeconds()));
+  }
+
+  changePolicy(policy: unknown): Promise<void> {
+    return this.#change((state) => withPolicy(state, policy, this.#nowSeconds()));
+  }
+
+  async cohortPlan(moveOut?: MoveOut): Promise<CohortPlan> {
+    const now = this.#nowSeconds();
+    if (moveOut === undefined) return planOf(this.#state, now);
+    return planOf(withMoveOut(this.#state, moveOut, now), Math.max(now, moveOut.contractEnd));
   }
 
   status(): RegistryStatus {

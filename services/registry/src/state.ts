@@ -63,6 +63,8 @@ const meter = z.strictObject({
   to: seconds.nullable(),
 });
 
+export type MeterRecord = z.infer<typeof meter>;
+
 const servicePoint = z.strictObject({
   label,
   /** Pseudonym on the network and at the UCS. */
@@ -98,6 +100,8 @@ const registryState = z.strictObject({
   /** Where trustees hold shares of the key. */
   verificationKey: z.unknown().optional(),
   policy: z.unknown(),
+  /** A policy that is announced, and when it may be put in force (docs/protocol.md §9.4). */
+  policyNotice: z.strictObject({ policy: z.unknown(), inForceFrom: seconds }).optional(),
   /** Typical consumption of a class in kWh a year: what trustees weigh its members by (docs/protocol.md §8.3, R2). */
   consumptionClasses: z.record(consumptionClass, z.number().positive()),
   /** The newest document of each tariff, as JWS by a tariff signer. */
@@ -115,7 +119,7 @@ const registryState = z.strictObject({
 });
 export type RegistryState = z.infer<typeof registryState>;
 
-/** The release policy of a state. Throws REGISTRY_INVALID_CHANGE. */
+/** The release policy of a state or of its notice. Throws REGISTRY_INVALID_CHANGE. */
 export function policyOf(state: Pick<RegistryState, "policy">): ReleasePolicy {
   try {
     return parsePolicy(state.policy);

@@ -2,6 +2,7 @@
  * What each party may know of a state (docs/protocol.md §9.1). Run by the registry. A view names service points by one pseudonym and
  * orders them by it; the other pseudonym, the label and the enrolment code never enter it. Pure, so that an epoch can be made again.
  */
+import { comparePolicies } from "@smarter-metering/policy";
 import {
   registerBankOf,
   toHex,
@@ -12,7 +13,13 @@ import {
 } from "@smarter-metering/protocol";
 import type { Tariff } from "@smarter-metering/tariff";
 import { RegistryError } from "./error.ts";
-import type { Neighbourhood, RegistryState, ServicePointRecord } from "./state.ts";
+import { noticeOf } from "./policy-change.ts";
+import {
+  policyOf,
+  type Neighbourhood,
+  type RegistryState,
+  type ServicePointRecord,
+} from "./state.ts";
 
 export interface Views {
   readonly network: NetworkViewDocument;
@@ -38,6 +45,7 @@ export async function viewsOf(
   const shared = state.verificationKey !== undefined && {
     verificationKey: state.verificationKey,
   };
+  const { policyNotice } = state;
   const byNetwork = state.servicePoints.toSorted((a, b) => (a.network < b.network ? -1 : 1));
   const byMdms = state.servicePoints.toSorted((a, b) => (a.mdms < b.mdms ? -1 : 1));
   return {
@@ -48,6 +56,7 @@ export async function viewsOf(
       paillierKey,
       ...shared,
       policy,
+      ...(policyNotice && { policyNotice }),
       calendars,
       consumptionClasses,
       cohorts,
@@ -84,6 +93,7 @@ export async function viewsOf(
     ucs: {
       kind: "smarter-metering/ucs-view",
       parties,
+      ...noticeForCustomers(state),
       servicePoints: byNetwork.map(({ network, contractStart, contractEnd, meters }) => ({
         network,
         contractStart,
@@ -92,6 +102,15 @@ export async function viewsOf(
       })),
     },
   };
+}
+
+/** In words: the portal knows neither policies nor rules. */
+function noticeForCustomers(state: RegistryState): Pick<UcsView, "policyNotice"> {
+  const notice = noticeOf(state);
+  if (notice === undefined) return {};
+  const { policy, inForceFrom } = notice;
+  const changes = comparePolicies(policyOf(state), policy).map(({ text }) => text);
+  return { policyNotice: { policyId: policy.id, inForceFrom, changes } };
 }
 
 function networkPoint(

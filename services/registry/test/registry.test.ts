@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { serializePublicKey } from "@smarter-metering/paillier";
 import { defaultPolicy, unsafePolicy } from "@smarter-metering/policy";
 import {
@@ -15,128 +14,39 @@ import {
   parseUcsView,
   registerBankOf,
   signDocument,
-  toBase64Url,
   toHex,
   type EpochPin,
-  type Party,
   type RegistryFeed,
   type RegistryTransport,
-  type Role,
 } from "@smarter-metering/protocol";
-import { createMetrics, manualClock, silentLogger } from "@smarter-metering/runtime";
-import { addLocalDays, dayStartOf } from "@smarter-metering/tariff";
+import { addLocalDays } from "@smarter-metering/tariff";
 import * as fc from "fast-check";
-import {
-  makeWorld,
-  named,
-  testRecipient,
-  worldTariff,
-  type World,
-} from "../../../test/support/world.ts";
+import { named, testRecipient, worldTariff } from "../../../test/support/world.ts";
 import {
   createRegistryState,
   planCohorts,
-  saveState,
-  startRegistry,
-  statePath,
   type Neighbourhood,
   type NewServicePoint,
   type PlanOptions,
-  type RegistryService,
   type RegistryState,
 } from "../src/index.ts";
 import { checkSuccession } from "../src/issue.ts";
+import {
+  newFolder,
+  newPoint,
+  pointsOf,
+  START,
+  start,
+  stateWith,
+  strike,
+  tariffJws,
+  terms,
+  TOKENS,
+  world,
+  ZONE,
+} from "./stage.ts";
 
-const ZONE = "Europe/Zurich";
-const START = dayStartOf("2025-02-01", ZONE);
-const TOKENS = {
-  admin: "administrator-token-0",
-  parties: { aggregator: "aggregator-token-000", mdms: "mdms-token-000000000" },
-} as const;
-
-const terms = (id: string, changes: Partial<Neighbourhood> = {}): Neighbourhood => ({
-  id,
-  zone: ZONE,
-  intervalSeconds: 3600,
-  profile: "pes-encrypts",
-  exportLoad: false,
-  ...changes,
-});
-
-const newPoint = (
-  neighbourhood: string,
-  index: number,
-  changes: Partial<NewServicePoint> = {},
-): NewServicePoint => ({
-  label: `${neighbourhood} street ${index}`,
-  neighbourhood,
-  fuse: { amps: 63, phases: 3 },
-  consumptionClass: "household",
-  intervalSeconds: 900,
-  contractStart: START,
-  tariff: worldTariff.tariff,
-  meter: {
-    meterId: toHex(named(`meter ${neighbourhood} ${index}`, 16)),
-    signingKey: toHex(named(`key ${neighbourhood} ${index}`)),
-  },
-  ...changes,
-});
-
-const pointsOf = (neighbourhood: string, count: number, first = 0): NewServicePoint[] =>
-  Array.from({ length: count }, (_, index) => newPoint(neighbourhood, first + index));
-
-let world: World;
-let folder: string;
-before(async () => {
-  world = await makeWorld({ households: 1 });
-  folder = await mkdtemp(join(tmpdir(), "registry-"));
-});
-after(async () => {
-  await world.close();
-  await rm(folder, { recursive: true });
-});
-
-async function stateWith(
-  neighbourhoods: readonly Neighbourhood[],
-  servicePoints: readonly NewServicePoint[],
-  policy: unknown = unsafePolicy({ contributorsMin: 5 }),
-): Promise<RegistryState> {
-  return createRegistryState({
-    parties: Object.entries(world.parties).map(([role, { signer, recipient }]): Party => {
-      const party = { role: role as Role, signingKey: toHex(signer.publicKey) };
-      if (recipient === undefined) return party;
-      return { ...party, encryptionKey: toBase64Url(recipient.spki) };
-    }),
-    paillierKey: serializePublicKey(world.paillier.publicKey),
-    policy,
-    tariffs: [await tariffJws(worldTariff)],
-    neighbourhoods,
-    servicePoints,
-    firstBlock: START,
-  });
-}
-
-const tariffJws = (tariff: unknown): Promise<string> =>
-  signDocument("smarter-metering/tariff", tariff, world.parties["tariff-signer"].signer);
-
-interface Running {
-  readonly registry: RegistryService;
-  readonly clock: ReturnType<typeof manualClock>;
-  readonly folder: string;
-}
-
-let folders = 0;
-async function start(state?: RegistryState, from?: string): Promise<Running> {
-  const own = from ?? join(folder, String(folders++));
-  const clock = manualClock((START + 36_000) * 1000);
-  const ports = { clock, log: silentLogger, metrics: createMetrics(), folder: own };
-  if (state !== undefined) {
-    await mkdir(own, { recursive: true });
-    await saveState(statePath(own), state);
-  }
-  const registry = await startRegistry({ tokens: TOKENS }, { ...ports, rootSigner: world.root });
-  return { registry, clock, folder: own };
-}
+after(strike);
 
 function follow(transport: RegistryTransport, pinned?: EpochPin): Promise<RegistryFeed<unknown>> {
   let pin = pinned;
@@ -241,7 +151,7 @@ describe("epochs", () => {
       ],
     ];
     for (const [name, code, damage] of damages) {
-      const copy = join(folder, String(folders++));
+      const copy = newFolder();
       await cp(original, copy, { recursive: true });
       await damage(copy);
       if (code !== undefined) {
@@ -388,34 +298,6 @@ describe("changes", () => {
       await assert.rejects(registry.admit({ servicePoints: [point] }), { code });
     }
     assert.equal(registry.status().epoch, epoch);
-    await registry.close();
-  });
-
-  test("a move-out ends contract and code, a week after the start at the earliest", async () => {
-    const { registry, clock } = await start(
-      await stateWith([terms("north")], pointsOf("north", 6)),
-    );
-    const label = "north street 0";
-    const day = (days: number): number => addLocalDays(START, days, ZONE);
-    const rows: [string, number, string][] = [
-      [label, day(6), "REGISTRY_INVALID_CHANGE"],
-      [label, day(9) + 60, "REGISTRY_INVALID_CHANGE"],
-      [label, day(0), "REGISTRY_INVALID_CHANGE"],
-      ["nobody", day(9), "REGISTRY_UNKNOWN"],
-    ];
-    for (const [name, contractEnd, code] of rows) {
-      await assert.rejects(registry.moveOut({ label: name, contractEnd }), { code });
-    }
-    await registry.moveOut({ label, contractEnd: day(7) });
-    await registry.moveOut({ label, contractEnd: day(7) });
-    assert.equal(registry.status().epoch, 1);
-    const code = "REGISTRY_INVALID_CHANGE";
-    await assert.rejects(registry.moveOut({ label, contractEnd: day(8) }), { code });
-    const { letters } = await registry.admit({ servicePoints: [newPoint("north", 0)] });
-    assert.equal(letters[0]?.enrolmentCode, "");
-    // One who goes stays a member: the cohort without him would show him.
-    await clock.advanceTo(day(20) * 1000);
-    assert.deepEqual((await registry.cohortPlan()).versions, []);
     await registry.close();
   });
 

@@ -12,9 +12,10 @@ export type AuditEvent =
   | "enrolment-accepted"
   | "enrolment-refused"
   /** Another account was enrolled for the same service point. */
-  | "enrolment-ended";
-
-const KEPT_SECONDS = 400 * 86_400;
+  | "enrolment-ended"
+  /** By the operator, for the data subject. */
+  | "data-exported"
+  | "data-erased";
 
 /** `about`: the service point in hex, or nothing. */
 export async function audit(
@@ -28,8 +29,4 @@ export async function audit(
     entry.event,
     about,
   ]);
-}
-
-export async function forgetAudit(sql: Sql, nowSeconds: number): Promise<void> {
-  await sql.query("delete from ucs_audit where at < $1", [nowSeconds - KEPT_SECONDS]);
 }

@@ -21,9 +21,11 @@ export class EnvelopeStore {
     this.#store = store;
   }
 
+  /** Of an account that is gone nothing is kept: its meter goes on wrapping to it. */
   async put(envelope: KeyEnvelope, sender: Sender, message: Uint8Array): Promise<void> {
     await this.#store.query(
-      `insert into ucs_envelope values ($1, $2, $3, $4, $5, $6)
+      `insert into ucs_envelope select $1, $2, $3, $4, $5, $6
+      where exists (select 1 from ucs_account where sha256(public_key) = $4)
       on conflict (service_point, meter, key_epoch, recipient)
       do update set contract_start = excluded.contract_start, message = excluded.message`,
       [

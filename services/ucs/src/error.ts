@@ -27,6 +27,12 @@ const REFUSALS = {
     403,
     "this account is not enrolled for a service point with a current contract",
   ],
+  UCS_OPERATOR_TOKEN: [401, "this is not the operator's token of the running portal"],
+  UCS_SERVICE_POINT_UNKNOWN: [404, "the registry knows no such service point"],
+  UCS_CONTRACT_RUNNING: [
+    409,
+    "the contract is running: only the account can be erased, or all of it once the contract has ended",
+  ],
   UCS_LIVE_FULL: [503, "too many live streams are open; close one and try again"],
 } as const;
 

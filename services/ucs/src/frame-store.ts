@@ -1,5 +1,5 @@
 /**
- * Sealed frames at rest (docs/protocol.md §2.5): BLOCK frames stay, a LIVE frame goes when a BLOCK of its meter covers it, in whichever
+ * Sealed frames at rest (docs/protocol.md §2.5): BLOCK frames stay (retention.ts), a LIVE frame goes when a BLOCK of its meter covers it, in whichever
  * order the two arrive. The UCS holds no key and never sees a reading.
  */
 import type { FrameKind } from "@smarter-metering/protocol";
@@ -7,8 +7,6 @@ import { insertMany, type Sql, type Store } from "@smarter-metering/runtime";
 
 /** No frame spans more than a block, which is a local day of at most 25 hours. */
 const BLOCK_SECONDS_MAX = 90_000;
-/** A LIVE frame whose BLOCK never came is forgotten after a week. */
-const LIVE_SECONDS_MAX = 7 * 86_400;
 
 export interface StoredFrame {
   readonly hash: Uint8Array;
@@ -106,13 +104,6 @@ export class FrameStore {
       ],
     );
     return rows.map((row) => ({ ...row, starts: Number(row.starts) }));
-  }
-
-  async forget(nowSeconds: number): Promise<void> {
-    await this.#store.query("delete from ucs_frame where kind = 'LIVE' and received_at < $1", [
-      nowSeconds - LIVE_SECONDS_MAX,
-    ]);
-    await this.#store.query("vacuum ucs_frame");
   }
 }
 

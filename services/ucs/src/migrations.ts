@@ -93,4 +93,14 @@ const sealed = [
 
 export const migrations: readonly Migration[] = [
   { name: "0001-portal", statements: [...accounts, ...enrolment, ...sealed] },
+  {
+    name: "0002-retention",
+    statements: [
+      `create index ucs_frame_received on ucs_frame (received_at)`,
+      `create index ucs_audit_login on ucs_audit (login)`,
+      `create index ucs_audit_at on ucs_audit (at)`,
+      `create index ucs_envelope_recipient on ucs_envelope (recipient)`,
+      `create index ucs_account_key on ucs_account (sha256(public_key))`,
+    ],
+  },
 ];

@@ -15,7 +15,6 @@ import {
   type Store,
 } from "@smarter-metering/runtime";
 import { AccountStore } from "./account-store.ts";
-import { forgetAudit } from "./audit.ts";
 import { AuthenticationKeys } from "./authentication-key.ts";
 import { customerKeysHandler } from "./customer-keys.ts";
 import { flushDownlink } from "./downlink.ts";
@@ -23,10 +22,11 @@ import { EnrolmentStore } from "./enrolment-store.ts";
 import { EnvelopeStore } from "./envelope-store.ts";
 import { FrameStore } from "./frame-store.ts";
 import { createPortalApp } from "./http/portal-app.ts";
-import { sessionAuth } from "./http/session-auth.ts";
+import { SESSION_SECONDS, sessionAuth } from "./http/session-auth.ts";
 import { LiveHub } from "./live-hub.ts";
 import { LoginGuard } from "./login-guard.ts";
 import { migrations } from "./migrations.ts";
+import { forgetOld } from "./retention.ts";
 import { sealedFramesHandler } from "./sealed-frames.ts";
 
 const FLUSH_EVERY_MS = 60_000;
@@ -41,6 +41,10 @@ export interface UcsConfig {
   readonly sessionSeconds?: number;
   /** Frames of one answer. Default 200, about 300 KB of quarter-hour days. */
   readonly framesPerPageMax?: number;
+  /** Sealed frames go that long after they came. Default `UCS_KEPT_DAYS.sealedFrames`. */
+  readonly framesKeptDays?: number | undefined;
+  /** Opens the operator's routes, which answer and erase for a data subject. Default: there are none. */
+  readonly operatorToken?: string;
 }
 
 export interface UcsPorts {
@@ -94,9 +98,11 @@ export async function startUcs(config: UcsConfig, ports: UcsPorts): Promise<UcsS
     hub,
     flush,
     keys: await AuthenticationKeys.create(),
-    auth: sessionAuth(accounts, clock, config.sessionSeconds ?? 43_200),
+    auth: sessionAuth(accounts, clock, config.sessionSeconds ?? SESSION_SECONDS),
     accountsMax: config.accountsMax ?? 100_000,
     framesPerPageMax: config.framesPerPageMax ?? 200,
+    store,
+    operatorToken: config.operatorToken ?? null,
   });
 
   await flush();
@@ -117,8 +123,8 @@ export async function startUcs(config: UcsConfig, ports: UcsPorts): Promise<UcsS
   const forget = async (): Promise<void> => {
     const nowSeconds = Math.floor(clock.nowMs() / 1000);
     try {
-      for (const part of [accounts, guard, frames]) await part.forget(nowSeconds);
-      await forgetAudit(store, nowSeconds);
+      for (const part of [accounts, guard]) await part.forget(nowSeconds);
+      await forgetOld(store, nowSeconds, config.framesKeptDays);
     } catch (error) {
       log.error("old rows were not forgotten; the next hour tries again", errorFields(error));
     }

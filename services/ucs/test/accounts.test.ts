@@ -76,6 +76,7 @@ describe("accounts and sessions", () => {
       "get /v1/logins/{login}",
       "post /v1/sessions",
       "post /v1/recoveries",
+      "get /v1/policy-notice",
     ];
     await customer(portal, "forgetful");
     const recovery = String((await recover(portal, "forgetful")).body["token"]);

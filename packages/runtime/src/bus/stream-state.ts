@@ -17,6 +17,9 @@ export interface StreamOptions {
   readonly dedupeWindow?: number;
 }
 
+/** Time for somebody to look at a dead letter, then it goes with its message. */
+export const DEAD_LETTERS_KEPT_DAYS = 40;
+const dayMs = 86_400_000;
 const dedupeWindowDefault = 200_000;
 /** Settled messages before the table is tidied, and deleted ones before their space is reused. */
 const collectEvery = 1_000;
@@ -121,6 +124,7 @@ export class StreamState {
   /** Deletes what every consumer has settled and nobody retains, remembering the ids for a while. */
   async collect(): Promise<void> {
     this.#settledSince = 0;
+    await this.#forgetDead();
     const { name, retainAcked = false, dedupeWindow = dedupeWindowDefault } = this.#options;
     if (retainAcked === true) return;
     const seconds = retainAcked === false ? 0 : retainAcked.seconds;
@@ -150,6 +154,15 @@ export class StreamState {
     for (const table of ["bus_message", "bus_seen", "bus_consumer", "bus_open"]) {
       await this.#store.query(`vacuum ${table}`);
     }
+  }
+
+  async #forgetDead(): Promise<void> {
+    if (this.dead === 0) return;
+    const gone = await this.#store.query(
+      "delete from bus_dead where stream = $1 and at_ms <= $2 returning 1",
+      [this.#options.name, this.#clock.nowMs() - DEAD_LETTERS_KEPT_DAYS * dayMs],
+    );
+    this.dead -= gone.length;
   }
 }
 

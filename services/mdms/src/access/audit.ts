@@ -16,8 +16,6 @@ export interface AuditEntry {
 }
 export type AuditOutcome = "allowed" | "refused";
 
-/** Three years, then an entry goes: it is personal data of the operators. */
-const KEPT_SECONDS = 3 * 366 * 86_400;
 const SUBJECT_CHARS_MAX = 64;
 /** Comes from an address, before anyone has checked it. */
 const UNPRINTABLE = /\p{C}/gu;
@@ -42,10 +40,6 @@ export class AuditTrail {
         entry.outcome,
       ],
     );
-  }
-
-  async forget(): Promise<void> {
-    await this.#store.query("delete from audit where at < $1", [this.#nowSeconds() - KEPT_SECONDS]);
   }
 
   #nowSeconds(): number {

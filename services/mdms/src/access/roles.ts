@@ -5,14 +5,14 @@ export type Role = (typeof ROLES)[number];
 
 /**
  * neighbourhoods: overview, load curves, tariffs, policy · customers: service points and statements, which are personal data ·
- * audit: who looked at what.
+ * audit: who looked at what · feeders: to bring in what feeder meters measured.
  */
-export type Permission = "neighbourhoods" | "customers" | "audit";
+export type Permission = "neighbourhoods" | "customers" | "audit" | "feeders";
 
 const PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
   viewer: ["neighbourhoods"],
   billing: ["neighbourhoods", "customers"],
-  operator: ["neighbourhoods", "customers"],
+  operator: ["neighbourhoods", "customers", "feeders"],
   "privacy-officer": ["neighbourhoods", "audit"],
 };
 

@@ -16,6 +16,7 @@ const LINKS: readonly {
 }[] = [
   { href: "/", text: "Overview", permission: "neighbourhoods" },
   { href: "/load", text: "Neighbourhoods", permission: "neighbourhoods" },
+  { href: "/feeders", text: "Feeders", permission: "neighbourhoods" },
   { href: "/service-points", text: "Meters", permission: "customers" },
   { href: "/tariffs", text: "Tariffs", permission: "neighbourhoods" },
   { href: "/privacy", text: "Privacy", permission: "neighbourhoods" },

@@ -62,10 +62,10 @@ export function overviewBody(
     ${alarmTable(alarms, counts.alarms)}`;
 }
 
-/** Releases that were refused; the times are UTC, for they belong to no place. */
+/** Releases that were refused, feeders that disagree; the times are UTC, for they belong to no place. */
 export function alarmTable(alarms: readonly Alarm[], total: number): Html {
-  if (alarms.length === 0) return html`<p>None: no release was refused.</p>`;
-  return html`<p class="danger">${total} release(s) refused.</p>
+  if (alarms.length === 0) return html`<p>None: no release was refused, no feeder disagrees.</p>`;
+  return html`<p class="danger">${total} alarm(s).</p>
     <div class="scroll">
       <table>
         <thead>

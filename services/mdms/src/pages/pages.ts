@@ -14,6 +14,7 @@ import type { MdmsCohort, RegistryContext } from "../registry-context.ts";
 import { lastStatements, readStatements, STATEMENTS_OF_ONE_MAX } from "../statement-query.ts";
 import type { WebPorts } from "../web-ports.ts";
 import { auditBody } from "./audit-page.ts";
+import { addFeeders } from "./feeder-pages.ts";
 import { notFoundPage, page, type Html } from "./layout.ts";
 import { loadBody } from "./load-page.ts";
 import { loginPage } from "./login-page.ts";
@@ -42,12 +43,15 @@ export function addPages(app: App, ports: WebPorts): void {
   addOverview(pages, ports);
   addServicePoints(pages, ports);
   addLoad(pages, ports);
+  addFeeders(pages, ports, show);
   addDeployment(pages, ports);
   app.route("/", pages);
 }
 
 type Pages = Hono<OperatorEnv>;
 type PageContext = Context<OperatorEnv>;
+
+export type ShowPage = typeof show;
 
 function show(c: PageContext, registry: RegistryContext, title: string, body: Html) {
   const unsafePolicy = isUnsafe(registry.policy) ? registry.policy.id : undefined;

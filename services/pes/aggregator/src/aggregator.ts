@@ -21,7 +21,7 @@ import {
   type Verdict,
 } from "@smarter-metering/runtime";
 import { takePartialReleases, takeRefusals, takeReleases, type TakeAnswers } from "./answers.ts";
-import { decideWindows, openFirstWindows } from "./bill-window.ts";
+import { decideWindows, planWindows } from "./bill-window.ts";
 import {
   checkContributions,
   type CheckedContribution,
@@ -211,7 +211,7 @@ class Aggregator implements AggregatorService {
       const registry = await this.#registry();
       const nowSeconds = this.#nowSeconds();
       if (this.#billedEpoch !== registry.epoch) {
-        await openFirstWindows(store, registry);
+        await planWindows(store, registry);
         this.#billedEpoch = registry.epoch;
       }
       if (await this.#isCaughtUp(nowSeconds)) {

@@ -1,25 +1,16 @@
 /**
  * BILL windows: one service point between two borders (docs/protocol.md §7.3). Each service point
- * has one open window; when it is decided, the next one starts at its end with the same border. The
- * difference of two registers is still a ciphertext.
+ * has one open window; when it is decided, the next one starts at its end with the same border, up
+ * to the end of the contract. The difference of two registers is still a ciphertext.
  *
- * Not billed here: a window in which the meter, its register bank or the Paillier key changed (a
- * request has exactly two borders; both sides of the change would be needed), and what is left of a
- * contract after its last whole window.
+ * Not billed here: a window in which the register bank or the Paillier key changed, or a meter was
+ * exchanged whose last registers never came.
  */
-import assert from "node:assert/strict";
-import type { Engine } from "@smarter-metering/paillier";
-import {
-  concatBytes,
-  decodeContribution,
-  fromHex,
-  instantOf,
-  type Contribution,
-  type ReleaseRequest,
-  type ServicePoint,
-} from "@smarter-metering/protocol";
+import { nextContractWindow, windowEnd, type Contract } from "@smarter-metering/policy";
+import type { ServicePoint } from "@smarter-metering/protocol";
 import { insertMany, type Sql, type SqlValue, type Store } from "@smarter-metering/runtime";
-import { gridInstantAtOrAfter, nextWindow, type ContractGrid } from "@smarter-metering/tariff";
+import { gridInstantAtOrAfter } from "@smarter-metering/tariff";
+import { meterChain } from "./meter-chain.ts";
 import type { RegistryContext } from "./registry-context.ts";
 
 /** Windows decided in one transaction; the caller comes again while there are more. */
@@ -30,8 +21,9 @@ export interface Border {
   readonly block: number;
   readonly slot: number;
   readonly instant: number;
-  /** Meter, register bank and key: the same at both borders of a bill. */
+  /** Meter, register bank and key. */
   readonly origin: string;
+  readonly encoded: Uint8Array;
 }
 
 export interface OpenWindow {
@@ -42,6 +34,8 @@ export interface OpenWindow {
   readonly from: Border | undefined;
   /** The first BILL contribution at or after `toGrid` and within the cutoff. */
   readonly to: Border | undefined;
+  /** Where the borders are of two meters: the registers at each exchange between them are there. */
+  readonly hasExchanges?: boolean;
 }
 
 export type Decision =
@@ -53,33 +47,32 @@ export type Decision =
 /** What becomes of an open window at `nowSeconds`: a pure function. */
 export function decideWindow(
   window: OpenWindow,
-  contract: ContractGrid & { readonly contractEndSeconds: number | null },
+  contract: Contract,
   cutoffSeconds: number,
   nowSeconds: number,
 ): Decision {
   const { from, to, toGrid } = window;
   const pastCutoff = nowSeconds >= toGrid + cutoffSeconds;
+  const isWhole = from?.origin === to?.origin || window.hasExchanges === true;
   // Until the cutoff an earlier border may still arrive, unless this is the earliest there can be.
-  if (!pastCutoff && (to?.instant !== toGrid || from === undefined)) return { kind: "wait" };
+  const isEarliest = to?.instant === toGrid && from !== undefined && isWhole;
+  if (!pastCutoff && !isEarliest) return { kind: "wait" };
   if (to === undefined) {
-    const next = gridInstantAtOrAfter(contract, toGrid + 1);
-    const { contractEndSeconds } = contract;
-    return contractEndSeconds !== null && next > contractEndSeconds
+    const next = windowEnd(contract, gridInstantAtOrAfter(contract, toGrid + 1));
+    return next <= toGrid
       ? { kind: "suppress", code: "CONTRACT_ENDED", to }
       : { kind: "extend", toGrid: next };
   }
   if (from === undefined) return { kind: "suppress", code: "NO_INSTALLATION_BORDER", to };
-  if (from.origin !== to.origin) return { kind: "suppress", code: "METER_OR_KEY_CHANGED", to };
+  if (!isWhole) return { kind: "suppress", code: "METER_OR_KEY_CHANGED", to };
   return { kind: "seal", from, to };
 }
 
 /**
- * Opens the first window of every service point that has none; called when the registry changes.
+ * Opens the first window of every service point that has none, and ends open ones where a contract
+ * does; called when the registry changes.
  */
-export async function openFirstWindows(
-  store: Store,
-  { view, policy }: RegistryContext,
-): Promise<void> {
+export async function planWindows(store: Store, { view, policy }: RegistryContext): Promise<void> {
   await store.transaction(async (sql) => {
     const known = await sql.query<{ service_point: string }>(
       `select distinct service_point from bill_window`,
@@ -87,10 +80,12 @@ export async function openFirstWindows(
     const billed = new Set(known.map((row) => row.service_point));
     const rows = view.document.servicePoints
       .filter(({ network }) => !billed.has(network))
-      .map((point): SqlValue[] => {
+      .flatMap((point): SqlValue[][] => {
         const contract = { ...contractOf(point, policy), afterSeconds: 0 };
-        const window = nextWindow({ ...contract, windowDaysMin: policy.billWindowDaysMin });
-        return [point.network, window.fromSeconds, window.toSeconds, "OPEN"];
+        const windowDaysMin = policy.billWindowDaysMin;
+        const window = nextContractWindow({ ...contract, windowDaysMin });
+        if (window === undefined) return [];
+        return [[point.network, window.fromSeconds, window.toSeconds, "OPEN"]];
       });
     const columns = {
       service_point: "text",
@@ -99,13 +94,40 @@ export async function openFirstWindows(
       state: "text",
     } as const;
     await insertMany(sql, "bill_window", columns, rows);
+    await endWindows(sql, { view, policy });
   });
 }
 
-function contractOf(
-  point: ServicePoint,
-  policy: RegistryContext["policy"],
-): ContractGrid & { readonly contractEndSeconds: number | null } {
+type Registered = Pick<RegistryContext, "view" | "policy">;
+
+/** Open windows of contracts that end, as far as their end is known now. */
+async function endWindows(sql: Sql, { view, policy }: Registered): Promise<void> {
+  const ending = view.document.servicePoints.filter(({ contractEnd }) => contractEnd !== null);
+  const open = await sql.query<{ service_point: string; from_grid: bigint; to_grid: bigint }>(
+    `select service_point, from_grid, to_grid from bill_window
+      where state = 'OPEN' and service_point = any($1::text[])`,
+    [ending.map(({ network }) => network)],
+  );
+  const ends = open.flatMap(({ service_point: network, from_grid, to_grid }) => {
+    const point = view.servicePoint(network);
+    if (point === undefined) return [];
+    const end = windowEnd(contractOf(point, policy), Number(to_grid));
+    return end === Number(to_grid) ? [] : [{ network, fromGrid: Number(from_grid), end }];
+  });
+  await sql.query(
+    `update bill_window w set to_grid = e.to_grid
+      from unnest($1::text[], $2::int8[], $3::int8[]) as e(service_point, from_grid, to_grid)
+      where w.service_point = e.service_point and w.from_grid = e.from_grid
+       and e.to_grid > e.from_grid`,
+    [
+      ends.map(({ network }) => network),
+      ends.map(({ fromGrid }) => fromGrid),
+      ends.map(({ end }) => end),
+    ],
+  );
+}
+
+function contractOf(point: ServicePoint, policy: Registered["policy"]): Contract {
   return {
     grid: policy.billGrid,
     zone: point.zone,
@@ -132,16 +154,19 @@ export function decideWindows(
       // The registry never forgets; a view that did is not acted on.
       if (point === undefined) continue;
       const contract = contractOf(point, registry.policy);
-      const decision = decideWindow(window, contract, billCutoffSeconds, nowSeconds);
+      const hasExchanges = await areExchangesThere(sql, point, window);
+      const asked = { ...window, hasExchanges };
+      const decision = decideWindow(asked, contract, billCutoffSeconds, nowSeconds);
       if (decision.kind === "wait") continue;
       decided.push({ window, decision });
       if (decision.kind === "extend" || decision.to === undefined) continue;
       const { block, slot, instant } = decision.to;
-      const following = nextWindow({
+      const following = nextContractWindow({
         ...contract,
         windowDaysMin: billWindowDaysMin,
         afterSeconds: window.toGrid,
       });
+      if (following === undefined) continue;
       const grid = [point.network, following.fromSeconds, following.toSeconds];
       next.push([...grid, block, slot, instant, "OPEN"]);
     }
@@ -158,6 +183,16 @@ export function decideWindows(
     await insertMany(sql, "bill_window", columns, next);
     return decided.length > 0;
   });
+}
+
+/** Whether what was registered at each exchange of the window's meters is in the ledger. */
+async function areExchangesThere(
+  sql: Sql,
+  point: ServicePoint,
+  { from, to }: OpenWindow,
+): Promise<boolean> {
+  if (from === undefined || to === undefined || from.origin === to.origin) return false;
+  return (await meterChain(sql, point, from.encoded, to.encoded)) !== undefined;
 }
 
 interface Decided {
@@ -244,10 +279,12 @@ interface WindowRow {
   readonly from_slot: number | null;
   readonly from_border: bigint | null;
   readonly from_origin: string | null;
+  readonly from_encoded: Uint8Array | null;
   readonly to_block: bigint | null;
   readonly to_slot: number | null;
   readonly to_border: bigint | null;
   readonly to_origin: string | null;
+  readonly to_encoded: Uint8Array | null;
 }
 
 /**
@@ -259,12 +296,13 @@ async function loadDecidable(
   cutoffSeconds: number,
   nowSeconds: number,
 ): Promise<OpenWindow[]> {
-  const border = "block, first_slot, instant, origin";
+  const border = "block, first_slot, instant, origin, encoded";
   const rows = await sql.query<WindowRow>(
     `select w.service_point, w.from_grid, w.to_grid,
        a.block as from_block, a.first_slot as from_slot, a.instant as from_border,
-       a.origin as from_origin,
-       b.block as to_block, b.first_slot as to_slot, b.instant as to_border, b.origin as to_origin
+       a.origin as from_origin, a.encoded as from_encoded,
+       b.block as to_block, b.first_slot as to_slot, b.instant as to_border, b.origin as to_origin,
+       b.encoded as to_encoded
       from bill_window w
       left join lateral (
         select ${border} from contribution c
@@ -286,8 +324,14 @@ async function loadDecidable(
     servicePoint: row.service_point,
     fromGrid: Number(row.from_grid),
     toGrid: Number(row.to_grid),
-    from: borderOf(row.from_block, row.from_slot, row.from_border, row.from_origin),
-    to: borderOf(row.to_block, row.to_slot, row.to_border, row.to_origin),
+    from: borderOf(
+      row.from_block,
+      row.from_slot,
+      row.from_border,
+      row.from_origin,
+      row.from_encoded,
+    ),
+    to: borderOf(row.to_block, row.to_slot, row.to_border, row.to_origin, row.to_encoded),
   }));
 }
 
@@ -296,80 +340,9 @@ function borderOf(
   slot: number | null,
   instant: bigint | null,
   origin: string | null,
+  encoded: Uint8Array | null,
 ): Border | undefined {
-  if (block === null || slot === null || instant === null || origin === null) return undefined;
-  return { block: Number(block), slot, instant: Number(instant), origin };
-}
-
-/** A sealed window with its two contributions. */
-export interface SealedWindow {
-  readonly servicePoint: string;
-  readonly fromGrid: number;
-  readonly toGrid: number;
-  readonly earlier: Uint8Array;
-  readonly later: Uint8Array;
-}
-
-/** Sealed windows whose request is still to be made. */
-export async function loadSealedWindows(sql: Sql, limit: number): Promise<SealedWindow[]> {
-  const rows = await sql.query<{
-    service_point: string;
-    from_grid: bigint;
-    to_grid: bigint;
-    earlier: Uint8Array;
-    later: Uint8Array;
-  }>(
-    `select w.service_point, w.from_grid, w.to_grid, a.encoded as earlier, b.encoded as later
-      from bill_window w
-      join contribution a on a.service_point = w.service_point and a.stream = 'BILL'
-       and a.block = w.from_block and a.first_slot = w.from_slot
-      join contribution b on b.service_point = w.service_point and b.stream = 'BILL'
-       and b.block = w.to_block and b.first_slot = w.to_slot
-      where w.state = 'SEALED' and w.request is null
-      order by w.to_grid, w.service_point limit $1`,
-    [limit],
-  );
-  return rows.map(({ service_point: servicePoint, from_grid, to_grid, earlier, later }) => {
-    return { servicePoint, fromGrid: Number(from_grid), toGrid: Number(to_grid), earlier, later };
-  });
-}
-
-/** Enc(b) · Enc(a)⁻¹ (§6.1) of each: what the registers counted between the two borders. */
-export async function makeBillRequests(
-  windows: readonly SealedWindow[],
-  registry: RegistryContext,
-  engine: Engine,
-): Promise<ReleaseRequest[]> {
-  const earlier = windows.map((window) => decodeContribution(window.earlier));
-  const later = windows.map((window) => decodeContribution(window.later));
-  const productBytes = registry.key.bits / 4;
-  const ciphertexts = (contributions: readonly Contribution[]): Uint8Array => {
-    const list = contributions.map(({ ciphertext }) => ciphertext);
-    // Or every window after it would get another's register.
-    assert(
-      list.every(({ length }) => length === productBytes),
-      "of the registry's key",
-    );
-    return concatBytes(...list);
-  };
-  const products = await engine.subtract(registry.key, ciphertexts(later), ciphertexts(earlier));
-  return windows.map((window, index) => {
-    const [from, to] = [earlier[index]?.header, later[index]?.header];
-    assert(from !== undefined && to !== undefined, "two borders");
-    return {
-      terms: {
-        kind: "BILL",
-        registryEpoch: registry.epoch,
-        networkPseudonym: fromHex(window.servicePoint, 16),
-        fromGrid: window.fromGrid,
-        toGrid: window.toGrid,
-        fromBorder: instantOf(from),
-        toBorder: instantOf(to),
-        registerBank: to.registerBank,
-        paillierKeyId: registry.keyId,
-        product: products.slice(index * productBytes, (index + 1) * productBytes),
-      },
-      contributions: [window.earlier, window.later],
-    };
-  });
+  if (block === null || slot === null || instant === null) return undefined;
+  if (origin === null || encoded === null) return undefined;
+  return { block: Number(block), slot, instant: Number(instant), origin, encoded };
 }

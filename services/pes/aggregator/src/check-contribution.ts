@@ -11,6 +11,7 @@ import {
   equalBytes,
   fromHex,
   instantOf,
+  isBorder,
   loadPacking,
   ProtocolError,
   toHex,
@@ -141,18 +142,13 @@ function isLoadOnGrid(header: ContributionHeader, cohort: Cohort): boolean {
   );
 }
 
-/**
- * Registers stand at the end of a block; those without readings, at the start of the contract
- * (§2.9).
- */
+/** Registers stand at the end of a block, and at both ends of a meter's service (§2.9, §6.3). */
 function isBillOnGrid(header: ContributionHeader, point: ServicePoint): boolean {
-  const { blockStart, count } = header;
-  const instant = instantOf(header);
+  const { blockStart } = header;
   return (
     toHex(header.registerBank) === point.registerBank &&
     localDayStart(blockStart, point.zone) === blockStart &&
-    instant === addLocalDays(blockStart, 1, point.zone) &&
-    (count > 0 ? instant > point.contractStart : instant === point.contractStart)
+    isBorder(point, header, addLocalDays(blockStart, 1, point.zone))
   );
 }
 

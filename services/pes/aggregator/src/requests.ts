@@ -16,7 +16,7 @@ import {
   type Signer,
 } from "@smarter-metering/protocol";
 import { busLimits, type Bus, type BusMessage, type Store } from "@smarter-metering/runtime";
-import { loadSealedWindows, makeBillRequests } from "./bill-window.ts";
+import { loadSealedWindows, makeBillRequests } from "./bill-request.ts";
 import { queueEntries, TERMS_BYTES_MAX } from "./entry-queue.ts";
 import { loadSealedSets, readSealedSet } from "./load-set.ts";
 import type { StandingHead } from "./public-log.ts";
@@ -119,7 +119,7 @@ async function requestWindows(
   { store, engine, signer }: RequestPorts,
   registry: RegistryContext,
 ): Promise<boolean> {
-  const windows = await loadSealedWindows(store, BILL_REQUESTS_MAX);
+  const windows = await loadSealedWindows(store, registry, BILL_REQUESTS_MAX);
   if (windows.length === 0) return false;
   const requests = await makeBillRequests(windows, registry, engine);
   const made = await Promise.all(requests.map((request) => signed(request, signer)));

@@ -345,12 +345,14 @@ describe("a window", () => {
 
 describe("the decision on a window", () => {
   const toGrid = 1_740_783_600; // 2025-03-01 in Zurich
-  const from: Border = { block: 0, slot: 96, instant: 0, origin: "meter" };
+  const encoded = new Uint8Array(0);
+  const from: Border = { block: 0, slot: 96, instant: 0, origin: "meter", encoded };
   const at = (instant: number, origin = "meter"): Border => ({
     block: 1,
     slot: 0,
     instant,
     origin,
+    encoded,
   });
   const contract = {
     grid: { unit: "month" },
@@ -371,12 +373,13 @@ describe("the decision on a window", () => {
     ],
     ["never came", {}, toGrid + CUTOFF, { kind: "extend", toGrid: april }],
     ["contract goes on", {}, toGrid + CUTOFF, { kind: "extend", toGrid: april }, april],
+    ["contract ends", {}, toGrid + CUTOFF, { kind: "extend", toGrid: april - 1 }, april - 1],
     [
       "contract ended",
       {},
       toGrid + CUTOFF,
       { kind: "suppress", code: "CONTRACT_ENDED", to: undefined },
-      april - 1,
+      toGrid,
     ],
     ["installation may come", { from: undefined, to: at(toGrid) }, toGrid, { kind: "wait" }],
     [
@@ -386,9 +389,21 @@ describe("the decision on a window", () => {
       { kind: "suppress", code: "NO_INSTALLATION_BORDER", to: at(toGrid) },
     ],
     [
+      "another meter, exchanged",
+      { to: at(toGrid, "new meter"), hasExchanges: true },
+      toGrid,
+      { kind: "seal", from, to: at(toGrid, "new meter") },
+    ],
+    [
+      "another meter, whose first registers may come",
+      { to: at(toGrid, "new meter") },
+      toGrid + CUTOFF - 1,
+      { kind: "wait" },
+    ],
+    [
       "another meter",
       { to: at(toGrid, "new meter") },
-      toGrid,
+      toGrid + CUTOFF,
       { kind: "suppress", code: "METER_OR_KEY_CHANGED", to: at(toGrid, "new meter") },
     ],
   ];

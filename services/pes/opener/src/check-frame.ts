@@ -100,7 +100,7 @@ export async function checkFrame(
   if (profiles.some((profile) => profile !== "pes-encrypts")) return refused("FRAME_PROFILE");
 
   const registry = await registryContext(against.view);
-  const context = await registry.contextOf(point, header.blockStart);
+  const context = await registry.contextOf(point, header);
   const registered =
     header.intervalSeconds === point.intervalSeconds &&
     toHex(header.registerBank) === point.registerBank;

@@ -7,6 +7,7 @@ import {
   contributionContext,
   paillierKeyOf,
   type ContributionContext,
+  type FrameHeader,
   type NetworkView,
   type ServicePoint,
 } from "@smarter-metering/protocol";
@@ -15,10 +16,10 @@ import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
 export interface RegistryContext {
   readonly key: EngineKey;
   /**
-   * The packing context of a service point's block, or undefined when `blockStart` is no local
+   * The packing context of a service point's frame, or undefined when its block starts at no local
    * midnight.
    */
-  contextOf(point: ServicePoint, blockStart: number): Promise<ContributionContext | undefined>;
+  contextOf(point: ServicePoint, frame: FrameHeader): Promise<ContributionContext | undefined>;
 }
 
 const contexts = new WeakMap<NetworkView, Promise<RegistryContext>>();
@@ -39,10 +40,11 @@ async function parseContext(view: NetworkView): Promise<RegistryContext> {
   const key = engineKeyOf(await paillierKeyOf(view));
   return {
     key,
-    async contextOf(point, start) {
-      if (localDayStart(start, point.zone) !== start) return undefined;
-      const seconds = addLocalDays(start, 1, point.zone) - start;
-      return contributionContext(view, point, { start, seconds });
+    async contextOf(point, frame) {
+      const { blockStart } = frame;
+      if (localDayStart(blockStart, point.zone) !== blockStart) return undefined;
+      const seconds = addLocalDays(blockStart, 1, point.zone) - blockStart;
+      return contributionContext(view, point, frame, seconds);
     },
   };
 }

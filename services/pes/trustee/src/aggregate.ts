@@ -36,28 +36,41 @@ export async function sumOf(
   return aggregateOf(await product(engine, key, factors));
 }
 
-/** BILL: c_to · c_from⁻¹ of each pair, in order. Undefined where one is no ciphertext of this key. */
+/** The two borders of one meter's service inside a billing window. */
+export interface Segment {
+  readonly from: Contribution;
+  readonly to: Contribution;
+}
+
+/** BILL: Π c_to · (Π c_from)⁻¹ over the segments of each bill, in order. Undefined where one is no ciphertext of this key. */
 export async function differencesOf(
   engine: Engine,
   key: PublicKey,
-  pairs: readonly { readonly from: Contribution; readonly to: Contribution }[],
+  bills: readonly (readonly Segment[])[],
 ): Promise<(Aggregate | undefined)[]> {
-  if (pairs.length === 0) return [];
-  const valid = await validated(
-    engine,
-    key,
-    pairs.flatMap(({ from, to }) => [from, to]),
-  );
-  const whole = pairs.flatMap((pair, index) => {
-    const [earlier, later] = [valid[2 * index], valid[2 * index + 1]];
-    return earlier === undefined || later === undefined ? [] : [{ pair, earlier, later }];
-  });
+  const borders = bills.flatMap((segments) => segments.flatMap(({ from, to }) => [from, to]));
+  if (borders.length === 0) return [];
+  const valid = new Map<Contribution, Ciphertext | undefined>();
+  const verdicts = await validated(engine, key, borders);
+  for (const [index, border] of borders.entries()) valid.set(border, verdicts[index]);
+  const multiplied = async (contributions: readonly Contribution[]) => {
+    const factors = contributions.flatMap((each) => valid.get(each) ?? []);
+    const [only] = factors;
+    if (only === undefined || factors.length < contributions.length) return undefined;
+    return factors.length === 1 ? only : product(engine, key, factors);
+  };
+  const whole: { segments: readonly Segment[]; earlier: Ciphertext; later: Ciphertext }[] = [];
+  for (const segments of bills) {
+    const earlier = await multiplied(segments.map(({ from }) => from));
+    const later = await multiplied(segments.map(({ to }) => to));
+    if (earlier !== undefined && later !== undefined) whole.push({ segments, earlier, later });
+  }
   const laters = whole.map(({ later }) => later);
   const earliers = whole.map(({ earlier }) => earlier);
-  const differences = await subtract(engine, key, laters, earliers);
-  const found = new Map(whole.map(({ pair }, index) => [pair, differences[index]]));
-  return pairs.map((pair) => {
-    const difference = found.get(pair);
+  const differences = whole.length > 0 ? await subtract(engine, key, laters, earliers) : [];
+  const found = new Map(whole.map(({ segments }, index) => [segments, differences[index]]));
+  return bills.map((segments) => {
+    const difference = found.get(segments);
     return difference && aggregateOf(difference);
   });
 }

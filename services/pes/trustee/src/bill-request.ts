@@ -1,20 +1,23 @@
 /**
- * Whether the two contributions of a BILL request bear out its terms (docs/protocol.md §6.1, §8.2). A raw register is never decrypted: a
- * request has exactly two contributions, and their quotient is what is opened. Run by the trustee.
+ * Whether the contributions of a BILL request bear out its terms (docs/protocol.md §6.1, §7.3, §8.2). A raw register is never decrypted: a
+ * request has two contributions for each meter of the window, and the product of their quotients is what is opened. Run by the trustee.
  */
 import type { Engine } from "@smarter-metering/paillier";
 import {
   billPacking,
   equalBytes,
+  installedAt,
   instantOf,
+  isBorder,
+  servedUntil,
   toHex,
   type Contribution,
 } from "@smarter-metering/protocol";
 import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
-import { differencesOf, states, type Aggregate } from "./aggregate.ts";
+import { differencesOf, states, type Aggregate, type Segment } from "./aggregate.ts";
 import type { BillTerms } from "./bill-terms.ts";
 import { contributionsFault } from "./contribution-check.ts";
-import { fault, type Fault, type Faulty } from "./fault.ts";
+import { fault, firstFault, type Fault, type Faulty } from "./fault.ts";
 import type { RegistryContext } from "./registry-context.ts";
 
 export interface BillToVerify {
@@ -22,11 +25,13 @@ export interface BillToVerify {
   readonly contributions: readonly Contribution[];
 }
 
+/** Meters that one window may have had, one after the other. */
+const SEGMENTS_MAX = 8;
+
 /** A bill whose borders are right, and are signed. */
 interface Bordered {
   readonly bill: BillTerms;
-  readonly from: Contribution;
-  readonly to: Contribution;
+  readonly segments: readonly Segment[];
 }
 
 /** One result for each, in order; all differences are computed with one call of the engine. */
@@ -37,7 +42,8 @@ export async function verifyBills(
 ): Promise<(Aggregate | Faulty)[]> {
   const checked = await Promise.all(bills.map((bill) => checkBorders(bill, context)));
   const sound = checked.flatMap((one) => ("fault" in one ? [] : [one]));
-  const differences = await differencesOf(engine, context.publicKey, sound);
+  const segments = sound.map((one) => one.segments);
+  const differences = await differencesOf(engine, context.publicKey, segments);
   const differenceOf = new Map(sound.map((bill, index) => [bill, differences[index]]));
   return checked.map((one) => {
     if ("fault" in one) return one;
@@ -52,22 +58,31 @@ async function checkBorders(
   { bill, contributions }: BillToVerify,
   context: RegistryContext,
 ): Promise<Bordered | Faulty> {
-  const [from, to, ...more] = contributions;
-  if (from === undefined || to === undefined || more.length > 0) {
-    return { fault: fault("REQUEST_MALFORMED", "a bill has exactly two borders") };
+  const segments = segmentsOf(contributions);
+  if (segments === undefined) {
+    return { fault: fault("REQUEST_MALFORMED", "a bill has two borders for each of its meters") };
   }
-  const { terms, point } = bill;
+  const { point } = bill;
   const wrong =
-    borderFault(from, terms.fromBorder, bill, context) ??
-    borderFault(to, terms.toBorder, bill, context) ??
-    differFault(from, to) ??
-    (await contributionsFault([from, to], point.profile, context));
-  return wrong === undefined ? { bill, from, to } : { fault: wrong };
+    firstFault(contributions, (border) => borderFault(border, bill, context)) ??
+    spanFault(segments, bill) ??
+    (await contributionsFault(contributions, point.profile, context));
+  return wrong === undefined ? { bill, segments } : { fault: wrong };
+}
+
+/** In the order of time: from and to of the first meter, of the second, … */
+function segmentsOf(contributions: readonly Contribution[]): Segment[] | undefined {
+  const segments: Segment[] = [];
+  for (let at = 0; at < contributions.length; at += 2) {
+    const [from, to] = [contributions[at], contributions[at + 1]];
+    if (from === undefined || to === undefined) return undefined;
+    segments.push({ from, to });
+  }
+  return segments.length >= 1 && segments.length <= SEGMENTS_MAX ? segments : undefined;
 }
 
 function borderFault(
   { header }: Contribution,
-  instant: number,
   { terms, point }: BillTerms,
   { publicKey }: RegistryContext,
 ): Fault | undefined {
@@ -83,12 +98,9 @@ function borderFault(
   }
   const { blockStart } = header;
   const isDay = localDayStart(blockStart, point.zone) === blockStart;
-  const isEnd = instantOf(header) === addLocalDays(blockStart, 1, point.zone);
-  if (!isDay || !isEnd || instantOf(header) !== instant) {
-    return fault("REQUEST_WRONG_BLOCK", "a border is not the end of its local day");
-  }
-  if (instant === point.contractStart && header.count > 0) {
-    return fault("REQUEST_WRONG_BLOCK", "the first border is not the installation's");
+  if (!isDay || !isBorder(point, header, addLocalDays(blockStart, 1, point.zone))) {
+    const reason = "a border is neither the end of its local day nor of its meter's service";
+    return fault("REQUEST_WRONG_BLOCK", reason);
   }
   if (!equalBytes(header.registerBank, terms.registerBank)) {
     return fault("REQUEST_BORDERS_DIFFER", "a border is of another register bank than stated");
@@ -96,11 +108,39 @@ function borderFault(
   return undefined;
 }
 
-/** Registers of two meters have nothing to do with each other. */
-function differFault(
-  { header: from }: Contribution,
-  { header: to }: Contribution,
-): Fault | undefined {
-  if (equalBytes(from.meterId, to.meterId)) return undefined;
-  return fault("REQUEST_BORDERS_DIFFER", "the borders are of two meters");
+/**
+ * From the first border to the last without a gap: registers of two meters have nothing to do with each other, so each counts from its
+ * own installation, at which the one before was taken away.
+ */
+function spanFault(segments: readonly Segment[], { terms, point }: BillTerms): Fault | undefined {
+  let reached = terms.fromBorder;
+  const meters = new Set<string>();
+  for (const [index, { from, to }] of segments.entries()) {
+    const meterId = toHex(from.header.meterId);
+    if (!equalBytes(from.header.meterId, to.header.meterId) || meters.has(meterId)) {
+      return fault("REQUEST_BORDERS_DIFFER", "the borders are of two meters");
+    }
+    meters.add(meterId);
+    const begins = instantOf(from.header);
+    const ends = instantOf(to.header);
+    if (begins !== reached || ends <= begins) {
+      return fault("REQUEST_WRONG_BLOCK", "a border is not at the instant that the terms name");
+    }
+    const isInstallation = from.header.count === 0;
+    const isInstalled = begins === installedAt(point, meterId);
+    const mustEnd = index < segments.length - 1;
+    if (
+      isInstallation !== isInstalled ||
+      (index > 0 && !isInstalled) ||
+      (mustEnd && ends !== servedUntil(point, meterId))
+    ) {
+      return fault(
+        "REQUEST_WRONG_BLOCK",
+        "a border is not where its meter's service begins or ends",
+      );
+    }
+    reached = ends;
+  }
+  if (reached === terms.toBorder) return undefined;
+  return fault("REQUEST_WRONG_BLOCK", "a border is not at the instant that the terms name");
 }

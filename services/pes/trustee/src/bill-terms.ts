@@ -7,6 +7,7 @@ import {
   toHex,
   type BillAggregateTerms,
   type BillRequest,
+  type NetworkView,
   type ServicePoint,
 } from "@smarter-metering/protocol";
 import { localDayStart } from "@smarter-metering/tariff";
@@ -37,12 +38,15 @@ export function readBill(terms: BillRequest, context: RegistryContext): BillTerm
 export function billFacts(
   { terms, point }: BillTerms,
   spent: Spent,
+  view: NetworkView,
   nowSeconds: number,
 ): BillFacts {
   return {
     servicePoint: point.network,
     zone: point.zone,
     contractStartSeconds: point.contractStart,
+    contractEndSeconds: point.contractEnd,
+    contractBeforeEndSeconds: contractBefore(point, view),
     fromIsInstallation: terms.fromBorder === point.contractStart,
     fromGridSeconds: terms.fromGrid,
     toGridSeconds: terms.toGrid,
@@ -53,6 +57,20 @@ export function billFacts(
     complete: true,
     nowSeconds,
   };
+}
+
+/** When the newest contract ended that one of the service point's meters served before. */
+function contractBefore(
+  { network, contractEnd, meters }: ServicePoint,
+  { contractsOf }: NetworkView,
+): number | null {
+  if (contractEnd === null) return null;
+  const ends = meters
+    .flatMap(({ meterId }) => contractsOf(meterId))
+    .filter((other) => other.network !== network)
+    .flatMap((other) => other.contractEnd ?? []);
+  const before = ends.filter((end) => end < contractEnd);
+  return before.length === 0 ? null : Math.max(...before);
 }
 
 /** A fuse lets that much more than its rating pass for long. */

@@ -13,6 +13,8 @@ export type TrusteeErrorCode =
   | "TRUSTEE_LEDGER_FAILED"
   /** The registry's policy is not the one this trustee is pinned to, or is UNSAFE and it is pinned to none. */
   | "TRUSTEE_POLICY_REFUSED"
+  /** The registry's policy is looser than the one before, and was not announced for the notice period. */
+  | "TRUSTEE_POLICY_LOOSENED"
   /** The registry names another Paillier key than the one this trustee holds. */
   | "TRUSTEE_WRONG_KEY"
   /** The registry's view lacks what a release needs. */

@@ -123,7 +123,7 @@ function judgeBillTerms(
 ): readonly Refusal[] {
   const { policy } = context;
   return judged(() => {
-    const refusals = judgeBill(billFacts(bill, spent, now), policy);
+    const refusals = judgeBill(billFacts(bill, spent, context.view, now), policy);
     // A window that is none has no bands.
     return refusals.length > 0 ? refusals : judgeBands(bandFacts(bill, context), policy);
   });

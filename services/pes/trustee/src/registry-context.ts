@@ -35,6 +35,8 @@ export interface Pins {
   readonly heldKey: HeldKey;
   /** Undefined: any policy that keeps the hard floors. */
   readonly policyId: string | undefined;
+  /** The one that is to follow, once the trustee's operator has agreed to it. */
+  readonly nextPolicyId?: string | undefined;
 }
 
 /** Throws TRUSTEE_POLICY_REFUSED, TRUSTEE_WRONG_KEY, TRUSTEE_REGISTRY_INCOMPLETE, and what the parsers throw. */
@@ -43,9 +45,11 @@ export async function registryContext(
   pins: Pins,
 ): Promise<RegistryContext> {
   const policy = parsePolicy(view.document.policy);
-  const accepted = pins.policyId === undefined ? !isUnsafe(policy) : pins.policyId === policy.id;
+  const { policyId, nextPolicyId } = pins;
+  const accepted =
+    policyId === undefined ? !isUnsafe(policy) : [policyId, nextPolicyId].includes(policy.id);
   if (!accepted) {
-    const pinned = pins.policyId ?? "any policy above the floors";
+    const pinned = policyId ?? "any policy above the floors";
     const message = `registry epoch ${epoch} has policy ${policy.id}, this trustee accepts ${pinned}`;
     throw new TrusteeError("TRUSTEE_POLICY_REFUSED", message);
   }

@@ -3,6 +3,7 @@
  * ledger and policy allow, and that the log shows to all trustees. It believes nothing the aggregator says, has no way to the opener, and
  * cannot read what it sends to the MDMS.
  */
+import { join } from "node:path";
 import { LogError, registeredQuorum, trusteeKey } from "@smarter-metering/log";
 import type { Engine } from "@smarter-metering/paillier";
 import {
@@ -50,6 +51,7 @@ import {
 } from "./held-key.ts";
 import type { Reason } from "./judge-batch.ts";
 import { logStatePath, openLedger, type Ledger, type ReadOwn } from "./ledger.ts";
+import { PolicyLineage } from "./policy-lineage.ts";
 import { registryContext } from "./registry-context.ts";
 import { RegistryContexts } from "./registry-contexts.ts";
 
@@ -84,6 +86,8 @@ export const trusteeLogFields: LogFields = {
 export interface TrusteeConfig {
   /** The only policy this trustee serves; needed for one that is UNSAFE. Default: any that keeps the hard floors. */
   readonly policyId?: string;
+  /** Served beside it: an announced policy that the trustee's operator has agreed to. */
+  readonly nextPolicyId?: string | undefined;
 }
 
 export interface TrusteePorts {
@@ -114,7 +118,7 @@ export interface TrusteeService {
 }
 
 /**
- * Throws TRUSTEE_LEDGER_MISSING, _TRUNCATED, _VERSION, _STALE, TRUSTEE_POLICY_REFUSED, TRUSTEE_WRONG_KEY, TRUSTEE_REGISTRY_INCOMPLETE,
+ * Throws TRUSTEE_LEDGER_MISSING, _TRUNCATED, _VERSION, _STALE, TRUSTEE_POLICY_REFUSED, TRUSTEE_POLICY_LOOSENED, TRUSTEE_WRONG_KEY, TRUSTEE_REGISTRY_INCOMPLETE,
  * LOG_STATE_MISSING, LOG_STATE_DAMAGED, LOG_TRUNCATED, LOG_FORKED: a trustee that does not know what it has released or cosigned, or for
  * whom, does not start.
  */
@@ -123,11 +127,15 @@ export async function startTrustee(
   ports: TrusteePorts,
 ): Promise<TrusteeService> {
   const { secretKey: heldKey, signer, bus, clock, registry } = ports;
-  const pins = { heldKey, policyId: config.policyId };
-  await registryContext(registry.current(), pins);
-  const contexts = new RegistryContexts(registry, pins, clock);
+  const { policyId, nextPolicyId } = config;
+  const pins = { heldKey, policyId, nextPolicyId };
+  const current = await registryContext(registry.current(), pins);
   const ledger = await openLedger(ports.ledgerFolder);
   try {
+    const file = durableFile(join(ports.ledgerFolder, "policies.json"));
+    const policies = await PolicyLineage.open(file, clock);
+    await policies.admit(current);
+    const contexts = new RegistryContexts(registry, { pins, policies }, clock);
     await ledger.checkAgainst(bus, answerStreamOf(heldKey), ownReleaseReader(heldKey, signer));
     const log = await FollowedLog.open({
       quorum: await registeredQuorum(registry.current().view, thresholdOf(heldKey)),
@@ -176,6 +184,7 @@ class Trustee implements TrusteeService {
   readonly #ports: TrusteePorts;
   readonly #knowledge: Knowledge;
   readonly #subscriptions: readonly Subscription[];
+  readonly #endWatch: () => void;
   readonly #refused = new Map<string, number>();
   readonly #released: Counter;
   readonly #refusals: Counter;
@@ -188,6 +197,7 @@ class Trustee implements TrusteeService {
     const { metrics, bus } = ports;
     this.#released = metrics.counter("trustee_releases_total", "Aggregates released");
     this.#refusals = metrics.counter("trustee_refusals_total", "Refusals by code", ["code"]);
+    this.#endWatch = knowledge.contexts.watch();
     const options = { batchMax: BATCH_MAX };
     const name = consumerOf(ports.secretKey);
     this.#subscriptions = [
@@ -206,6 +216,7 @@ class Trustee implements TrusteeService {
   }
 
   async close(): Promise<void> {
+    this.#endWatch();
     await Promise.all(this.#subscriptions.map((subscription) => subscription.stop()));
     await this.#knowledge.ledger.close();
   }

@@ -13,6 +13,8 @@ import {
   bitmap,
   border,
   corruptRequest,
+  exchangeBorders,
+  exchangedView,
   defined,
   february,
   forged,
@@ -455,9 +457,63 @@ export const attacks: readonly Attack[] = [
   },
   {
     name: "bill beyond the contract",
-    code: "REQUEST_FOREIGN_CONTRIBUTION",
+    code: "R8_OFF_GRID",
     request: february,
     setting: () => ({ view: viewWith(() => ({ contractEnd: scene.world.dayStart(20) })) }),
+  },
+  {
+    name: "a border beyond the contract",
+    code: "REQUEST_FOREIGN_CONTRIBUTION",
+    request: () => scene.billRequest([border(-1), border(28)], [0, 28]),
+    setting: () => ({ view: viewWith(() => ({ contractEnd: scene.world.dayStart(28) })) }),
+  },
+  {
+    name: "five days to the contract's end",
+    code: "R8_WINDOW_TOO_SHORT",
+    before: february,
+    request: () => scene.billRequest([border(27), border(32)], [28, 33]),
+    setting: () => ({ view: viewWith(() => ({ contractEnd: scene.world.dayStart(33) })) }),
+  },
+  {
+    name: "a meter that was exchanged: the registers of both, nothing in between",
+    code: "REQUEST_BORDERS_DIFFER",
+    setting: () => ({ view: exchangedView() }),
+    async request() {
+      const [from, , , to] = await exchangeBorders({});
+      return scene.billRequest([from, to], [0, 28]);
+    },
+  },
+  {
+    name: "an exchange that the registry does not know",
+    code: "REQUEST_WRONG_BLOCK",
+    request: async () => scene.billRequest(await exchangeBorders({}), [0, 28]),
+  },
+  {
+    name: "an hour cut out at an exchange",
+    code: "REQUEST_WRONG_BLOCK",
+    setting: () => ({ view: exchangedView() }),
+    request: async () => scene.billRequest(await exchangeBorders({ ends: { count: 9 } }), [0, 28]),
+  },
+  {
+    name: "an exchange without an installation",
+    code: "REQUEST_WRONG_BLOCK",
+    setting: () => ({ view: exchangedView() }),
+    request: async () =>
+      scene.billRequest(await exchangeBorders({ begins: { count: 14 } }), [0, 28]),
+  },
+  {
+    name: "a day cut out of the window of one meter",
+    code: "REQUEST_WRONG_BLOCK",
+    request: () => scene.billRequest([border(-1), border(0), border(1), border(27)], [0, 28]),
+  },
+  {
+    name: "the borders of two meters mixed",
+    code: "REQUEST_BORDERS_DIFFER",
+    setting: () => ({ view: exchangedView() }),
+    async request() {
+      const [from, ends, begins, to] = await exchangeBorders({});
+      return scene.billRequest([from, begins, ends, to], [0, 28]);
+    },
   },
   {
     name: "load contributions as borders: a customer's profile by subtraction",

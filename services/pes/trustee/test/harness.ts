@@ -217,6 +217,7 @@ export interface Setting {
   readonly registry?: RegistryFeed<NetworkView>;
   readonly clock?: Clock;
   readonly policyId?: string;
+  readonly nextPolicyId?: string;
   readonly ledger?: string;
   readonly bus?: HandBus;
   /** Whether decryption fails, for now. */
@@ -259,7 +260,7 @@ export async function start(setting: Setting = {}): Promise<Running> {
   const bus = setting.bus ?? new HandBus(logOf(ledger));
   bus.nowSeconds = world.dayStart(setting.nowDay ?? 70);
   const trustee = await startTrustee(
-    { policyId: setting.policyId ?? "UNSAFE-test" },
+    { policyId: setting.policyId ?? "UNSAFE-test", nextPolicyId: setting.nextPolicyId },
     {
       clock: setting.clock ?? manualClock(bus.nowSeconds * 1000),
       log: silentLogger,

@@ -261,10 +261,12 @@ function billRequest(
   { signer, ...changes }: BillChanges = {},
 ): Promise<SignedRequest> {
   const { n2, id } = world.paillier.publicKey;
-  const [from, to] = borders;
-  assert(from !== undefined);
-  const product =
-    to === undefined ? numberOf(from) : (numberOf(to) * inverse(numberOf(from), n2)) % n2;
+  const [from, to] = [borders[0], borders.at(-1)];
+  assert(from !== undefined && to !== undefined);
+  const product = borders.reduce((sum, border, index) => {
+    const isFrom = index % 2 === 0;
+    return (sum * (isFrom ? inverse(numberOf(border), n2) : numberOf(border))) % n2;
+  }, 1n);
   const terms: BillRequest = {
     kind: "BILL",
     registryEpoch: EPOCH,
@@ -272,7 +274,7 @@ function billRequest(
     fromGrid,
     toGrid,
     fromBorder: instantOf(from.header),
-    toBorder: instantOf((to ?? from).header),
+    toBorder: instantOf(to.header),
     registerBank: from.header.registerBank,
     paillierKeyId: fromHex(id),
     product: bytesOf(world, product),

@@ -10,6 +10,8 @@ import {
 import { UcsError } from "../error.ts";
 import { addAccountRoutes, type AccountRoutesPorts } from "./account-routes.ts";
 import { addEnrolmentRoutes, type EnrolmentRoutesPorts } from "./enrolment-routes.ts";
+import { addNoticeRoute } from "./notice-routes.ts";
+import { addOperatorRoutes, type OperatorRoutesPorts } from "./operator-routes.ts";
 import { addReadingRoutes, type ReadingRoutesPorts } from "./reading-routes.ts";
 import { addWebFiles, PORTAL_POLICY } from "./web-files.ts";
 
@@ -17,7 +19,7 @@ import { addWebFiles, PORTAL_POLICY } from "./web-files.ts";
 const BODY_BYTES_MAX = 32 * 1024;
 
 export interface PortalAppPorts
-  extends AccountRoutesPorts, EnrolmentRoutesPorts, ReadingRoutesPorts {
+  extends AccountRoutesPorts, EnrolmentRoutesPorts, ReadingRoutesPorts, OperatorRoutesPorts {
   readonly log: Logger;
   /** Null: the API alone. */
   readonly webFolder: string | null;
@@ -38,6 +40,8 @@ export async function createPortalApp(ports: PortalAppPorts): Promise<App> {
   addAccountRoutes(app, ports);
   addEnrolmentRoutes(app, ports);
   addReadingRoutes(app, ports);
+  addNoticeRoute(app, ports);
+  addOperatorRoutes(app, ports);
   if (webFolder !== null) await addWebFiles(app, webFolder);
   return app;
 }

@@ -89,6 +89,17 @@ export const session = z.object({
   enrolmentEndedAt: z.int().nullable(),
 });
 
+export const policyNotice = z.object({
+  policyNotice: z
+    .object({
+      policyId: z.string(),
+      /** Epoch seconds: not before. */
+      inForceFrom: z.int(),
+      changes: z.array(z.string()),
+    })
+    .nullable(),
+});
+
 export const offer = z.object({ offer: z.string(), meterKey: z.string() });
 export const enrol = z.strictObject({ request: base64Url(100, 4096) });
 export const enrolmentState = z.object({

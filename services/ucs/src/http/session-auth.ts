@@ -14,6 +14,8 @@ const TOKEN_BYTES = 32;
 const PAGE_HEADER = "x-portal-page";
 const CSRF_HEADER = "x-csrf-token";
 const SAFE_METHODS = ["GET", "HEAD"];
+/** A session ends after this time, used or not, unless configured otherwise. */
+export const SESSION_SECONDS = 12 * 3600;
 /** For typing a new password. */
 const RECOVERY_SECONDS = 600;
 

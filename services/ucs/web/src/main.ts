@@ -9,6 +9,7 @@ import { showEnrol } from "./enrol-page.ts";
 import { Household, metersAt } from "./household.ts";
 import { pageFetch } from "./page-fetch.ts";
 import { say } from "./page.ts";
+import { showPolicyNotice } from "./policy-notice.ts";
 import { showWelcome } from "./welcome-page.ts";
 
 const page = pageFetch();
@@ -46,3 +47,4 @@ async function entered(login: string, session: Login): Promise<void> {
 }
 
 showWelcome(client, entered);
+void showPolicyNotice(fetch.bind(window));

@@ -1,0 +1,131 @@
+/**
+ * What a change gives to people (docs/protocol.md §9): the customer's letter, and what the installer puts into the meter. Made by the
+ * registry from its state; handed out once, kept by nobody else.
+ */
+import assert from "node:assert/strict";
+import {
+  encodeEnrolmentCode,
+  fromHex,
+  registerBankOf,
+  toHex,
+  type Profile,
+} from "@smarter-metering/protocol";
+import type { Calendar } from "@smarter-metering/tariff";
+import type { MeterRecord, RegistryState, ServicePointRecord } from "./state.ts";
+import { tariffsOf } from "./tariff-list.ts";
+
+/** What the customer gets on paper. */
+export interface Letter {
+  readonly label: string;
+  readonly networkPseudonym: string;
+  readonly mdmsPseudonym: string;
+  /** 27 characters in groups; empty once the contract ends. */
+  readonly enrolmentCode: string;
+}
+
+/** What the installer puts into the meter. */
+export interface MeterProvisioning {
+  readonly label: string;
+  readonly meterId: string;
+  readonly networkPseudonym: string;
+  readonly zone: string;
+  readonly profile: Profile;
+  readonly intervalSeconds: number;
+  readonly contractStart: number;
+  /** Of a meter that takes another's place: when. */
+  readonly installedAt?: number;
+  /** When it is taken away, or its contract ends. */
+  readonly servedUntil?: number;
+  readonly fuse: ServicePointRecord["fuse"];
+  readonly registerBank: string;
+  readonly calendar: Calendar;
+  /** 16 bytes, hex. */
+  readonly enrolmentCode: string;
+  /** In `meter-encrypts`: what it contributes, as far as it is known now (docs/protocol.md §9.3). */
+  readonly contribution?: { readonly load: readonly LoadTerms[] };
+}
+
+/** What a meter contributes to its cohort's LOAD, from a block on; before the first of them BILL alone. */
+export interface LoadTerms {
+  readonly fromBlock: number;
+  readonly intervalSeconds: number;
+  readonly valueBits: number;
+  readonly exportToo: boolean;
+}
+
+export interface Admitted {
+  readonly letters: readonly Letter[];
+  readonly meters: readonly MeterProvisioning[];
+  /** As serialised by packages/paillier; pinned in meters that encrypt for themselves. */
+  readonly paillierKey: unknown;
+}
+
+/** Letters of the service points with these labels, and what all of their meters are to be told, as the state has it now. */
+export async function lettersOf(
+  state: RegistryState,
+  labels: readonly string[],
+): Promise<Admitted> {
+  const tariffs = tariffsOf(state);
+  const wanted = new Set(labels);
+  const letters: Letter[] = [];
+  const meters: MeterProvisioning[] = [];
+  for (const point of state.servicePoints) {
+    if (!wanted.has(point.label)) continue;
+    const { label, network, mdms, enrolmentCode } = point;
+    const code = enrolmentCode === null ? "" : encodeEnrolmentCode(fromHex(enrolmentCode));
+    const names = { networkPseudonym: network, mdmsPseudonym: mdms };
+    letters.push({ label, ...names, enrolmentCode: code });
+    const calendar = tariffs.get(point.tariff)?.calendar;
+    assert(calendar !== undefined, "checked when it was admitted");
+    for (const meter of point.meters) {
+      meters.push(await provisioningOf(state, point, meter, calendar));
+    }
+  }
+  return { letters, meters, paillierKey: state.paillierKey };
+}
+
+async function provisioningOf(
+  state: RegistryState,
+  point: ServicePointRecord,
+  meter: MeterRecord,
+  calendar: Calendar,
+): Promise<MeterProvisioning> {
+  const { label, network, intervalSeconds, contractStart, fuse, enrolmentCode } = point;
+  const home = state.neighbourhoods.find(({ id }) => id === point.neighbourhood);
+  assert(home !== undefined, "checked when it was admitted");
+  const end = Math.min(meter.to ?? Infinity, point.contractEnd ?? Infinity);
+  return {
+    label,
+    meterId: meter.meterId,
+    networkPseudonym: network,
+    zone: home.zone,
+    profile: home.profile,
+    intervalSeconds,
+    contractStart,
+    ...(meter.from > contractStart && { installedAt: meter.from }),
+    ...(end < Infinity && { servedUntil: end }),
+    fuse,
+    registerBank: toHex(await registerBankOf(calendar)),
+    calendar,
+    enrolmentCode: enrolmentCode ?? "",
+    ...(home.profile === "meter-encrypts" && {
+      contribution: { load: loadTermsOf(state, network) },
+    }),
+  };
+}
+
+/** Of the cohort versions that have this member; one that changes nothing for it is left out. */
+function loadTermsOf({ cohorts }: RegistryState, network: string): LoadTerms[] {
+  const terms: LoadTerms[] = [];
+  const versions = cohorts.filter(({ members }) => members.includes(network));
+  for (const version of versions.toSorted((a, b) => a.fromBlock - b.fromBlock)) {
+    const { fromBlock, intervalSeconds, loadValueBits: valueBits, exportLoad: exportToo } = version;
+    const last = terms.at(-1);
+    const isSame =
+      last?.intervalSeconds === intervalSeconds &&
+      last.valueBits === valueBits &&
+      last.exportToo === exportToo;
+    if (!isSame) terms.push({ fromBlock, intervalSeconds, valueBits, exportToo });
+  }
+  return terms;
+}
