@@ -24,6 +24,7 @@ const ELSEWHERE = [
   "test/browser/",
   "test/e2e/meter-encrypts.test.ts",
   "test/e2e/package.test.ts",
+  "test/e2e/privacy.test.ts",
   "test/e2e/readings.test.ts",
   "test/e2e/real-data.test.ts",
   "test/e2e/secrets.test.ts",

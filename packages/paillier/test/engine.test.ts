@@ -157,7 +157,8 @@ describe("worker pool", () => {
     const engine = createPortableEngine({ threads: 1 });
     await engine.warm(engineKeyOf(publicKey));
     const unref = t.mock.method(Worker.prototype, "unref");
-    const { terminate } = Worker.prototype;
+    const own = Object.getOwnPropertyDescriptor(Worker.prototype, "terminate");
+    const terminate = own?.value as (this: Worker) => Promise<number>;
     const terminated = t.mock.method(Worker.prototype, "terminate", function (this: Worker) {
       const ended = terminate.call(this);
       this.emit("message", { ok: true, result: new Uint8Array() });

@@ -62,11 +62,11 @@ export function billFacts(
 /** When the newest contract ended that one of the service point's meters served before. */
 function contractBefore(
   { network, contractEnd, meters }: ServicePoint,
-  { contractsOf }: NetworkView,
+  view: NetworkView,
 ): number | null {
   if (contractEnd === null) return null;
   const ends = meters
-    .flatMap(({ meterId }) => contractsOf(meterId))
+    .flatMap(({ meterId }) => view.contractsOf(meterId))
     .filter((other) => other.network !== network)
     .flatMap((other) => other.contractEnd ?? []);
   const before = ends.filter((end) => end < contractEnd);
