@@ -257,15 +257,29 @@ const markOf = (links: readonly Link[], name: string): string => {
 const differenceText = ({ verdict: { differenceMinor } }: BillReport): string =>
   differenceMinor === undefined ? "?" : String(differenceMinor);
 
-/** What is broken, each once for its household; what is not checked, once for all. */
-function linesOf({ household, report }: CheckedBill): string[] {
-  return report.links.flatMap(({ link, status, code, where, what, todo }) => {
+/** What is broken, each once for its household; what is not checked, once for all; what was not measured. */
+function linesOf({ household, from, report }: CheckedBill): string[] {
+  const checks = report.links.flatMap(({ link, status, code, where, what, todo }) => {
     const advice = todo === "" ? "" : `; ${todo}`;
     if (status === "broken") return [`${household}: ${link}, ${where}: ${code}, ${what}${advice}`];
     return status === "not-checked" ? [`not checked: ${link}, ${what}${advice}`] : [];
   });
+  const unmeasured = (["estimated", "edited", "questionable", "missing"] as const).flatMap(
+    (quality) => {
+      const seconds = report.quality?.byQuality[quality].seconds ?? 0;
+      return seconds > 0 ? [`${(seconds / 3600).toFixed(2)} h ${quality}`] : [];
+    },
+  );
+  const note = `${household}, window from ${from}: ${unmeasured.join(", ")}`;
+  return unmeasured.length > 0 ? [...checks, note] : checks;
 }
 
-function reportJson({ links, verdict: { differenceMinor, explanation } }: BillReport) {
-  return { differenceMinor: differenceMinor?.toString() ?? null, explanation, links };
+function reportJson({ links, quality, verdict: { differenceMinor, explanation } }: BillReport) {
+  const seconds =
+    quality &&
+    Object.fromEntries(
+      Object.entries(quality.byQuality).map(([name, share]) => [name, share.seconds]),
+    );
+  const difference = differenceMinor?.toString() ?? null;
+  return { differenceMinor: difference, explanation, links, qualitySeconds: seconds ?? null };
 }

@@ -21,6 +21,7 @@ export {
   type PortalClient,
   type PortalOptions,
 } from "./portal-client.ts";
+export { qualityShares, type QualityShare, type QualityShares } from "./quality-shares.ts";
 export { openReadings, toCsv, type Findings, type Quality, type Reading } from "./readings.ts";
 export { compareStatement, type Comparison, type Explanation } from "./recompute.ts";
 export { deriveRecoveryKeys, parseRecoveryKey, type RecoveryKey } from "./recovery-key.ts";

@@ -46,10 +46,8 @@ export function qualityShares(
     covered += intervalSeconds;
     byQuality[quality] = {
       seconds: share.seconds + intervalSeconds,
-      importMilliwattHours:
-        share.importMilliwattHours + BigInt(reading.importMilliwattHours),
-      exportMilliwattHours:
-        share.exportMilliwattHours + BigInt(reading.exportMilliwattHours),
+      importMilliwattHours: share.importMilliwattHours + BigInt(reading.importMilliwattHours),
+      exportMilliwattHours: share.exportMilliwattHours + BigInt(reading.exportMilliwattHours),
     };
   }
   const missing = byQuality.missing;
@@ -61,8 +59,7 @@ export function qualityShares(
     [-1, 0].every((side) =>
       readings.some(
         ({ startSeconds, intervalSeconds, quality }) =>
-          startSeconds === instant + side * intervalSeconds &&
-          quality === "estimated",
+          startSeconds === instant + side * intervalSeconds && quality === "estimated",
       ),
     );
   return {

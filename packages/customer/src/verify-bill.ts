@@ -17,6 +17,8 @@ import { LinkBook, type Link } from "./link.ts";
 import { openFrames, type Sealed } from "./open-frames.ts";
 import type { PinnedMeter } from "./pinned-meters.ts";
 import { differenceOf, priceFollows } from "./price-check.ts";
+import { qualityShares, type QualityShares } from "./quality-shares.ts";
+import { sortedReadings } from "./readings.ts";
 import { checkRegistry, type RegistryEvidence } from "./registered.ts";
 import { checkStatement, checkTariff, type SignedDocuments } from "./signed-documents.ts";
 
@@ -50,6 +52,8 @@ export interface BillReport {
   /** In the order in which one rests on the other; a broken link is named once. */
   readonly links: readonly Link[];
   readonly verdict: BillVerdict;
+  /** How much of the window was measured, estimated or missing; undefined without a statement. */
+  readonly quality: QualityShares | undefined;
 }
 
 /** Never throws for what a party sent. */
@@ -73,7 +77,8 @@ export async function verifyBill(evidence: BillEvidence): Promise<BillReport> {
   if (request !== undefined) logged.push(request);
   await checkLog(logged, evidence.checkReceipt, registered, book);
   const links = book.links();
-  return { links, verdict: verdictOf(links, consumption, statement, tariff) };
+  const verdict = verdictOf(links, consumption, statement, tariff);
+  return { links, verdict, quality: statement && qualityShares(sortedReadings(blocks), statement) };
 }
 
 async function loggedContribution({

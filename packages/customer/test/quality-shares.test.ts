@@ -5,17 +5,8 @@ import * as fc from "fast-check";
 import { qualityShares } from "../src/quality-shares.ts";
 import type { Quality, Reading } from "../src/readings.ts";
 
-const QUALITIES: readonly Quality[] = [
-  "valid",
-  "missing",
-  "estimated",
-  "edited",
-  "questionable",
-];
-const readingsOf = (
-  qualities: readonly Quality[],
-  startSeconds = 0,
-): Reading[] =>
+const QUALITIES: readonly Quality[] = ["valid", "missing", "estimated", "edited", "questionable"];
+const readingsOf = (qualities: readonly Quality[], startSeconds = 0): Reading[] =>
   qualities.map((quality, index) => ({
     startSeconds: startSeconds + 900 * index,
     intervalSeconds: 900,
@@ -27,35 +18,20 @@ const readingsOf = (
 test("law: the seconds of all qualities are the window's, the energies those of its readings", () => {
   const qualities = fc.array(fc.constantFrom(...QUALITIES), { maxLength: 40 });
   fc.assert(
-    fc.property(
-      qualities,
-      fc.nat(20),
-      fc.integer({ min: 1, max: 30 }),
-      (given, first, count) => {
-        const [from, to] = [900 * first, 900 * (first + count)];
-        const readings = readingsOf(given);
-        const shares = Object.values(
-          qualityShares(readings, { from, to }).byQuality,
-        );
-        assert.equal(
-          shares.reduce((sum, { seconds }) => sum + seconds, 0),
-          to - from,
-        );
-        const inside = readings.slice(first, first + count);
-        assert.equal(
-          shares.reduce(
-            (sum, { importMilliwattHours }) => sum + importMilliwattHours,
-            0n,
-          ),
-          BigInt(
-            inside.reduce(
-              (sum, reading) => sum + reading.importMilliwattHours,
-              0,
-            ),
-          ),
-        );
-      },
-    ),
+    fc.property(qualities, fc.nat(20), fc.integer({ min: 1, max: 30 }), (given, first, count) => {
+      const [from, to] = [900 * first, 900 * (first + count)];
+      const readings = readingsOf(given);
+      const shares = Object.values(qualityShares(readings, { from, to }).byQuality);
+      assert.equal(
+        shares.reduce((sum, { seconds }) => sum + seconds, 0),
+        to - from,
+      );
+      const inside = readings.slice(first, first + count);
+      assert.equal(
+        shares.reduce((sum, { importMilliwattHours }) => sum + importMilliwattHours, 0n),
+        BigInt(inside.reduce((sum, reading) => sum + reading.importMilliwattHours, 0)),
+      );
+    }),
   );
 });
 
