@@ -84,8 +84,8 @@ export const EVENTS: readonly Event[] = [
   { kind: "move-out", town: "howe", home: 1, day: 230 },
   // Three days, over the first of a month: bills wait.
   { kind: "outage", town: "zurich", day: 149, days: 2 },
-  // A week over the first of a month: the window is longer.
-  { kind: "outage", town: "york", day: 208, days: 7 },
+  // So long over the first of a month that its border comes too late: the window is longer.
+  { kind: "outage", town: "york", day: 208, days: 8 },
   { kind: "outage", town: "howe", day: 100, days: 1 },
   { kind: "gap", town: "howe", home: 3, day: 50, fromSlot: 10, slots: 6 },
   { kind: "gap", town: "zurich", home: 1, day: 310, fromSlot: 0, slots: 48 },

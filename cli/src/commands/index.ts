@@ -25,6 +25,7 @@ import { readingsConvert } from "./readings-convert.ts";
 import { readingsInspect } from "./readings-inspect.ts";
 import { releaseList, releaseRequest, releaseWhy } from "./release-commands.ts";
 import { serve } from "./serve.ts";
+import { statementExport } from "./statement-export.ts";
 import { statementShow } from "./statement-show.ts";
 import { statementVerify } from "./statement-verify.ts";
 import { tariffCheck } from "./tariff-check.ts";
@@ -45,6 +46,7 @@ export const commands: readonly Command[] = [
   tariffSign,
   tariffPublish,
   statementShow,
+  statementExport,
   statementVerify,
   statementDispute,
   statementCheckDispute,

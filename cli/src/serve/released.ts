@@ -20,6 +20,7 @@ export type LoadEntry = z.infer<typeof loadEntry>;
 
 export const statementEntry = z.object({
   servicePoint: z.string(),
+  kind: z.enum(["first", "regular", "final"]),
   from: z.string(),
   to: z.string(),
   registers_mWh: z.record(z.string(), decimal),

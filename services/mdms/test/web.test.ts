@@ -130,6 +130,7 @@ describe("web", () => {
     assert.equal(amount, "51.26");
     assert.deepEqual(statements[0], {
       servicePoint,
+      kind: "first",
       from: "2025-01-31T23:00:00Z",
       to: "2025-02-28T23:00:00Z",
       registers_mWh: { high: "100000000", low: "50000000" },

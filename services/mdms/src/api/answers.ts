@@ -1,5 +1,7 @@
 /** What every API route declares and hands out alike. */
 import type { z } from "@smarter-metering/runtime";
+import type { MdmsServicePoint } from "../registry-context.ts";
+import { kindOf } from "../statement-kind.ts";
 import { isExtended, type StatementRecord } from "../statement-query.ts";
 import type { statement } from "./schemas.ts";
 import { problem, toIso } from "./schemas.ts";
@@ -30,9 +32,13 @@ export function nextOf<Row>(
 }
 
 /** A statement as the API shows it. */
-export function statementAnswer(record: StatementRecord): z.infer<typeof statement> {
+export function statementAnswer(
+  record: StatementRecord,
+  point: MdmsServicePoint | undefined,
+): z.infer<typeof statement> {
   return {
     servicePoint: record.servicePoint,
+    kind: kindOf(record, point),
     from: toIso(record.fromSeconds),
     to: toIso(record.toSeconds),
     registers_mWh: Object.fromEntries(

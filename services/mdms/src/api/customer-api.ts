@@ -32,7 +32,7 @@ export function addCustomerApi(app: App, ports: WebPorts): void {
   addServicePoints(app, ports);
 }
 
-function addStatements(app: App, { store, guard }: WebPorts): void {
+function addStatements(app: App, { store, context, guard }: WebPorts): void {
   const listRoute = createRoute({
     method: "get",
     path: "/v1/statements",
@@ -58,7 +58,10 @@ function addStatements(app: App, { store, guard }: WebPorts): void {
     });
     const cursorOf = (last: StatementRecord): string =>
       encodeCursor([last.fromSeconds, last.servicePoint]);
-    const statements = records.map(statementAnswer);
+    const { servicePoints } = await context();
+    const statements = records.map((record) =>
+      statementAnswer(record, servicePoints.get(record.servicePoint)),
+    );
     return c.json({ statements, ...nextOf(records, limit, cursorOf) }, 200);
   });
 
@@ -141,7 +144,7 @@ function addServicePoints(app: App, { store, context, guard }: WebPorts): void {
     });
     const total = totalOf(records);
     const windows = records.map((record) => ({
-      ...statementAnswer(record),
+      ...statementAnswer(record, point),
       days: daysOf(record),
       meanPerDay_mWh: String(meanPerDayMilliwattHours(record)),
     }));

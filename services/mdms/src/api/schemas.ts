@@ -1,5 +1,6 @@
 /** The schemas that validate and document the API. Energy in mWh is decimal text: it may pass 2⁵³. */
 import { z } from "@smarter-metering/runtime";
+import { STATEMENT_KINDS } from "../statement-kind.ts";
 import { cursor, printableId } from "./cursor.ts";
 
 const PAGE_ROWS_DEFAULT = 100;
@@ -75,6 +76,7 @@ export const loadPage = z.object({ releases: z.array(loadRelease), next });
 export const statement = z
   .object({
     servicePoint: z.string(),
+    kind: z.enum(STATEMENT_KINDS).openapi({ description: "of the contract's bills" }),
     from: isoText,
     to: isoText,
     registers_mWh: z.record(z.string(), milliwattHours),

@@ -11,6 +11,7 @@ import { MdmsError } from "../error.ts";
 import { latestBlock, readLoad, type LoadBlock, type LoadStream } from "../load-query.ts";
 import { readCounts } from "../overview-query.ts";
 import type { MdmsCohort, RegistryContext } from "../registry-context.ts";
+import { kindOf } from "../statement-kind.ts";
 import { lastStatements, readStatements, STATEMENTS_OF_ONE_MAX } from "../statement-query.ts";
 import type { WebPorts } from "../web-ports.ts";
 import { auditBody } from "./audit-page.ts";
@@ -142,7 +143,17 @@ function addServicePoints(pages: Pages, { store, context, guard }: WebPorts): vo
       limit: 1,
     });
     if (record?.fromSeconds !== from.data) return nothing(c);
-    return show(c, await context(), "Statement", statementBody(record));
+    const [before] = await readStatements(store, {
+      servicePoint: id.data,
+      fromSeconds: from.data - 1,
+      toSeconds: from.data,
+      after: undefined,
+      limit: 1,
+    });
+    const registry = await context();
+    const point = registry.servicePoints.get(id.data);
+    const body = statementBody(record, { before, kind: kindOf(record, point) });
+    return show(c, registry, "Statement", body);
   });
 }
 
