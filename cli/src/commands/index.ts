@@ -20,6 +20,7 @@ import { meterSimulate } from "./meter-simulate.ts";
 import { policyAnnounce, policyApply, policyCheck, policyShow } from "./policy-commands.ts";
 import { portalExport } from "./portal-export.ts";
 import { privacyErase, privacyExport } from "./privacy-commands.ts";
+import { registryImport } from "./registry-import.ts";
 import { cohortPlan, registryExchange, registryMoveOut } from "./registry-commands.ts";
 import { readingsConvert } from "./readings-convert.ts";
 import { readingsInspect } from "./readings-inspect.ts";
@@ -61,6 +62,7 @@ export const commands: readonly Command[] = [
   policyAnnounce,
   policyApply,
   cohortPlan,
+  registryImport,
   registryExchange,
   registryMoveOut,
   releaseList,
