@@ -14,7 +14,7 @@ import { run } from "node:test";
 import { spec as SpecReporter } from "node:test/reporters";
 
 /** Raised as tests are added; lowered only with a reason in the change. */
-const TESTS_MIN = 1_040;
+const TESTS_MIN = 1_280;
 /** The folders with the longest files first, so that none of them is left alone at the end. */
 const FOLDERS = ["test", "services", "packages", "cli"];
 const ELSEWHERE = [
@@ -22,6 +22,7 @@ const ELSEWHERE = [
   "services/mdms/test/shares.test.ts",
   "test/attacks/",
   "test/browser/",
+  "test/e2e/kill.test.ts",
   "test/e2e/meter-encrypts.test.ts",
   "test/e2e/package.test.ts",
   "test/e2e/privacy.test.ts",
@@ -29,6 +30,7 @@ const ELSEWHERE = [
   "test/e2e/real-data.test.ts",
   "test/e2e/secrets.test.ts",
   "test/key-life.test.ts",
+  "test/retention.test.ts",
   "test/scenario/",
   "test/threshold.test.ts",
 ];

@@ -35,7 +35,7 @@ import { withMoveOut, type MoveOut } from "./move-out.ts";
 import { firstOpenerKeys, withOpenerKey } from "./opener-keys.ts";
 import { withPolicy, withPolicyNotice } from "./policy-change.ts";
 import { loadState, policyOf, saveState, type Neighbourhood, type RegistryState } from "./state.ts";
-import { withTariff } from "./tariff-list.ts";
+import { withPublishedTariff, withTariff } from "./tariff-list.ts";
 import { checkTrustees } from "./trustees.ts";
 
 /** Waiting joiners are looked at this often: a version in the future may have come into force. */
@@ -243,7 +243,7 @@ class Registry implements RegistryService {
   }
 
   publishTariff(jws: string): Promise<void> {
-    return this.#change((state) => withTariff(state, jws));
+    return this.#change((state) => withPublishedTariff(state, jws, this.#nowSeconds()));
   }
 
   async moveOut(moveOut: MoveOut): Promise<Admitted> {

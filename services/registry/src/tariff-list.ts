@@ -9,9 +9,9 @@ import {
   parseJson,
   verifyDocument,
 } from "@smarter-metering/protocol";
-import { parseTariff, type Tariff } from "@smarter-metering/tariff";
+import { parseTariff, publishFaults, type Tariff } from "@smarter-metering/tariff";
 import { RegistryError } from "./error.ts";
-import type { RegistryState } from "./state.ts";
+import { policyOf, type RegistryState } from "./state.ts";
 
 /** Parsed, by id. The signatures were verified when the documents came in. */
 export function tariffsOf({ tariffs }: Pick<RegistryState, "tariffs">): Map<string, Tariff> {
@@ -42,6 +42,33 @@ export async function withTariff(state: RegistryState, jws: string): Promise<Reg
     (known) => !tariffsOf({ tariffs: [known] }).has(tariff.tariff),
   );
   return { ...state, tariffs: [...others, jws] };
+}
+
+/**
+ * `withTariff` for a registry whose contracts are billed already: also refuses a version that begins in the past, or whose registers R9
+ * (docs/protocol.md §8.3) would refuse in a window of one of the contracts. Throws REGISTRY_TARIFF_INVALID.
+ */
+export async function withPublishedTariff(
+  state: RegistryState,
+  jws: string,
+  nowSeconds: number,
+): Promise<RegistryState> {
+  const next = await withTariff(state, jws);
+  if (next === state) return state;
+  const tariff = await verifiedTariff(state, jws);
+  const { billGrid, billWindowDaysMin: windowDaysMin, bandIntervalsMin } = policyOf(state);
+  const zones = new Map(state.neighbourhoods.map(({ id, zone }) => [id, zone]));
+  const contracts = state.servicePoints
+    .filter((point) => point.tariff === tariff.tariff)
+    .filter(({ contractEnd }) => contractEnd === null || contractEnd > nowSeconds)
+    .map(({ neighbourhood, contractStart: contractStartSeconds, intervalSeconds }) => {
+      return { zone: zones.get(neighbourhood) ?? "UTC", contractStartSeconds, intervalSeconds };
+    });
+  const terms = { nowSeconds, billGrid, windowDaysMin, bandIntervalsMin, contracts };
+  const faults = publishFaults(tariffsOf(state).get(tariff.tariff), tariff, terms);
+  if (faults.length === 0) return next;
+  const message = faults.map(({ code, message: what }) => `${code}: ${what}`).join("; ");
+  throw new RegistryError("REGISTRY_TARIFF_INVALID", message);
 }
 
 async function verifiedTariff(state: RegistryState, jws: string): Promise<Tariff> {

@@ -323,6 +323,11 @@ describe("changes", () => {
       await tariffJws(worldTariff),
       await tariffJws({ ...extended, versions: [{ ...version, taxBasisPoints: 1 }, next] }),
       await tariffJws({ ...extended, calendar: { ...worldTariff.calendar, defaultBand: "high" } }),
+      // A day before the end of a contract's window: no band holds for 60 intervals of it.
+      await tariffJws({
+        ...extended,
+        versions: [version, next, { ...next, version: 3, validFrom: "2026-02-28" }],
+      }),
     ];
     for (const jws of invalid) {
       await assert.rejects(registry.publishTariff(jws), { code: "REGISTRY_TARIFF_INVALID" });
