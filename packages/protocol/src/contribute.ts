@@ -74,7 +74,8 @@ export function streamsOf(
 
 /**
  * The contributions of one opened BLOCK frame: LOAD (and LOAD_EXPORT where the cohort has it) if it has readings, BILL if it ends
- * its block or its meter's service, or is an installation. Throws FRAME_OUT_OF_RANGE when a value cannot be, or slots do not fit the LOAD grid: the frame contributes nothing.
+ * its block or its meter's service, or is an installation. Throws FRAME_OUT_OF_RANGE when a value cannot be, or slots do not fit the
+ * LOAD grid: the frame contributes nothing.
  */
 export function planContributions(
   header: FrameHeader,

@@ -49,7 +49,7 @@ export async function loadSealedWindows(
   );
   const windows = rows.map(async ({ service_point: servicePoint, earlier, later, ...row }) => {
     const point = view.servicePoint(servicePoint);
-    const chain = point && (await meterChain(sql, point, earlier, later));
+    const chain = point && (await meterChain(sql, point, { earlier, later, isSealed: true }));
     // Sealed when all of it was there, and the ledger forgets nothing.
     assert(chain !== undefined, "the borders of a sealed window");
     const grid = { fromGrid: Number(row.from_grid), toGrid: Number(row.to_grid) };

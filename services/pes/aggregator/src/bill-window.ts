@@ -7,10 +7,10 @@
  * exchanged whose last registers never came.
  */
 import { nextContractWindow, windowEnd, type Contract } from "@smarter-metering/policy";
-import type { ServicePoint } from "@smarter-metering/protocol";
+import type { NetworkView, ServicePoint } from "@smarter-metering/protocol";
 import { insertMany, type Sql, type SqlValue, type Store } from "@smarter-metering/runtime";
-import { gridInstantAtOrAfter } from "@smarter-metering/tariff";
-import { meterChain } from "./meter-chain.ts";
+import { gridInstantAtOrAfter, localDayStart } from "@smarter-metering/tariff";
+import { exchangesOf, meterChain } from "./meter-chain.ts";
 import type { RegistryContext } from "./registry-context.ts";
 
 /** Windows decided in one transaction; the caller comes again while there are more. */
@@ -146,7 +146,7 @@ export function decideWindows(
 ): Promise<boolean> {
   const { billCutoffSeconds, billWindowDaysMin } = registry.policy;
   return store.transaction(async (sql) => {
-    const windows = await loadDecidable(sql, billCutoffSeconds, nowSeconds);
+    const windows = await loadDecidable(sql, registry.view, billCutoffSeconds, nowSeconds);
     const decided: Decided[] = [];
     const next: SqlValue[][] = [];
     for (const window of windows) {
@@ -192,7 +192,8 @@ async function areExchangesThere(
   { from, to }: OpenWindow,
 ): Promise<boolean> {
   if (from === undefined || to === undefined || from.origin === to.origin) return false;
-  return (await meterChain(sql, point, from.encoded, to.encoded)) !== undefined;
+  const borders = { earlier: from.encoded, later: to.encoded, isSealed: false };
+  return (await meterChain(sql, point, borders)) !== undefined;
 }
 
 interface Decided {
@@ -287,15 +288,39 @@ interface WindowRow {
   readonly to_encoded: Uint8Array | null;
 }
 
+interface InsideDay {
+  readonly network: string;
+  readonly instant: number;
+}
+
+const insideDaysOf = new WeakMap<NetworkView, readonly InsideDay[]>();
+
+/** Exchanges that are at no midnight: their registers stand in the middle of a day. */
+function exchangesInsideDays(view: NetworkView): readonly InsideDay[] {
+  let known = insideDaysOf.get(view);
+  if (known === undefined) {
+    known = view.document.servicePoints.flatMap((point) =>
+      exchangesOf(point)
+        .filter((instant) => localDayStart(instant, point.zone) !== instant)
+        .map((instant) => ({ network: point.network, instant })),
+    );
+    insideDaysOf.set(view, known);
+  }
+  return known;
+}
+
 /**
  * Open windows with the borders the ledger has for them. A border once shared with the window
- * before is fixed, even if it is in conflict by now; a new one is never an excluded contribution.
+ * before is fixed, even if it is in conflict by now; a new one is never an excluded contribution,
+ * and never one of an exchange inside a day.
  */
 async function loadDecidable(
   sql: Sql,
+  view: NetworkView,
   cutoffSeconds: number,
   nowSeconds: number,
 ): Promise<OpenWindow[]> {
+  const insideDays = exchangesInsideDays(view);
   const border = "block, first_slot, instant, origin, encoded";
   const rows = await sql.query<WindowRow>(
     `select w.service_point, w.from_grid, w.to_grid,
@@ -307,18 +332,26 @@ async function loadDecidable(
       left join lateral (
         select ${border} from contribution c
          where c.service_point = w.service_point and c.stream = 'BILL'
-           and case when w.from_block is null then c.slots = 0 and not c.excluded
+           and case when w.from_block is null
+               then c.slots = 0 and not c.excluded and c.instant <= w.from_grid
                else c.block = w.from_block and c.first_slot = w.from_slot end
          order by c.instant limit 1) a on true
       left join lateral (
         select ${border} from contribution c
          where c.service_point = w.service_point and c.stream = 'BILL' and not c.excluded
            and c.instant between w.to_grid and w.to_grid + $1
+           and not exists (select 1 from unnest($3::text[], $4::int8[]) as x(service_point, instant)
+             where x.service_point = c.service_point and x.instant = c.instant)
          order by c.instant, c.first_slot limit 1) b on true
       where w.state = 'OPEN' and w.to_grid <= $2
         and (w.to_grid + $1 <= $2 or (b.instant = w.to_grid and a.block is not null))
       order by w.to_grid, w.service_point limit ${DECISIONS_MAX}`,
-    [cutoffSeconds, nowSeconds],
+    [
+      cutoffSeconds,
+      nowSeconds,
+      insideDays.map(({ network }) => network),
+      insideDays.map(({ instant }) => instant),
+    ],
   );
   return rows.map((row) => ({
     servicePoint: row.service_point,

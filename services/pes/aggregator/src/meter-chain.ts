@@ -14,19 +14,29 @@ import {
 } from "@smarter-metering/protocol";
 import type { Sql } from "@smarter-metering/runtime";
 
-/** From one border of a window to the other, encoded, two for each meter; undefined while one is missing. */
+/** Of one window, encoded. */
+export interface Borders {
+  readonly earlier: Uint8Array;
+  readonly later: Uint8Array;
+  readonly isSealed: boolean;
+}
+
+/**
+ * From one border of a window to the other, encoded, two for each meter; undefined while one is
+ * missing. One that is contradicted becomes no border, but in a window that is sealed it stays one.
+ */
 export async function meterChain(
   sql: Sql,
   point: ServicePoint,
-  earlier: Uint8Array,
-  later: Uint8Array,
+  { earlier, later, isSealed }: Borders,
 ): Promise<readonly Uint8Array[] | undefined> {
   const [first, last] = [decodeContribution(earlier), decodeContribution(later)];
   if (isSameMeter(first, last)) return isSameSource(first, last) ? [earlier, later] : undefined;
   const rows = await sql.query<{ encoded: Uint8Array }>(
     `select encoded from contribution
-      where service_point = $1 and stream = 'BILL' and not excluded and instant = any($2::int8[])`,
-    [point.network, exchangesOf(point)],
+      where service_point = $1 and stream = 'BILL' and instant = any($2::int8[])
+       and ($3 or not excluded)`,
+    [point.network, exchangesOf(point), isSealed],
   );
   const borders = new Map<string, Uint8Array>();
   for (const { encoded } of rows) {
@@ -55,7 +65,7 @@ const nameOf = (meterId: Uint8Array, isInstallation: boolean): string =>
   `${Buffer.from(meterId).toString("hex")} ${isInstallation ? "begins" : "ends"}`;
 
 /** Where one meter ended and the next began. */
-const exchangesOf = (point: ServicePoint): number[] =>
+export const exchangesOf = (point: ServicePoint): number[] =>
   point.meters.flatMap(({ meterId }) => servedUntil(point, meterId) ?? []);
 
 function successorOf(point: ServicePoint, meterId: Uint8Array): Uint8Array | undefined {

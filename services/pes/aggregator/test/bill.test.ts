@@ -8,15 +8,18 @@ import {
   decodeContribution,
   encodeRefusal,
   fromHex,
+  indexNetworkView,
   instantOf,
   requestDigest,
   signRefusal,
+  toHex,
   type BillRequest,
+  type ContributionHeader,
   type SignedRequest,
 } from "@smarter-metering/protocol";
 import { openStore, type BusMessage, type Store } from "@smarter-metering/runtime";
 import * as fc from "fast-check";
-import { makeWorld, type World } from "../../../../test/support/world.ts";
+import { makeWorld, named, type World } from "../../../../test/support/world.ts";
 import { decideWindow, type Border, type OpenWindow } from "../src/bill-window.ts";
 import {
   contribute,
@@ -340,6 +343,79 @@ describe("a window", () => {
       [[0, MARCH + 1]],
     );
     await bench.aggregator.close();
+  });
+});
+
+describe("an exchange of meters", () => {
+  const SLOT = 40; // 10 h on the first of March
+  const newMeter = named("exchanged meter", 16);
+  const registersOf = new Map<BusMessage, readonly bigint[]>();
+
+  /** What household 0 contributes to BILL next, under another header. */
+  async function border(blockStart: number, change: Partial<ContributionHeader>) {
+    const options = {
+      change: ({ stream }: ContributionHeader) => (stream === "BILL" ? change : {}),
+    };
+    const [message] = onlyStream(
+      await contribute(world, 0, { blockStart }, dayOf(0), options),
+      "BILL",
+    );
+    assert(message !== undefined);
+    registersOf.set(message, [...householdOf(world, 0).frames.registers]);
+    return message;
+  }
+
+  test("is no border of a window, and both sides of it make one number", async () => {
+    const { view } = world.network.current();
+    const { network } = householdOf(world, 0);
+    const at = world.dayStart(MARCH) + 900 * SLOT;
+    const servicePoints = view.document.servicePoints.map((point) => {
+      const [old] = point.meters;
+      assert(old !== undefined);
+      const next = { ...old, meterId: toHex(newMeter), from: at };
+      return point.network === network ? { ...point, meters: [{ ...old, to: at }, next] } : point;
+    });
+    world.network.set(1, indexNetworkView({ ...view.document, servicePoints }));
+    try {
+      const march = world.dayStart(MARCH);
+      const ends = await border(march, { count: SLOT });
+      const begins = await border(march, { firstSlot: SLOT, count: 0, meterId: newMeter });
+      const to = await border(world.dayStart(APRIL - 1), { meterId: newMeter });
+      const bus = new TestBus();
+      const bench = await startBench(world, store, march + CUTOFF, bus);
+      // The border of the first of March never came.
+      await bus.deliver("contributions", [bill(0), ends]);
+      await bench.tick();
+      assert.deepEqual(await windowsNow(), [`0 ${APRIL} OPEN`]);
+      await bench.clock.advanceTo(1000 * (world.dayStart(APRIL) + HOUR));
+      await bus.deliver("contributions", [to]);
+      await bench.tick();
+      assert.deepEqual(
+        await windowsNow(),
+        [`0 ${APRIL} OPEN`],
+        "it waits for the new meter's first",
+      );
+      await bus.deliver("contributions", [begins]);
+      await bench.tick();
+      const [request, ...others] = bus.requests().map((one) => one.request);
+      assert(request !== undefined);
+      assert.deepEqual(others, []);
+      assert.deepEqual(
+        request.contributions,
+        [bill(0), ends, begins, to].map(({ body }) => body),
+      );
+      const sums = sumsOf(world, request, billPacking(world.paillier.publicKey.bits), 8);
+      const of = (message: BusMessage, index: number): bigint =>
+        registersOf.get(message)?.[index] ?? 0n;
+      const truth = sums.map((_, index) => {
+        const installed = registers.get(0)?.[index] ?? 0n;
+        return of(ends, index) - installed + of(to, index) - of(begins, index);
+      });
+      assert.deepEqual(sums, truth);
+      await bench.aggregator.close();
+    } finally {
+      world.network.set(2, view);
+    }
   });
 });
 
