@@ -158,7 +158,8 @@ async function answering(
   const timeSeconds = world.dayStart(3);
   return async () => {
     const request = decodeRequest(bytes);
-    const [verdict] = judgeBatch([{ terms: request.terms, timeSeconds }], context, new Spent());
+    const logged = { terms: request.terms, timeSeconds, isEpochLogged: true };
+    const [verdict] = judgeBatch([logged], context, new Spent());
     assert(verdict !== undefined && "claim" in verdict, JSON.stringify(verdict));
     const digest = toHex(await requestDigest(request));
     const [verified] = await verifyRequests([{ request, digest }], context, engine);

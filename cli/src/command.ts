@@ -8,6 +8,8 @@ export interface Option {
   /** Shown in the help, such as `<folder>`. */
   readonly value?: string;
   readonly text: string;
+  /** It may be given more than once. */
+  readonly multiple?: true;
 }
 
 export interface CommandContext {
@@ -39,7 +41,9 @@ export class Arguments {
   constructor(command: Command, words: readonly string[]) {
     const specification = { ...command.options, ...GLOBAL_OPTIONS };
     const options: ParseArgsConfig["options"] = {};
-    for (const [name, { type }] of Object.entries(specification)) options[name] = { type };
+    for (const [name, { type, multiple = false }] of Object.entries(specification)) {
+      options[name] = { type, multiple };
+    }
     try {
       const parsed = parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
       this.operands = parsed.positionals;
@@ -60,6 +64,12 @@ export class Arguments {
   text(name: string): string | undefined {
     const value = this.#values[name];
     return typeof value === "string" ? value : undefined;
+  }
+
+  /** Of an option that may be given more than once. */
+  texts(name: string): readonly string[] {
+    const values = this.#values[name];
+    return Array.isArray(values) ? values.filter((value) => typeof value === "string") : [];
   }
 
   required(name: string): string {

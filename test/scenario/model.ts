@@ -2,7 +2,15 @@
  * What every bill and every neighbourhood's load must be, from the story alone: sums of plain numbers, calendars by the platform's clock,
  * money in whole units. Nothing of the code under test is used.
  */
-import { gapsOf, SLOT_SECONDS, used, type Place, type Town } from "./story.ts";
+import {
+  gapsOf,
+  PRICE_FLOOR,
+  priceAt,
+  SLOT_SECONDS,
+  used,
+  type Place,
+  type Town,
+} from "./story.ts";
 
 interface Wall {
   readonly date: string;
@@ -62,6 +70,8 @@ export interface Registers {
   readonly high: bigint;
   readonly low: bigint;
   readonly exported: bigint;
+  /** Σ mWh · (price − floor), prices in thousandths. */
+  readonly cost: bigint;
 }
 
 /** What the meters of a place counted from one instant to another. */
@@ -71,7 +81,7 @@ export function registersOf(
   to: number,
   dayStart: (day: number) => number,
 ): Registers {
-  const sums = { high: 0n, low: 0n, exported: 0n };
+  const sums = { high: 0n, low: 0n, exported: 0n, cost: 0n };
   for (let at = from; at < to; at += SLOT_SECONDS) {
     if (isMissing(place, at, dayStart)) continue;
     const { imported, exported } = used(place, at);
@@ -79,6 +89,7 @@ export function registersOf(
     const isHigh = weekday !== "Sun" && hour >= 7 && hour < 21;
     sums[isHigh ? "high" : "low"] += BigInt(imported);
     sums.exported += BigInt(exported);
+    sums.cost += BigInt(imported) * BigInt(priceAt(at) - PRICE_FLOOR);
   }
   return sums;
 }
@@ -120,20 +131,54 @@ export const PRICES: readonly Prices[] = [
   },
 ];
 
+/** Beside what the market says; 10⁻⁶ of the currency. */
+export const DYNAMIC_PRICES = {
+  perKilowattHour: 98_000,
+  feedIn: 60_000,
+  standingPerDay: 250_000,
+  taxBasisPoints: 810,
+};
+
+const daysBetween = (town: Town, from: number, to: number): bigint => {
+  const [first, last] = [from, to].map((at) => Date.parse(wallAt(town.zone, at).date));
+  return BigInt(((last ?? 0) - (first ?? 0)) / 86_400_000);
+};
+
+/** The same by the price of each hour. */
+export function dynamicAmountOf(
+  town: Town,
+  from: number,
+  to: number,
+  { high, low, exported, cost }: Registers,
+): string {
+  const prices = DYNAMIC_PRICES;
+  const imported = high + low;
+  const market = 1000n * (cost + imported * BigInt(PRICE_FLOOR));
+  const taxed =
+    market +
+    imported * BigInt(prices.perKilowattHour) +
+    daysBetween(town, from, to) * BigInt(prices.standingPerDay) * 1_000_000n;
+  const due = taxed * BigInt(10_000 + prices.taxBasisPoints);
+  return rounded(due - exported * BigInt(prices.feedIn) * 10_000n);
+}
+
 /** The bill of a window, "12.34": by the prices of its first day, rounded once, half to even. */
 export function amountOf(town: Town, from: number, to: number, registers: Registers): string {
   const first = wallAt(town.zone, from).date;
   const prices = PRICES.findLast((candidate) => candidate.from <= first);
   if (prices === undefined) throw new RangeError("prices from the beginning on");
-  const days = BigInt((Date.parse(wallAt(town.zone, to).date) - Date.parse(first)) / 86_400_000);
+  const days = daysBetween(town, from, to);
   // mWh × 10⁻⁶ a kWh is 10⁻¹²; tax in 10⁻⁴: 10⁻¹⁶ in all.
   const taxed =
     registers.high * BigInt(prices.high) +
     registers.low * BigInt(prices.low) +
     days * BigInt(prices.standingPerDay) * 1_000_000n;
-  const exact =
-    taxed * BigInt(10_000 + prices.taxBasisPoints) -
-    registers.exported * BigInt(prices.feedIn) * 10_000n;
+  const due = taxed * BigInt(10_000 + prices.taxBasisPoints);
+  return rounded(due - registers.exported * BigInt(prices.feedIn) * 10_000n);
+}
+
+/** 10⁻¹⁶ of the currency to its hundredths, half to even. */
+function rounded(exact: bigint): string {
   const unit = 10n ** 14n;
   const magnitude = exact < 0n ? -exact : exact;
   let cents = magnitude / unit;

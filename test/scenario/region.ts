@@ -46,12 +46,13 @@ import {
   systemClock,
   type Clock,
 } from "@smarter-metering/runtime";
-import { parseTariff } from "@smarter-metering/tariff";
+import { parseTariff, type Tariff } from "@smarter-metering/tariff";
 import { initialiseLedger, startTrustee } from "@smarter-metering/trustee";
 import { streamsOf } from "../../cli/src/serve/streams.ts";
 import { makeWorld, named, ringOf, worldTariff } from "../support/world.ts";
-import { PRICES } from "./model.ts";
-import { SLOT_SECONDS, type Place, type Town } from "./story.ts";
+import { dayAheadTariff } from "../support/day-ahead.ts";
+import { DYNAMIC_PRICES, PRICES } from "./model.ts";
+import { isDynamic, PRICE_FLOOR, priceAt, SLOT_SECONDS, type Place, type Town } from "./story.ts";
 
 export const POLICY = unsafePolicy({
   name: "scenario",
@@ -91,6 +92,30 @@ async function tariffJws(world: Awaited<ReturnType<typeof makeWorld>>, versions:
   return signDocument("smarter-metering/tariff", tariff, world.parties["tariff-signer"].signer);
 }
 
+const costTerms = {
+  prices: "day-ahead",
+  stepSeconds: 3600,
+  priceStepMicro: 1000,
+  floorMicroPerKilowattHour: 1000 * PRICE_FLOOR,
+} as const;
+
+function dynamicTariff(): Tariff {
+  const { versions, ...tariff } = dayAheadTariff(costTerms);
+  const [first] = versions;
+  return parseTariff({
+    ...tariff,
+    versions: [
+      {
+        ...first,
+        pricesMicroPerKilowattHour: { all: DYNAMIC_PRICES.perKilowattHour },
+        feedInMicroPerKilowattHour: DYNAMIC_PRICES.feedIn,
+        standingChargeMicroPerDay: DYNAMIC_PRICES.standingPerDay,
+        taxBasisPoints: DYNAMIC_PRICES.taxBasisPoints,
+      },
+    ],
+  });
+}
+
 async function keyOf(meter: string) {
   const { publicKey } = await signerFromSeed(seedOf(meter));
   return { meterId: toHex(named(`id of ${meter}`, 16)), signingKey: toHex(publicKey) };
@@ -107,6 +132,7 @@ export async function foundRegion(options: {
 }) {
   const { folder, towns, startSeconds } = options;
   const world = await makeWorld({ households: 1 });
+  const dynamic = dynamicTariff();
   const clock = manualClock(1000 * startSeconds);
   const store = await openStore({ schema: "scenario", migrations: [] });
   await migrate(store, "aggregator", aggregatorMigrations);
@@ -130,10 +156,14 @@ export async function foundRegion(options: {
     consumptionClass: "household",
     intervalSeconds: SLOT_SECONDS,
     contractStart,
-    tariff: worldTariff.tariff,
+    tariff: isDynamic(place) ? dynamic.tariff : worldTariff.tariff,
     meter: await meterOf(meter),
   });
 
+  const signByTariffSigner = (
+    type: "smarter-metering/tariff" | "smarter-metering/prices",
+    document: object,
+  ) => signDocument(type, document, world.parties["tariff-signer"].signer);
   const registryFolder = join(folder, "registry");
   await mkdir(registryFolder);
   const openerKey = { spki: toBase64Url(world.opener.recipient.spki), from: 0, to: 2 ** 33 };
@@ -147,7 +177,10 @@ export async function foundRegion(options: {
     openerKey,
     paillierKey: serializePublicKey(world.paillier.publicKey),
     policy: POLICY,
-    tariffs: [await tariffJws(world, 1)],
+    tariffs: [
+      await tariffJws(world, 1),
+      await signByTariffSigner("smarter-metering/tariff", dynamic),
+    ],
     neighbourhoods: towns.map(({ id, zone }) => ({
       id,
       zone,
@@ -313,6 +346,19 @@ export async function foundRegion(options: {
     },
     async publishPrices(versions: number): Promise<void> {
       await registry.publishTariff(await tariffJws(world, versions));
+      await refresh();
+    },
+    /** The market's prices from one hour to another, as the supplier signs them. */
+    async publishMarket(from: number, to: number): Promise<void> {
+      const hours = Array.from({ length: (to - from) / 3600 }, (_, hour) => from + 3600 * hour);
+      const document = {
+        kind: "smarter-metering/prices",
+        ...costTerms,
+        currency: dynamic.currency,
+        startSeconds: from,
+        pricesMicroPerKilowattHour: hours.map((hour) => 1000 * priceAt(hour)),
+      };
+      await registry.publishPrices(await signByTariffSigner("smarter-metering/prices", document));
       await refresh();
     },
     /** By label: the names of a household. */

@@ -10,11 +10,21 @@ import { after, before, describe, test } from "node:test";
 import type { MeterSource } from "@smarter-metering/meter";
 import { hasMember } from "@smarter-metering/policy";
 import { decodeRequest } from "@smarter-metering/protocol";
-import { amountOf, dateAfter, isMissing, midnightOf, registersOf, wallAt } from "./model.ts";
+import {
+  amountOf,
+  dateAfter,
+  dynamicAmountOf,
+  isMissing,
+  midnightOf,
+  registersOf,
+  wallAt,
+} from "./model.ts";
 import { foundRegion, POLICY, type Household, type Region } from "./region.ts";
 import {
   EVENTS,
   HOMES_PER_TOWN,
+  isDynamic,
+  PRICE_DAYS,
   SLOT_SECONDS,
   START_DATE,
   TOWNS,
@@ -141,6 +151,7 @@ async function tell(): Promise<void> {
   const midnights = TOWNS.flatMap((town) =>
     Array.from({ length: DAYS + 5 }, (_, day) => ({ town, day, at: dayStart(town, day) })),
   ).toSorted((a, b) => a.at - b.at);
+  await publishMarket(0);
   for (const { town, day, at } of midnights) {
     await region.clock.advanceTo(Math.max(region.clock.nowMs(), 1000 * (at + 600)));
     const isOut = eventsOf("outage").some(
@@ -152,8 +163,20 @@ async function tell(): Promise<void> {
   }
 }
 
+/** From the start of the first town's day on; the first prices begin earlier, with the first day anywhere. */
+async function publishMarket(day: number): Promise<void> {
+  const [first] = TOWNS;
+  assert(first !== undefined);
+  const hourOf = (seconds: number): number => 3600 * Math.floor(seconds / 3600);
+  await region.publishMarket(
+    hourOf(dayStart(first, day)),
+    hourOf(dayStart(first, day + PRICE_DAYS)),
+  );
+}
+
 /** What an operator does in a town on a day: orders come the day before. */
 async function happen(town: Town, day: number): Promise<void> {
+  if (town === TOWNS[0] && day % PRICE_DAYS === PRICE_DAYS - 2) await publishMarket(day + 2);
   for (const event of EVENTS.filter(told)) {
     if (event.kind === "prices" && event.day === day && town === TOWNS[0]) {
       await region.publishPrices(2 + eventsOf("prices").indexOf(event));
@@ -201,12 +224,13 @@ interface StatementRow {
   readonly to_border: bigint;
   readonly export: bigint;
   readonly amount: string;
+  readonly cost: bigint | null;
   readonly registers: Readonly<Record<string, string>>;
 }
 
 const statementsOf = (mdms: string): Promise<StatementRow[]> =>
   region.store.query<StatementRow>(
-    `select service_point, from_grid, to_grid, from_border, to_border, export_milliwatt_hours as export, amount,
+    `select service_point, from_grid, to_grid, from_border, to_border, export_milliwatt_hours as export, amount, cost,
        (select json_object_agg(band, r.energy_milliwatt_hours::text) from statement_register r
          where r.service_point = s.service_point and r.from_grid = s.from_grid) as registers
       from statement s where service_point = $1 order by from_grid`,
@@ -240,16 +264,15 @@ describe("statements", () => {
         const registers = registersOf(place, border, Number(row.to_border), (day) =>
           dayStart(town, day),
         );
-        assert.deepEqual(
-          { high: row.registers["high"], low: row.registers["low"], exported: String(row.export) },
-          {
-            high: String(registers.high),
-            low: String(registers.low),
-            exported: String(registers.exported),
-          },
-          where,
-        );
-        assert.equal(row.amount, amountOf(town, reached, Number(row.to_grid), registers), where);
+        const { high, low } = registers;
+        const bands = isDynamic(place)
+          ? { all: String(high + low) }
+          : { high: String(high), low: String(low) };
+        assert.deepEqual({ ...row.registers }, bands, where);
+        assert.equal(row.export, registers.exported, where);
+        assert.equal(row.cost, isDynamic(place) ? registers.cost : null, where);
+        const priced = isDynamic(place) ? dynamicAmountOf : amountOf;
+        assert.equal(row.amount, priced(town, reached, Number(row.to_grid), registers), where);
         reached = Number(row.to_grid);
         border = Number(row.to_border);
         count += 1;
@@ -329,6 +352,13 @@ describe("loads", () => {
        union all select codes from load_set where state = 'SUPPRESSED' and codes like '%R%_%' and codes not like 'R1%' and codes not like 'R7%' and codes not like 'WITHHELD%' and codes <> 'NO_CONTRIBUTIONS'`,
     );
     assert.deepEqual(refused, []);
+    const withheld = await region.store.query<{ cost: string; point: string; from_grid: bigint }>(
+      `select cost, service_point as point, from_grid from bill_window
+        where cost not in ('', 'ASKED')`,
+    );
+    assert.deepEqual(withheld, [], "no cost is kept back");
+    const forked = await region.store.query("select meter from concentrator_fork");
+    assert.deepEqual(forked, [], "no meter contradicts itself, whatever happens inside a day");
     const alarms = await region.store.query("select code, subject from alarm");
     assert.deepEqual(alarms, []);
   });

@@ -288,12 +288,14 @@ async function billRequest(world: World, own: Metered): Promise<Requested> {
     registerBank: from.header.registerBank,
     paillierKeyId: fromHex(key.id, 32),
     product: await world.engine.subtract(key, to.ciphertext.slice(), from.ciphertext.slice()),
+    costProduct: new Uint8Array(0),
   };
   return requested(world, terms, borders, (digest) => ({
     kind: "BILL",
     servicePointToken: "AA",
     ...window,
     registerBank: toHex(from.header.registerBank),
+    hasCost: false,
     policyId: String(world.policy["id"]),
     registryEpoch: 0,
     paillierKeyId: key.id,

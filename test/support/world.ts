@@ -62,8 +62,11 @@ import {
 import {
   addLocalDays,
   bandsOf,
+  costOf,
   dayStartOf,
   parseTariff,
+  wrapCost,
+  type DynamicPrices,
   type Tariff,
 } from "@smarter-metering/tariff";
 import { loadTestKey2048, loadTestKey3072 } from "../../packages/paillier/test/fixed-keys.ts";
@@ -120,6 +123,10 @@ export interface WorldOptions {
   readonly quorum?: Quorum;
   /** Of the Paillier modulus; default 2048. */
   readonly paillierBits?: 2048 | 3072;
+  /** Default: of two bands. */
+  readonly tariff?: Tariff;
+  /** What its cost counts by, if it has one. */
+  readonly prices?: readonly DynamicPrices[];
   /** Overrides of the policy document; by default an UNSAFE policy with k = 3, without R2 and R5. */
   readonly policy?: Readonly<Record<string, unknown>>;
 }
@@ -313,7 +320,9 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     }),
   );
   const { engine } = await openEngine();
-  const bank = await registerBankOf(worldTariff.calendar);
+  const { tariff = worldTariff, prices = [] } = options;
+  const { calendar } = tariff;
+  const bank = await registerBankOf(calendar);
   const fuse = { amps: 63, phases: 3 };
   const loadTerms = {
     intervalSeconds: loadIntervalSeconds,
@@ -346,7 +355,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
       previousFrameHash: new Uint8Array(32),
       ...overrides,
     };
-    if (header.kind === "BLOCK") advanceRegisters(maker, header, values, zone);
+    if (header.kind === "BLOCK") advanceRegisters(maker, header, values, { tariff, prices, zone });
     const body = {
       importMilliwattHours: Uint32Array.from(values.importMilliwattHours),
       exportMilliwattHours: Uint32Array.from(
@@ -393,7 +402,8 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
       paillierKeyId: fromHex(id, 32),
       modulusBits: bits,
       blockSeconds: addLocalDays(header.blockStart, 1, zone) - header.blockStart,
-      bandCount: worldTariff.calendar.bands.length,
+      bandCount: calendar.bands.length,
+      hasCost: calendar.cost !== undefined,
       load: loadTerms,
     };
     try {
@@ -472,6 +482,11 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     { version: 1, keys: [{ spki: toBase64Url(opener.recipient.spki), ...OPENER_KEY_PERIOD }] },
     root,
   );
+  const signedPrices = prices.length > 0 && {
+    prices: await Promise.all(
+      prices.map((document) => signDocument("smarter-metering/prices", document, root)),
+    ),
+  };
   const networkDocument: NetworkViewDocument = {
     kind: "smarter-metering/network-view",
     parties: partyList,
@@ -479,7 +494,8 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     paillierKey: serializePublicKey(paillier.publicKey),
     ...(verificationKey && { verificationKey }),
     policy,
-    calendars: { [toHex(bank)]: worldTariff.calendar },
+    calendars: { [toHex(bank)]: calendar },
+    ...signedPrices,
     consumptionClasses: { household: 4500 },
     cohorts: [
       {
@@ -504,20 +520,22 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
         intervalSeconds,
         ...contract,
         registerBank: toHex(bank),
-        bandCount: worldTariff.calendar.bands.length,
+        bandCount: calendar.bands.length,
+        ...(calendar.cost && { prices: calendar.cost.prices }),
         mdmsToken: toBase64Url(await sealToken(mdms.recipient, fromHex(household.mdms))),
         meters: [{ ...meterOf(household), from: addLocalDays(startSeconds, -1, zone), to: null }],
       })),
     ),
   };
   const tariffSigner = parties["tariff-signer"].signer;
-  const tariffJws = await signDocument("smarter-metering/tariff", worldTariff, tariffSigner);
+  const tariffJws = await signDocument("smarter-metering/tariff", tariff, tariffSigner);
   const mdmsView: MdmsView = {
     kind: "smarter-metering/mdms-view",
     parties: partyList,
     policy,
     ...(verificationKey && { verificationKey }),
     tariffs: [tariffJws],
+    ...signedPrices,
     cohorts: networkDocument.cohorts.map((cohort) => ({
       id: cohort.id,
       version: cohort.version,
@@ -529,7 +547,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     servicePoints: households.map((household) => ({
       servicePoint: household.mdms,
       zone,
-      tariff: worldTariff.tariff,
+      tariff: tariff.tariff,
       ...contract,
     })),
   };
@@ -545,7 +563,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   return {
     zone,
     startSeconds,
-    tariff: worldTariff,
+    tariff,
     policy,
     paillier,
     shareHolders,
@@ -582,9 +600,9 @@ function advanceRegisters(
   maker: FrameMaker,
   header: UnsealedHeader,
   values: FrameValues,
-  zone: string,
+  { tariff, prices, zone }: Required<Pick<WorldOptions, "tariff" | "prices" | "zone">>,
 ): void {
-  const { calendar } = worldTariff;
+  const { calendar } = tariff;
   const first = header.blockStart + header.firstSlot * header.intervalSeconds;
   const count = values.importMilliwattHours.length;
   const bands = bandsOf(calendar, first, header.intervalSeconds, count, zone);
@@ -596,4 +614,12 @@ function advanceRegisters(
   for (const value of values.exportMilliwattHours ?? []) {
     maker.registers[exportRegister] = (maker.registers[exportRegister] ?? 0n) + BigInt(value);
   }
+  if (calendar.cost === undefined) return;
+  const counted = costOf(prices, {
+    energiesMilliwattHours: values.importMilliwattHours,
+    fromSeconds: first,
+    intervalSeconds: header.intervalSeconds,
+  });
+  const costRegister = exportRegister + 1;
+  maker.registers[costRegister] = wrapCost((maker.registers[costRegister] ?? 0n) + counted);
 }

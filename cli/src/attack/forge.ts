@@ -82,6 +82,7 @@ export async function billRequest(
     registerBank: from.header.registerBank,
     paillierKeyId: fromHex(publicKey.id),
     product: await quotientOf(stage, to.ciphertext, from.ciphertext),
+    costProduct: new Uint8Array(0),
     ...changes,
   };
   return signRequest({ terms, contributions: [from, to].map(encodeContribution) }, aggregator);

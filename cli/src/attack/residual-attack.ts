@@ -52,7 +52,6 @@ export const residualAttacks: readonly ActiveAttack[] = [
         servicePoint,
         fromBorderSeconds: instantOfDay(0),
         toBorderSeconds: instantOfDay(MONTH_DAYS),
-        hasCost: false,
       }));
       const refusals = judgeResidual({ zone: ZONE, loads, bills }, policy);
       const codes = refusals.map(({ code }) => code);

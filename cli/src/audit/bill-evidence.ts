@@ -29,7 +29,16 @@ export interface BillSpan {
 /** As it was fetched. */
 export interface BillMaterial extends Pick<
   BillEvidence,
-  "meters" | "secret" | "envelopes" | "frames" | "servicePoint" | "window" | "statement" | "tariff"
+  | "meters"
+  | "secret"
+  | "envelopes"
+  | "frames"
+  | "servicePoint"
+  | "window"
+  | "statement"
+  | "tariff"
+  | "prices"
+  | "notes"
 > {
   readonly rootKey: Uint8Array;
   /** Every epoch's JWS, epoch 0 first. */

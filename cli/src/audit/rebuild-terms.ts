@@ -1,6 +1,7 @@
 /**
  * The terms of a release request, made again from contributions and registry (docs/protocol.md §7, §8.1) as an honest aggregator makes them.
- * Of the logged terms it takes what nothing else says: the kind, the registry epoch and, of a bill, the window on the grid.
+ * Of the logged terms it takes what nothing else says: the kind, the registry epoch and, of a bill, the window on the grid and whether its
+ * cost was asked for.
  */
 import {
   parsePublicKey,
@@ -14,8 +15,10 @@ import {
 import {
   ADDITIONS_MAX,
   billPacking,
+  encodeContributionHeader,
   fromHex,
   instantOf,
+  isRegisterStream,
   loadPacking,
   toHex,
   type BillRequest,
@@ -46,8 +49,17 @@ export async function rebuildTerms(
       ? loadTerms(logged, headers, view, key)
       : billTerms(logged, headers, view, key);
   const ciphertexts = await validated(contributions, engine, key);
-  const summed = await combined(logged.kind, ciphertexts, engine, key);
-  return { ...unsummed, paillierKeyId: fromHex(key.id, 32), product: summed.bytes };
+  const paillierKeyId = fromHex(key.id, 32);
+  if (unsummed.kind === "LOAD") {
+    const summed = await product(engine, key, ciphertexts);
+    return { ...unsummed, paillierKeyId, product: summed.bytes };
+  }
+  const borders = hasCost(logged) ? ciphertexts.length / 2 : ciphertexts.length;
+  const billed = await difference(ciphertexts.slice(0, borders), engine, key);
+  const cost = ciphertexts.slice(borders);
+  const costed = cost.length === 0 ? undefined : await difference(cost, engine, key);
+  const costProduct = costed?.bytes ?? new Uint8Array(0);
+  return { ...unsummed, paillierKeyId, product: billed.bytes, costProduct };
 }
 
 function loadTerms(
@@ -60,7 +72,7 @@ function loadTerms(
   if (first === undefined) throw foreign("a load without contributions");
   const { stream, blockStart } = first;
   const cohort = view.cohortOf(toHex(first.networkPseudonym), blockStart);
-  if (stream === "BILL" || cohort === undefined) {
+  if (isRegisterStream(stream) || cohort === undefined) {
     throw foreign("contribution 1 is no load of a member of any cohort");
   }
   const { intervalSeconds } = cohort;
@@ -108,15 +120,26 @@ function refuseTwice(headers: readonly ContributionHeader[]): void {
   }
 }
 
+const hasCost = (logged: RequestTerms): boolean =>
+  logged.kind === "BILL" && logged.costProduct.length > 0;
+
 function billTerms(
-  { kind, registryEpoch, fromGrid, toGrid }: BillRequest,
-  headers: readonly ContributionHeader[],
+  logged: BillRequest,
+  all: readonly ContributionHeader[],
   view: NetworkView,
   { bits }: PublicKey,
-): Omit<BillRequest, "paillierKeyId" | "product"> {
+): Omit<BillRequest, "paillierKeyId" | "product" | "costProduct"> {
+  const { kind, registryEpoch, fromGrid, toGrid } = logged;
+  const headers = hasCost(logged) ? all.slice(0, all.length / 2) : all;
   const [from, to] = [headers[0], headers.at(-1)];
   if (from === undefined || to === undefined || headers.length % 2 !== 0) {
     throw foreign(`a bill has two borders for each of its meters, not ${headers.length}`);
+  }
+  for (const [position, header] of all.slice(headers.length).entries()) {
+    const border = headers[position];
+    const isBeside = border !== undefined && isCostOf(header, border);
+    if (isBeside) continue;
+    throw foreign(`contribution ${headers.length + position + 1} is no cost of its border's frame`);
   }
   const packing = billPacking(bits);
   for (const [position, header] of headers.entries()) {
@@ -144,6 +167,9 @@ function billTerms(
     registerBank: from.registerBank,
   };
 }
+
+const isCostOf = (cost: ContributionHeader, border: ContributionHeader): boolean =>
+  sameHex(encodeContributionHeader(cost), encodeContributionHeader({ ...border, stream: "COST" }));
 
 const foreign = (message: string): BrokenLink =>
   new BrokenLink("members", "CONTRIBUTION_FOREIGN", message);
@@ -176,21 +202,19 @@ async function validated(
   });
 }
 
-/** Π c_i of a load, Π c_to · (Π c_from)⁻¹ of a bill (§6.1). */
-async function combined(
-  kind: RequestTerms["kind"],
+/** Π c_to · (Π c_from)⁻¹ of a bill, or of its cost (§6.1). */
+async function difference(
   ciphertexts: readonly Ciphertext[],
   engine: Engine,
   key: PublicKey,
 ): Promise<Ciphertext> {
-  if (kind === "LOAD") return product(engine, key, ciphertexts);
   const half = (parity: number): Promise<Ciphertext> =>
     product(
       engine,
       key,
       ciphertexts.filter((_, position) => position % 2 === parity),
     );
-  const [difference] = await subtract(engine, key, [await half(1)], [await half(0)]);
-  if (difference === undefined) throw new RangeError("one difference of two borders");
-  return difference;
+  const [quotient] = await subtract(engine, key, [await half(1)], [await half(0)]);
+  if (quotient === undefined) throw new RangeError("one difference of two borders");
+  return quotient;
 }

@@ -67,7 +67,6 @@ export function residualsOf(
         servicePoint: toHex(terms.networkPseudonym),
         fromBorderSeconds: terms.fromBorder,
         toBorderSeconds: terms.toBorder,
-        hasCost: false,
       })),
     };
     const refusals = judgeResidual(facts, policy);

@@ -19,17 +19,25 @@ import { meterSend } from "./meter-send.ts";
 import { meterSimulate } from "./meter-simulate.ts";
 import { policyAnnounce, policyApply, policyCheck, policyShow } from "./policy-commands.ts";
 import { portalExport } from "./portal-export.ts";
+import { portalInvite, portalJoin, portalPersons } from "./portal-household.ts";
 import { privacyErase, privacyExport } from "./privacy-commands.ts";
 import { registryImport } from "./registry-import.ts";
-import { cohortPlan, registryExchange, registryMoveOut } from "./registry-commands.ts";
+import {
+  cohortPlan,
+  registryExchange,
+  registryMoveOut,
+  registryRecode,
+} from "./registry-commands.ts";
 import { readingsConvert } from "./readings-convert.ts";
 import { readingsInspect } from "./readings-inspect.ts";
 import { releaseList, releaseRequest, releaseWhy } from "./release-commands.ts";
 import { serve } from "./serve.ts";
+import { statementCorrect } from "./statement-correct.ts";
 import { statementExport } from "./statement-export.ts";
 import { statementShow } from "./statement-show.ts";
 import { statementVerify } from "./statement-verify.ts";
 import { tariffCheck } from "./tariff-check.ts";
+import { tariffPrices } from "./tariff-prices.ts";
 import { tariffPublish } from "./tariff-publish.ts";
 import { tariffSign } from "./tariff-sign.ts";
 
@@ -44,17 +52,22 @@ export const commands: readonly Command[] = [
   readingsInspect,
   readingsConvert,
   tariffCheck,
+  tariffPrices,
   tariffSign,
   tariffPublish,
   statementShow,
   statementExport,
   statementVerify,
+  statementCorrect,
   statementDispute,
   statementCheckDispute,
   loadShow,
   feederImport,
   feederShow,
   portalExport,
+  portalInvite,
+  portalJoin,
+  portalPersons,
   privacyExport,
   privacyErase,
   policyShow,
@@ -65,6 +78,7 @@ export const commands: readonly Command[] = [
   registryImport,
   registryExchange,
   registryMoveOut,
+  registryRecode,
   releaseList,
   releaseWhy,
   releaseRequest,

@@ -106,7 +106,7 @@ function remaining(options: {
           {
             party: "portal",
             what: "sealed frames of the running contract",
-            why: `${frames} days each; no key that opens them is left but the meter's`,
+            why: `${frames} days each; no key that opens them is left but the meter's and invited persons'`,
           },
         ]
       : []),

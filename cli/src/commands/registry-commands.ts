@@ -1,4 +1,4 @@
-/** `registry move-out`, `registry exchange`, `cohort plan`: the life of a service point, through the registry (docs/protocol.md §7.3, §9). */
+/** `registry move-out`, `registry exchange`, `registry recode`, `cohort plan`: the life of a service point, through the registry (docs/protocol.md §7.3, §9). */
 import { parseNetworkView } from "@smarter-metering/protocol";
 import type { Admitted, CohortPlan } from "@smarter-metering/registry";
 import { dayStartOf, TariffError } from "@smarter-metering/tariff";
@@ -70,6 +70,27 @@ export const registryExchange: Command = {
       terminal.print(`the meter of ${label} is exchanged at ${iso(at)}`);
       terminal.print(`code to enrol with the new one: ${enrolmentCode}`);
       terminal.print("A fleet that runs has to be started again before that time.");
+    }
+    return EXIT.ok;
+  },
+};
+
+export const registryRecode: Command = {
+  name: "registry recode",
+  summary: "Issue a new enrolment code for a running contract; the one before is void.",
+  options: { ...dirOption, ...householdOption },
+  async run({ terminal }, args) {
+    const layout = layoutFrom(args);
+    const label = args.required("household");
+    const told = (await changeRegistry(layout, terminal, "/v1/recodes", { label })) as Admitted;
+    await tellMeters(layout, told.meters);
+    const enrolmentCode = told.letters[0]?.enrolmentCode ?? "";
+    await updateHousehold(layout, label, { enrolmentCode });
+    if (terminal.json) terminal.printJson({ household: label, enrolmentCode });
+    else {
+      terminal.print(`new code of ${label}, for one new account: ${enrolmentCode}`);
+      terminal.print("Whoever enrols with it gets the readings of the contract so far.");
+      terminal.print("A fleet that runs has to be started again: its meters know the old code.");
     }
     return EXIT.ok;
   },

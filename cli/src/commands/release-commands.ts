@@ -39,6 +39,8 @@ const bill = z.looseObject({
   toGrid: z.number(),
   state: z.string(),
   codes: z.array(z.string()),
+  /** Why its cost is not in it. */
+  costCodes: z.array(z.string()),
   /** Of the request, hex; null before there is one. */
   requestDigest: z.string().nullable(),
   log: logStanding,
@@ -54,7 +56,9 @@ const iso = (seconds: number): string =>
   new Date(1000 * seconds).toISOString().replace(".000Z", "Z");
 
 function describe(entry: z.infer<typeof set> | z.infer<typeof bill>): string[] {
-  const why = [...entry.codes, waitingFor(entry)].filter((part) => part !== "").join(" ");
+  const costCodes = entry.kind === "BILL" ? entry.costCodes : [];
+  const without = costCodes.length > 0 ? `without its cost: ${costCodes.join(" ")}` : "";
+  const why = [...entry.codes, without, waitingFor(entry)].filter((part) => part !== "").join(" ");
   return entry.kind === "LOAD"
     ? ["LOAD", entry.cohort, iso(entry.blockStart), nameOf(entry), entry.state, why]
     : ["BILL", entry.servicePoint, iso(entry.toGrid), nameOf(entry), entry.state, why];

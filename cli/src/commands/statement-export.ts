@@ -65,6 +65,9 @@ const HEADER = [
   "tariff",
   "tariffVersion",
   "requestDigest",
+  "prices",
+  "cost",
+  "corrected",
 ];
 
 /** RFC 4180. With accounts the days are those of the service point's zone, without them instants in UTC. */
@@ -79,7 +82,9 @@ function csvOf(
       zone === undefined ? at : localDate(secondsOf(at), zone),
     );
     const row = [servicePoint, kind, ...dated, energy_mWh, export_mWh, amount, currency];
-    const all = [...row, entry.tariff, String(entry.tariffVersion), entry.requestDigest];
+    const cost = [entry.cost?.prices ?? "", entry.cost?.counted ?? ""];
+    const priced = [entry.tariff, String(entry.tariffVersion), entry.requestDigest];
+    const all = [...row, ...priced, ...cost, entry.notes?.at(-1)?.corrected ?? ""];
     return names === undefined ? all : [accountOf(entry, names), ...all];
   });
   const header = names === undefined ? HEADER : ["account", ...HEADER];

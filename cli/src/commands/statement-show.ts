@@ -20,17 +20,18 @@ export const statementShow: Command = {
       terminal.printJson({ statements });
       return EXIT.ok;
     }
-    const rows = statements.map(({ servicePoint, from, to, energy_mWh, amount, currency }) => [
+    const rows = statements.map(({ servicePoint, from, to, energy_mWh, ...bill }) => [
       servicePoint,
       from,
       to,
       (Number(energy_mWh) / 1e6).toFixed(3),
-      amount,
-      currency,
+      bill.amount,
+      bill.notes?.at(-1)?.corrected ?? "",
+      bill.currency,
     ]);
     terminal.print(terminal.table([HEADER, ...rows], ""));
     return EXIT.ok;
   },
 };
 
-const HEADER = ["service point", "from", "to", "kWh", "amount", ""];
+const HEADER = ["service point", "from", "to", "kWh", "amount", "corrected", ""];

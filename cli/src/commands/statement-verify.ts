@@ -3,7 +3,7 @@
  * to what was contributed of his readings and to the log (docs/protocol.md §11.2). Readings are opened here, as the customer, and none is
  * printed.
  */
-import { verifyBill, type BillReport, type Link } from "@smarter-metering/customer";
+import { LINKS, verifyBill, type BillReport, type Link } from "@smarter-metering/customer";
 import { openEngine } from "@smarter-metering/paillier";
 import { fromBase64Url, fromUtf8, parseJson, toHex } from "@smarter-metering/protocol";
 import { z } from "zod";
@@ -25,7 +25,13 @@ import type { Layout } from "../deployment/layout.ts";
 import { withMdms, type MdmsReader } from "../serve/mdms-session.ts";
 import { withParty } from "../serve/reach.ts";
 import { newestView } from "../serve/registry-access.ts";
-import { readStatements, secondsOf, type StatementEntry } from "../serve/released.ts";
+import {
+  readNotes,
+  readPrices,
+  readStatements,
+  secondsOf,
+  type StatementEntry,
+} from "../serve/released.ts";
 import type { Terminal } from "../terminal.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
 
@@ -108,7 +114,10 @@ async function fetchAll(
 }
 
 /** A statement with what the MDMS holds of its release. */
-interface FromMdms extends Pick<BillMaterial, "statement" | "window" | "answers"> {
+interface FromMdms extends Pick<
+  BillMaterial,
+  "statement" | "window" | "answers" | "prices" | "notes"
+> {
   readonly own: FromPortal;
   readonly entry: StatementEntry;
   /** The request that the statement names, hex; "" when it names none. */
@@ -132,7 +141,10 @@ async function readBills(
       const answers =
         digest === "" ? { release: null, partials: [] } : await readAnswers(mdms, digest);
       const window = { from: secondsOf(entry.from), to: secondsOf(entry.to) };
-      bills.push({ own, entry, statement, window, digest, answers });
+      const prices = entry.cost && (await readPrices(mdms, entry.cost.prices, window));
+      const shown = prices !== undefined && prices.length > 0 && { prices };
+      const notes = entry.notes && { notes: await readNotes(mdms, entry) };
+      bills.push({ own, entry, statement, window, digest, answers, ...shown, ...notes });
     }
   }
   return bills;
@@ -229,8 +241,8 @@ function print(
     terminal.printJson({ bills, householdsWithoutAccount });
     return;
   }
-  const names = checked[0]?.report.links.map(({ link }) => link) ?? [];
-  const columns = [...new Set(names)];
+  const names = new Set(checked.flatMap(({ report }) => report.links.map(({ link }) => link)));
+  const columns = LINKS.filter((name) => names.has(name));
   const header = ["household", "from", "to", ...columns, "difference", "in minor units"];
   const rows = checked.map(({ household, from, to, currency, report }) => [
     household,

@@ -1,8 +1,7 @@
 /**
  * `tariff check`: what is wrong with a tariff file, or what it says: in words, in hours of each band over a year, and in the bills of a
- * household. Runs at a tariff's author; knows made-up readings, or a customer's own file.
+ * household; of a file of prices what R9 makes of them. Runs at a tariff's author; knows made-up readings, or a customer's own file.
  */
-import { readFile } from "node:fs/promises";
 import { defaultPolicy } from "@smarter-metering/policy";
 import {
   addLocalMonths,
@@ -13,20 +12,29 @@ import {
   tariffFaults,
   type Tariff,
 } from "@smarter-metering/tariff";
-import { CliError, EXIT } from "../cli-error.ts";
+import { EXIT, usageError } from "../cli-error.ts";
 import type { Arguments, Command, CommandContext } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
+import { readJsonFile } from "./json-file.ts";
+import { isPrices } from "./price-check.ts";
 import { onlyOperand, sourceOptions } from "./readings-source.ts";
+import { checkPrices, priceOptions, readPrices } from "./tariff-check-prices.ts";
 import { bandMonths, type BandMonth } from "./tariff-hours.ts";
-import { billsOf, profileOf, totalMinor, type ProfileBills } from "./tariff-profile.ts";
+import {
+  billsOf,
+  profileOf,
+  totalMinor,
+  type MonthBill,
+  type ProfileBills,
+} from "./tariff-profile.ts";
 
 const ZONE = "Europe/Zurich";
 const MONTHS = 12;
 
 export const tariffCheck: Command = {
   name: "tariff check",
-  summary: "Check a tariff file, say in words what it charges, and bill a household by it.",
-  operands: "<tariff.json>",
+  summary: "Check a file of a tariff or of prices, say in words what it charges, bill a household.",
+  operands: "<tariff.json or prices.json>",
   options: {
     profile: {
       type: "string",
@@ -36,10 +44,13 @@ export const tariffCheck: Command = {
     ...sourceOptions,
     zone: { type: "string", value: "<IANA zone>", text: `zone of the service points (${ZONE})` },
     from: { type: "string", value: "<date>", text: "first month of hours and sample (this one)" },
+    ...priceOptions,
   },
   async run(context, args) {
     const { terminal } = context;
     const document = await readJsonFile(onlyOperand(args, "a tariff file"));
+    const zone = args.text("zone") ?? ZONE;
+    if (isPrices(document)) return checkPrices(document, zone, args, terminal);
     const faults = tariffFaults(document).map(({ code, path, message }) => ({
       code,
       path,
@@ -51,7 +62,6 @@ export const tariffCheck: Command = {
       return EXIT.differs;
     }
     const tariff = parseTariff(document);
-    const zone = args.text("zone") ?? ZONE;
     const fromSeconds = firstMonth(tariff, zone, args);
     const months = bandMonths(tariff.calendar, { fromSeconds, months: MONTHS, zone });
     const profiles = await profileBills(tariff, { zone, fromSeconds }, args, context);
@@ -78,9 +88,21 @@ async function profileBills(
   context: CommandContext,
 ): Promise<ProfileBills[]> {
   const profile = args.text("profile");
+  const { cost } = tariff.calendar;
+  if (cost === undefined && args.texts("prices").length > 0) {
+    throw usageError(`--prices: tariff ${tariff.tariff} is billed by its own prices alone`);
+  }
+  const prices = cost && (await readPrices({ ...cost, currency: tariff.currency }, args));
   if (profile === undefined) return [];
   const households = await profileOf(profile, { ...at, months: MONTHS }, args, context);
-  return households.map((series) => billsOf(tariff, series, at.zone));
+  return households.map((series) => billsOf({ tariff, prices }, series, at.zone));
+}
+
+/** Of a bill by a tariff with a cost: whether the prices of its series were known. */
+function pricedBy({ bill }: MonthBill): "prices" | "fallback" | "both" {
+  const kinds = new Set(bill.lines.map(({ kind }) => kind));
+  if (!kinds.has("cost-fallback")) return "prices";
+  return kinds.has("cost") ? "both" : "fallback";
 }
 
 /** Months in which a band holds for fewer intervals than R9 (docs/protocol.md §8.3) lets a bill have. */
@@ -102,12 +124,13 @@ function jsonOf(
     hours: months.map((month) => ({ ...month, narrow: narrowOf(month) })),
     profiles: profiles.map(({ label, bills }) => ({
       label,
-      bills: bills.map(({ bill, ...month }) => ({
+      bills: bills.map((month) => ({
         month: month.month,
-        days: bill.days,
+        days: month.bill.days,
         energy_mWh: String(month.energyMilliwattHours),
         export_mWh: String(month.exportMilliwattHours),
-        amount: bill.amount,
+        amount: month.bill.amount,
+        ...(tariff.calendar.cost && { pricedBy: pricedBy(month) }),
       })),
       total: totalMinor({ label, bills }).text,
     })),
@@ -135,38 +158,16 @@ function printReport(
     }
   }
   for (const profile of profiles) {
-    const lines = profile.bills.map(({ month, bill, energyText, exportText }) => [
-      month,
-      energyText,
-      exportText,
-      bill.amount,
+    const hasCost = tariff.calendar.cost !== undefined;
+    const lines = profile.bills.map((bill) => [
+      bill.month,
+      bill.energyText,
+      bill.exportText,
+      bill.bill.amount,
+      ...(hasCost ? [pricedBy(bill)] : []),
     ]);
     const total = ["total", ...totalMinor(profile).row];
-    const header = ["month", "kWh", "fed in", tariff.currency];
+    const header = ["month", "kWh", "fed in", tariff.currency, ...(hasCost ? ["priced by"] : [])];
     terminal.print(`\nBills of ${profile.label}\n${terminal.table([header, ...lines, total])}`);
-  }
-}
-
-/** Throws FILE_UNREADABLE or FILE_NOT_JSON. */
-export async function readJsonFile(path: string): Promise<unknown> {
-  return parseJsonText(await readTextFile(path), path);
-}
-
-/** Throws FILE_UNREADABLE. */
-export async function readTextFile(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    const message = `cannot read ${path}: check the path and its permissions`;
-    throw new CliError("FILE_UNREADABLE", message, EXIT.failed, cause);
-  }
-}
-
-/** Throws FILE_NOT_JSON. */
-export function parseJsonText(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    throw new CliError("FILE_NOT_JSON", `${path} is not JSON: check commas and quotes`);
   }
 }

@@ -6,7 +6,9 @@ import { seriesEndSeconds, syntheticHousehold, type Series } from "@smarter-mete
 import {
   addLocalDays,
   addLocalMonths,
+  arePricesKnown,
   bandsOf,
+  costOf,
   dayStartOf,
   formatMinor,
   localDate,
@@ -17,6 +19,7 @@ import {
   roundHalfEven,
   type Bill,
   type BillPart,
+  type DynamicPrices,
   type Tariff,
 } from "@smarter-metering/tariff";
 import { CliError } from "../cli-error.ts";
@@ -56,8 +59,21 @@ export async function profileOf(
   return [{ ...series, label: "a made-up household" }];
 }
 
-/** Whole local days of the readings, month by month. Throws PROFILE_TOO_SHORT, TariffError. */
-export function billsOf(tariff: Tariff, series: Series, zone: string): ProfileBills {
+/** What bills are made by: a tariff, and what is known of the prices of its series. */
+export interface Pricing {
+  readonly tariff: Tariff;
+  readonly prices?: readonly DynamicPrices[] | undefined;
+}
+
+/**
+ * Whole local days of the readings, month by month; days without prices of the series are billed at the tariff's price for that. Throws
+ * PROFILE_TOO_SHORT, TariffError.
+ */
+export function billsOf(
+  { tariff, prices = [] }: Pricing,
+  series: Series,
+  zone: string,
+): ProfileBills {
   const start = localDayStart(series.startSeconds, zone);
   const first = start === series.startSeconds ? start : addLocalDays(start, 1, zone);
   const end = localDayStart(seriesEndSeconds(series), zone);
@@ -70,7 +86,7 @@ export function billsOf(tariff: Tariff, series: Series, zone: string): ProfileBi
   while (from < end) {
     const to = Math.min(end, addLocalMonths(localMonthStart(from, zone), 1, zone));
     const parts = partsOf(tariff, { from, to }, zone).map((span) =>
-      measured(tariff, series, span, zone),
+      measured({ tariff, prices }, series, span, zone),
     );
     bills.push(monthBill(priceBill({ tariff, zone, parts }), zone));
     from = to;
@@ -91,7 +107,7 @@ function partsOf({ versions }: Tariff, { from, to }: Span, zone: string): Span[]
 }
 
 function measured(
-  { calendar }: Tariff,
+  { tariff: { calendar }, prices }: Required<Pricing>,
   series: Series,
   { from, to }: Span,
   zone: string,
@@ -110,11 +126,16 @@ function measured(
     registers[band] = (registers[band] ?? 0n) + energy;
     exported += BigInt(series.exportMilliwattHours[offset + index] ?? 0);
   }
+  const isCounted =
+    calendar.cost !== undefined && arePricesKnown(prices, { fromSeconds: from, toSeconds: to });
+  const energiesMilliwattHours = series.importMilliwattHours.subarray(offset, offset + count);
+  const costed = { energiesMilliwattHours, fromSeconds: from, intervalSeconds };
   return {
     fromSeconds: from,
     toSeconds: to,
     registersMilliwattHours: registers,
     exportMilliwattHours: exported,
+    ...(isCounted && { cost: costOf(prices, costed) }),
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * `tariff publish`: a tariff into the next registry epoch. Says what changes, refuses what bills could not be made by, asks, and then
+ * `tariff publish`: a tariff or prices into the next registry epoch. Says what changes, refuses what bills could not be made by, asks, and then
  * hands it to the registry, which checks it once more.
  */
 import { stdin, stderr } from "node:process";
@@ -13,12 +13,15 @@ import {
   parseNetworkView,
   registerBankOf,
   toHex,
+  unverifiedDocument,
 } from "@smarter-metering/protocol";
 import {
   describeTariff,
   describeVersion,
+  parseDynamicPrices,
   parseTariff,
   publishFaults,
+  type DynamicPrices,
   type PublishContract,
   type Tariff,
 } from "@smarter-metering/tariff";
@@ -30,44 +33,65 @@ import { newestView } from "../serve/registry-access.ts";
 import { callApi, withRegistry } from "../serve/reach.ts";
 import { adminToken } from "../serve/registry-admin.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
+import { parseJsonText, readTextFile } from "./json-file.ts";
+import { describePrices } from "./price-check.ts";
 import { onlyOperand } from "./readings-source.ts";
-import { parseJsonText, readTextFile } from "./tariff-check.ts";
-import { signTariff } from "./tariff-sign.ts";
+import { nameOf, parseSignable, signByTariffSigner } from "./tariff-sign.ts";
 
 const OUTCOMES = {
-  known: "is published as it is",
+  known: "published as it is",
   declined: "nothing was published",
-  published: "is published",
+  published: "published",
 } as const;
 
 export const tariffPublish: Command = {
   name: "tariff publish",
-  summary: "Publish a tariff, as a file or as signed by tariff sign, in a new registry epoch.",
-  operands: "<tariff.json or .jws>",
+  summary:
+    "Publish a tariff or prices, as a file or as signed by tariff sign, in a new registry epoch.",
+  operands: "<tariff.json, prices.json or .jws>",
   options: { ...dirOption, yes: { type: "boolean", text: "publish without being asked" } },
   async run({ terminal }, args) {
     const layout = layoutFrom(args);
     const path = onlyOperand(args, "a tariff file");
     const text = (await readTextFile(path)).trim();
     const isSigned = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(text);
-    const tariff = parseTariff(isSigned ? payloadOf(text) : parseJsonText(text, path));
+    const document = parseSignable(isSigned ? payloadOf(text) : parseJsonText(text, path));
     // Whoever is asked here may take his time: the registry serves others meanwhile.
     const outcome = await withRegistry(layout, terminal, async (url) => {
-      const current = await publishedTariff(layout, tariff.tariff);
-      if (JSON.stringify(current) === JSON.stringify(tariff)) return "known";
-      const changes = describeChanges(current, tariff);
-      await refuseFaults(layout, current, tariff);
+      const changes = await ("tariff" in document
+        ? tariffChanges(layout, document)
+        : priceChanges(layout, document));
+      if (changes === undefined) return "known";
       if (!terminal.json) terminal.print(changes.join("\n"));
       if (!args.flag("yes") && !(await isAgreed())) return "declined";
-      const jws = isSigned ? text : await signTariff(layout, tariff);
-      await callApi(url, "/v1/tariffs", { token: await adminToken(layout), body: { jws } });
+      const jws = isSigned ? text : await signByTariffSigner(layout, document);
+      const address = "tariff" in document ? "/v1/tariffs" : "/v1/prices";
+      await callApi(url, address, { token: await adminToken(layout), body: { jws } });
       return "published";
     });
-    if (terminal.json) terminal.printJson({ tariff: tariff.tariff, outcome });
-    else terminal.print(`tariff ${tariff.tariff}: ${OUTCOMES[outcome]}`);
+    const name = nameOf(document);
+    if (terminal.json) terminal.printJson({ ...name, outcome });
+    else terminal.print(`${Object.entries(name).flat().join(" ")}: ${OUTCOMES[outcome]}`);
     return outcome === "declined" ? EXIT.refused : EXIT.ok;
   },
 };
+
+/** In words; undefined when it is published as it is. Throws what speaks against it. */
+async function tariffChanges(layout: Layout, next: Tariff): Promise<string[] | undefined> {
+  const current = await publishedTariff(layout, next.tariff);
+  if (JSON.stringify(current) === JSON.stringify(next)) return undefined;
+  const changes = describeChanges(current, next);
+  await refuseFaults(layout, current, next);
+  return changes;
+}
+
+/** The same of prices, of which the registry alone knows whether they follow the last ones. */
+async function priceChanges(layout: Layout, next: DynamicPrices): Promise<string[] | undefined> {
+  const { prices = [] } = parseMdmsView((await newestView(layout, "mdms")).text);
+  const known = prices.map((jws) => parseDynamicPrices(unverifiedDocument(next.kind, jws)));
+  const isKnown = known.some((document) => JSON.stringify(document) === JSON.stringify(next));
+  return isKnown ? undefined : describePrices(next);
+}
 
 /** What a JWS says; the registry verifies who signed it. */
 const payloadOf = (jws: string): unknown =>

@@ -55,6 +55,7 @@ export async function createAccess(
   await writeHouseholds(layout, new Map(entries));
   const operators: OperatorAccess[] = [
     { login: "operator", password: passwordOf(), role: "operator" },
+    { login: "billing", password: passwordOf(), role: "billing" },
     { login: "privacy-officer", password: passwordOf(), role: "privacy-officer" },
   ];
   await writeSecretFile(operatorsPath(layout), `${JSON.stringify(operators, null, 2)}\n`);

@@ -13,6 +13,7 @@ import {
   type PasswordKeys,
   type PortalClient,
   type Reading,
+  type RecoveryKey,
 } from "@smarter-metering/customer";
 import { fromHex, parseEnrolmentCode, primitives, toHex } from "@smarter-metering/protocol";
 import { CliError } from "../cli-error.ts";
@@ -39,7 +40,7 @@ export function customersOf(households: ReadonlyMap<string, HouseholdAccess>): C
 
 const random = (length: number): Uint8Array => primitives.randomBytes(length);
 
-const portalAt = (origin: string): PortalClient =>
+export const portalAt = (origin: string): PortalClient =>
   createPortalClient({ fetch: globalThis.fetch, origin, session: "bearer", random });
 
 /** A customer with the keys that his password gave when he joined; they stay in his device's memory. */
@@ -56,7 +57,7 @@ export async function joinPortal(
 ): Promise<JoinedCustomer> {
   const portal = portalAt(origin);
   const { login, password, networkPseudonym } = customer;
-  const session = await signUpOrLogIn(portal, login, password);
+  const { session } = await signUpOrLogIn(portal, login, password);
   const wait = async (): Promise<void> => {
     if (signal.aborted) throw new CliError("ENROLMENT_STOPPED", "stopped; run it again to go on");
     await new Promise((resolve) => setTimeout(resolve, ENROLMENT_WAIT_MS));
@@ -96,17 +97,20 @@ async function whenOffered(
   }
 }
 
-async function signUpOrLogIn(
+/** The recovery key of an account that was made now, else null. */
+export async function signUpOrLogIn(
   portal: PortalClient,
   login: string,
   password: string,
-): Promise<Login> {
+): Promise<{ session: Login; recoveryKey: RecoveryKey | null }> {
   try {
-    return await portal.signUp(await createVault({ login, password, random }));
+    const made = await createVault({ login, password, random });
+    return { session: await portal.signUp(made), recoveryKey: made.recoveryKey };
   } catch (error) {
     const taken = error instanceof CustomerError && error.problem?.code === "UCS_LOGIN_TAKEN";
     if (!taken) throw error;
-    return portal.login(login, password); // Signed up before a restart.
+    // Signed up before a restart.
+    return { session: await portal.login(login, password), recoveryKey: null };
   }
 }
 
@@ -137,7 +141,7 @@ export async function fetchSealed(
 ): Promise<SealedAtPortal> {
   const portal = portalAt(origin);
   const session = await portal.loginWithKeys(login, keys);
-  if (session.pinnedMeters.length === 0) {
+  if (session.reading.meters.length === 0) {
     const message = `${login} has no pinned meter in his vault: enrol with the code of the letter`;
     throw new CliError("PINS_MISSING", message);
   }
@@ -155,5 +159,6 @@ export async function readWithKeys(
   keys: PasswordKeys,
 ): Promise<OwnReadings> {
   const { session, ...sealed } = await fetchSealed(origin, login, keys);
-  return openReadings(session.pinnedMeters, session.vault.recipientSecret, sealed);
+  const { meters, recipientSecret } = session.reading;
+  return openReadings(meters, recipientSecret, sealed);
 }

@@ -155,7 +155,7 @@ export async function initDeployment(options: InitOptions): Promise<readonly Let
   await writeTokens(layout, listed);
   await writeConfigs(layout, registryRootKey, options);
   const labels = options.households.map(({ label }) => label);
-  const { letters, meters: provisioning } = await lettersOf(state, labels);
+  const { letters, meters: provisioning } = await lettersOf(state, labels, root.publicKey);
   await writeMeters(layout, {
     ...(state.openerKeys && {
       opener: { registryRootKey, keys: await signOpenerKeys(state.openerKeys, root) },

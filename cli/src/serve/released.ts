@@ -26,6 +26,8 @@ export const statementEntry = z.object({
   registers_mWh: z.record(z.string(), decimal),
   export_mWh: decimal,
   energy_mWh: decimal,
+  /** Of a tariff by prices that change by the hour; null where the cost was not released. */
+  cost: z.object({ prices: z.string(), counted: decimal.nullable() }).optional(),
   amount: z.string(),
   currency: z.string(),
   estimated: z.boolean(),
@@ -35,6 +37,17 @@ export const statementEntry = z.object({
     z.object({ text: z.string(), quantity: z.string(), price: z.string(), amountE16: z.string() }),
   ),
   requestDigest: z.string(),
+  /** Credit notes of prices that were published late, in their order. */
+  notes: z
+    .array(
+      z.object({
+        number: z.number(),
+        reason: z.string(),
+        amount: z.string(),
+        corrected: z.string(),
+      }),
+    )
+    .optional(),
 });
 export type StatementEntry = z.infer<typeof statementEntry>;
 
@@ -52,6 +65,33 @@ export const readStatements = (
   servicePoint?: string,
 ): Promise<StatementEntry[]> =>
   mdms.all(`/v1/statements${query({ servicePoint })}`, "statements", statementEntry);
+
+const priceEntry = z.object({ signed: z.string() });
+
+/** Documents of a series that touch a window, epoch seconds: JWS by the registry's root. None of windows that ended 400 days ago. */
+export async function readPrices(
+  mdms: MdmsReader,
+  series: string,
+  { from, to }: { readonly from: number; readonly to: number },
+): Promise<string[]> {
+  const path = `/v1/prices${query({ series, from: isoOf(from), to: isoOf(to) })}`;
+  return (await mdms.all(path, "prices", priceEntry)).map(({ signed }) => signed);
+}
+
+const signedNotes = z.object({
+  notes: z.array(z.object({ note: z.string(), correction: z.string() })),
+});
+
+/** A statement's credit notes and their corrections, as JWS. */
+export async function readNotes(
+  mdms: MdmsReader,
+  { servicePoint, from }: Pick<StatementEntry, "servicePoint" | "from">,
+): Promise<z.output<typeof signedNotes>["notes"]> {
+  const path = `/v1/statements/${servicePoint}/${from}/notes`;
+  return signedNotes.parse(await mdms.get(path)).notes;
+}
+
+const isoOf = (seconds: number): string => new Date(seconds * 1000).toISOString();
 
 export const secondsOf = (iso: string): number => Date.parse(iso) / 1000;
 

@@ -2,8 +2,8 @@
  * What a customer's opened BLOCK frames say of a billing window (docs/protocol.md §6.3, §11.2): which time they cover, and what the meter's
  * registers counted between two instants.
  */
-import { toHex, type FrameHeader } from "@smarter-metering/protocol";
-import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
+import { toHex, type FrameHeader, type Statement } from "@smarter-metering/protocol";
+import { addLocalDays, localDayStart, wrapCost, type Calendar } from "@smarter-metering/tariff";
 import { groupBy } from "./frame-chain.ts";
 import { instantText } from "./link.ts";
 import type { OpenedFrame } from "./open-frames.ts";
@@ -19,6 +19,8 @@ export interface Totals {
   /** mWh, in the order of the calendar's bands. */
   readonly bands: readonly bigint[];
   readonly exported: bigint;
+  /** Of the cost register, modulo 2⁴⁸ (§6.6); undefined where there is none, or too little is known to count it. */
+  readonly cost: bigint | undefined;
 }
 
 /** A time without a frame, within one local day; or, of no length, the border that no frame ends at. */
@@ -47,7 +49,7 @@ const meterOf = ({ frame }: OpenedFrame): string => toHex(frame.header.meterId);
 export function registersBetween(
   blocks: readonly OpenedFrame[],
   { from, to }: Span,
-  bandCount: number,
+  { bands, cost }: Calendar,
 ): Totals | undefined {
   const inside = blocks.filter((block) => endOf(block) >= from && endOf(block) <= to);
   const runs = [...groupBy(inside, meterOf).values()]
@@ -57,7 +59,9 @@ export function registersBetween(
       return first === undefined || last === undefined ? [] : [{ first, last }];
     })
     .toSorted((a, b) => endOf(a.first) - endOf(b.first));
-  const differences = Array.from({ length: bandCount + 1 }, () => 0n);
+  const exportAt = bands.length;
+  const length = exportAt + (cost === undefined ? 1 : 2);
+  const differences = Array.from({ length }, () => 0n);
   let reached = from;
   for (const { first, last } of runs) {
     if (endOf(first) !== reached) return undefined;
@@ -68,32 +72,55 @@ export function registersBetween(
     }
   }
   if (reached !== to || runs.length === 0) return undefined;
-  return { bands: differences.slice(0, bandCount), exported: differences[bandCount] ?? 0n };
+  const counted = differences[exportAt + 1];
+  return {
+    bands: differences.slice(0, exportAt),
+    exported: differences[exportAt] ?? 0n,
+    cost: counted === undefined ? undefined : wrapCost(counted),
+  };
 }
 
 /** Within it a border may lie behind its grid instant (§7.3). */
 const BORDER_SECONDS = 72 * 3600;
 
-/** The window whose registers are `billed`: the grid's, or one with a border up to 72 h late. */
+/** The window whose energies are `billed`, with its registers: the grid's, or one with a border up to 72 h late. */
 export function windowBilled(
   blocks: readonly OpenedFrame[],
   window: Span,
   billed: Totals,
-): Span | undefined {
+  calendar: Calendar,
+): (Span & { readonly totals: Totals }) | undefined {
   const ends = [...new Set(blocks.map(endOf))].toSorted((a, b) => a - b);
   const bordersOf = (grid: number): number[] =>
     ends.filter((end) => end >= grid && end <= grid + BORDER_SECONDS);
   for (const from of bordersOf(window.from)) {
     for (const to of bordersOf(window.to)) {
-      const totals = registersBetween(blocks, { from, to }, billed.bands.length);
-      if (totals !== undefined && sameTotals(totals, billed)) return { from, to };
+      const totals = registersBetween(blocks, { from, to }, calendar);
+      if (totals !== undefined && sameEnergy(totals, billed)) return { from, to, totals };
     }
   }
   return undefined;
 }
 
-export const sameTotals = (a: Totals, b: Totals): boolean =>
+export const sameEnergy = (a: Totals, b: Totals): boolean =>
   a.exported === b.exported && a.bands.every((value, index) => value === b.bands[index]);
+
+/** No different ones: a cost that one side does not know or bill contradicts nothing. */
+export const sameCost = (a: Totals, b: Totals): boolean =>
+  a.cost === undefined || b.cost === undefined || a.cost === b.cost;
+
+/** What a statement bills; no cost where none was released. */
+export function billedBy(
+  { registers_mWh: registers, export_mWh: exported, cost }: Statement,
+  { bands }: Calendar,
+): Totals {
+  const counted = cost?.counted ?? undefined;
+  return {
+    bands: bands.map((band) => BigInt(registers[band] ?? "0")),
+    exported: BigInt(exported),
+    cost: counted === undefined ? undefined : BigInt(counted),
+  };
+}
 
 /** What of the window no BLOCK covers, day by day of the zone, and its first border if no frame ends there. */
 export function gapsOf(blocks: readonly OpenedFrame[], window: Span, zone: string): Gap[] {

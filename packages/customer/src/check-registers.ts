@@ -1,6 +1,6 @@
 /**
  * Consumption (docs/protocol.md §11.2): that frames cover the window from border to border, and the registers twice, from the frames at the
- * borders and from the readings between them, against the statement's.
+ * borders and from the readings between them (what they cost, at the signed prices), against the statement's.
  */
 import {
   registerBankOf,
@@ -8,11 +8,13 @@ import {
   type FrameHeader,
   type Statement,
 } from "@smarter-metering/protocol";
-import type { Tariff } from "@smarter-metering/tariff";
+import type { DynamicPrices, Tariff } from "@smarter-metering/tariff";
 import {
+  billedBy,
   gapsOf,
   registersBetween,
-  sameTotals,
+  sameCost,
+  sameEnergy,
   spanOf,
   unexplainedGaps,
   windowBilled,
@@ -49,6 +51,8 @@ export function checkWindow(
 interface RegisterInputs {
   readonly statement: Statement | undefined;
   readonly tariff: Tariff | undefined;
+  /** Of a tariff that has a cost, where they are known: of the whole window. */
+  readonly prices: readonly DynamicPrices[] | undefined;
   readonly blocks: readonly OpenedFrame[];
   readonly gaps: readonly Gap[];
 }
@@ -59,7 +63,7 @@ export interface OwnTotals {
 }
 
 export async function checkRegisters(
-  { statement, tariff, blocks, gaps }: RegisterInputs,
+  { statement, tariff, prices, blocks, gaps }: RegisterInputs,
   book: LinkBook,
 ): Promise<OwnTotals | undefined> {
   if (statement === undefined || tariff === undefined) {
@@ -78,31 +82,32 @@ export async function checkRegisters(
     book.broken("REGISTERS_BANK", frameText(foreign.position, foreign.frame.header));
     return undefined;
   }
-  const { bands } = tariff.calendar;
-  const counted = registersBetween(blocks, statement, bands.length);
+  const { bands, cost } = tariff.calendar;
+  const counted = registersBetween(blocks, statement, tariff.calendar);
   const readings = sortedReadings(blocks);
   const isCovered = gaps.every(({ from, to }) => from === to);
   const summed = isCovered
-    ? tariffOrUndefined(() => totalsOf(statement, readings, tariff))
+    ? tariffOrUndefined(() => totalsOf(statement, readings, tariff, prices))
     : undefined;
   const totals = counted ?? summed;
   if (totals === undefined) {
     book.notChecked("registers", "waits for the frames of the window");
     return undefined;
   }
-  if (counted !== undefined && summed !== undefined && !sameTotals(counted, summed)) {
-    book.broken("REGISTERS_DISAGREE", differing(bands, counted, summed));
-    return { totals, explanation: "broken-link" };
+  if (counted !== undefined && summed !== undefined) {
+    const isSameEnergy = sameEnergy(counted, summed);
+    if (!isSameEnergy) book.broken("REGISTERS_DISAGREE", differing(bands, counted, summed));
+    else if (!sameCost(counted, summed)) book.broken("COST_DISAGREES", `prices ${cost?.prices}`);
+    if (book.isBroken("registers")) return { totals, explanation: "broken-link" };
   }
-  const billed = {
-    bands: bands.map((band) => BigInt(statement.registers_mWh[band] ?? "0")),
-    exported: BigInt(statement.export_mWh),
-  };
-  if (!sameTotals(totals, billed)) {
-    return {
-      totals,
-      explanation: explainBilled(statement, bands, { totals, billed }, blocks, book),
-    };
+  const billed = billedBy(statement, tariff.calendar);
+  if (!sameEnergy(totals, billed)) {
+    const own = { totals, billed };
+    return { totals, explanation: explainBilled(statement, tariff, own, blocks, book) };
+  }
+  if (!sameCost(totals, billed)) {
+    book.broken("COST_DIFFERS", `prices ${cost?.prices}`);
+    return { totals, explanation: "broken-link" };
   }
   if (counted === undefined) {
     book.notChecked("registers", "the readings agree; the registers wait for frames");
@@ -116,7 +121,7 @@ export async function checkRegisters(
 
 function explainBilled(
   statement: Statement,
-  bands: readonly string[],
+  { calendar }: Tariff,
   { totals, billed }: { readonly totals: Totals; readonly billed: Totals },
   blocks: readonly OpenedFrame[],
   book: LinkBook,
@@ -125,13 +130,17 @@ function explainBilled(
     book.notChecked("registers", "the statement says that it is estimated");
     return "estimated";
   }
-  const extended = windowBilled(blocks, statement, billed);
+  const extended = windowBilled(blocks, statement, billed, calendar);
+  if (extended !== undefined && !sameCost(extended.totals, billed)) {
+    book.broken("COST_DIFFERS", `prices ${calendar.cost?.prices}`);
+    return "broken-link";
+  }
   if (extended !== undefined) {
     const span = `${instantText(extended.from)} to ${instantText(extended.to)}`;
     book.ok("registers", `a border came late: the statement bills ${span}`);
     return "window-extended";
   }
-  book.broken("REGISTERS_DIFFER", differing(bands, totals, billed));
+  book.broken("REGISTERS_DIFFER", differing(calendar.bands, totals, billed));
   return "broken-link";
 }
 

@@ -1,6 +1,7 @@
 /**
  * How consumption got from the customer's border contributions into the statement (docs/protocol.md §8.1, §11.2): the request in the log
- * names exactly these and the statement's window, and the trustees answered that request. On the customer's device.
+ * names exactly these and the statement's window, a cost where one is billed, and the trustees answered that request. On the customer's
+ * device.
  */
 import {
   contributionLeaf,
@@ -84,10 +85,16 @@ async function checkBorders(
     book.broken("RELEASE_WINDOW", where);
     return;
   }
-  const borders = bordersOf(terms, contributions);
-  if (borders === undefined) {
+  const isCostBilled = statement.cost !== undefined && statement.cost.counted !== null;
+  if (isCostBilled !== terms.costProduct.length > 0) {
+    book.broken("RELEASE_COST", where);
+    return;
+  }
+  const streams = isCostBilled ? (["BILL", "COST"] as const) : (["BILL"] as const);
+  const borders = streams.map((stream) => bordersOf(terms, stream, contributions));
+  if (!borders.every((some) => some !== undefined)) {
     book.notChecked("release", "waits for the contributions at the borders");
-  } else if (!(await isMadeOf(signed, borders))) {
+  } else if (!(await isMadeOf(signed, borders.flat()))) {
     book.broken("RELEASE_DIFFERS", where);
   } else {
     book.ok("release", "released from the contributions at the window's borders");
@@ -116,15 +123,16 @@ const isOwnWindow = (
   meters.some((meter) => equalBytes(meter.networkPseudonym, networkPseudonym));
 
 /**
- * The customer's own BILL contributions from one border to the other: the first and the last of each meter, each of which begins where the
+ * The customer's own contributions of a stream of registers from one border to the other: the first and the last of each meter, each of which begins where the
  * one before was taken away. Undefined while one is missing.
  */
 function bordersOf(
   { fromBorder, toBorder }: BillRequest,
+  stream: "BILL" | "COST",
   contributions: readonly FoundContribution[],
 ): readonly FoundContribution[] | undefined {
   const inside = contributions
-    .filter(({ header }) => header.stream === "BILL")
+    .filter(({ header }) => header.stream === stream)
     .filter(({ header }) => instantOf(header) >= fromBorder && instantOf(header) <= toBorder)
     .toSorted((a, b) => instantOf(a.header) - instantOf(b.header));
   const borders: FoundContribution[] = [];

@@ -7,6 +7,12 @@ export type CustomerErrorCode =
   | "CUSTOMER_UNLOCK_FAILED"
   /** What was typed is no recovery key at all: a slip, told without trying it. */
   | "CUSTOMER_RECOVERY_KEY_INVALID"
+  /** What was typed is no invitation at all: a slip, told without trying it. */
+  | "CUSTOMER_INVITATION_INVALID"
+  /** Wrong, used, withdrawn, expired, or not what its inviter wrapped: one answer for all. */
+  | "CUSTOMER_INVITATION_REFUSED"
+  /** The vault has no proven meter of the household that somebody is to be invited to. */
+  | "CUSTOMER_METER_UNPROVEN"
   /** The meter refused, or its proof does not fit the code. */
   | "CUSTOMER_ENROLMENT_FAILED"
   /** The meter has not answered yet. */

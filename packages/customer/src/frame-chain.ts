@@ -6,6 +6,7 @@ import {
   decodeFrame,
   equalBytes,
   frameHash,
+  placeInBlock,
   toHex,
   verifyFrame,
   type FrameHeader,
@@ -132,10 +133,13 @@ export function groupBy<Item>(
 /** Frames that share a counter, or BLOCKs that share a block and first slot (§2.7); the same frames are named once. */
 function contradictionsOf(entries: readonly CheckedFrame[]): CheckedFrame[][] {
   const names = entries.flatMap((entry) => {
-    const { kind, meterId, keyEpoch, counter, blockStart, firstSlot } = entry.frame.header;
+    const { kind, meterId, keyEpoch, counter, blockStart } = entry.frame.header;
     const meter = toHex(meterId);
     const byCounter = { entry, name: `${meter} counter ${keyEpoch} ${counter}` };
-    const bySlot = { entry, name: `${meter} slot ${blockStart} ${firstSlot}` };
+    const bySlot = {
+      entry,
+      name: `${meter} slot ${blockStart} ${placeInBlock(entry.frame.header)}`,
+    };
     return kind === "BLOCK" ? [byCounter, bySlot] : [byCounter];
   });
   const groups = [...groupBy(names, ({ name }) => name).values()]

@@ -36,13 +36,9 @@ export function sealPinnedMeters(
   version: number,
   random: Random,
 ): Promise<WrappedItem> {
-  const writer = new Writer();
-  for (const { networkPseudonym, meterId, meterKey } of meters) {
-    writer.fixed(networkPseudonym, 16).fixed(meterId, 16).fixed(meterKey, 32);
-  }
   const place = { login, type: TYPE, version } as const;
   return withMasterKey(login, keys, items, (masterKey) =>
-    wrapItem(place, masterKey, writer.finish(), random),
+    wrapItem(place, masterKey, encodePins(meters), random),
   );
 }
 
@@ -54,10 +50,23 @@ export async function openPinnedMeters(
   const bytes = await withMasterKey(login, keys, items, (masterKey) =>
     unwrapItem(login, TYPE, item, masterKey),
   );
-  if (bytes.length % PIN_BYTES !== 0) {
-    // Sealed by the master key and yet no list: as closed as any other item.
-    throw new CustomerError("CUSTOMER_UNLOCK_FAILED", "the vault does not open with this");
+  const meters = decodePins(bytes);
+  if (meters !== undefined) return meters;
+  // Sealed by the master key and yet no list: as closed as any other item.
+  throw new CustomerError("CUSTOMER_UNLOCK_FAILED", "the vault does not open with this");
+}
+
+export function encodePins(meters: readonly PinnedMeter[]): Uint8Array {
+  const writer = new Writer();
+  for (const { networkPseudonym, meterId, meterKey } of meters) {
+    writer.fixed(networkPseudonym, 16).fixed(meterId, 16).fixed(meterKey, 32);
   }
+  return writer.finish();
+}
+
+/** Undefined for what is no list. */
+export function decodePins(bytes: Uint8Array): PinnedMeter[] | undefined {
+  if (bytes.length % PIN_BYTES !== 0) return undefined;
   const reader = new Reader(bytes);
   return Array.from({ length: bytes.length / PIN_BYTES }, () => ({
     networkPseudonym: reader.fixed(16),

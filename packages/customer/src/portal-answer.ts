@@ -1,6 +1,7 @@
 /** Reading the portal's JSON answers (docs/protocol.md §10): strict in what is used, with a limit on size. */
 import { fromBase64Url, fromUtf8, parseJson } from "@smarter-metering/protocol";
 import { CustomerError } from "./error.ts";
+import type { WrappedItem } from "./wrapped-item.ts";
 
 /** A page of frames is far below it. */
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
@@ -80,6 +81,27 @@ export function bytesListOf(answer: JsonObject, key: string): Uint8Array[] {
     if (typeof value !== "string") throw malformed(`${key} is not a list of texts`);
     return decoded(value);
   });
+}
+
+export function booleanOf(answer: JsonObject, key: string): boolean {
+  const value = answer[key];
+  if (typeof value !== "boolean") throw malformed(`no yes or no in ${key}`);
+  return value;
+}
+
+export function listOf(answer: JsonObject, key: string): JsonObject[] {
+  const list = answer[key];
+  if (!Array.isArray(list)) throw malformed(`no list ${key}`);
+  return list.map(asObject);
+}
+
+export function itemOf(value: unknown): WrappedItem {
+  const item = asObject(value);
+  return {
+    version: integerOf(item, "version"),
+    nonce: textOf(item, "nonce"),
+    ciphertext: textOf(item, "ciphertext"),
+  };
 }
 
 /** base64url of a message. Throws CUSTOMER_PORTAL_MALFORMED. */

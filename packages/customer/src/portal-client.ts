@@ -19,6 +19,7 @@ import {
   bytesOf,
   decoded,
   integerOf,
+  itemOf,
   malformed,
   readAnswer,
   textOf,
@@ -26,6 +27,17 @@ import {
 } from "./portal-answer.ts";
 import { PortalConnection, type ConnectionOptions } from "./portal-connection.ts";
 import { acceptedMeter, type Enrolment } from "./portal-enrolment.ts";
+import {
+  householdOf,
+  invite,
+  join,
+  readHousehold,
+  readHouseholdEvents,
+  type Household,
+  type HouseholdEvent,
+  type MadeInvitation,
+} from "./portal-household.ts";
+import type { HouseholdKeys, HouseholdOwner, Invitation } from "./invitation.ts";
 import { deriveRecoveryKeys, type RecoveryKey } from "./recovery-key.ts";
 import {
   changePassword,
@@ -55,8 +67,12 @@ export interface Login {
   readonly pinnedMeters: readonly PinnedMeter[];
   /** Of the portal's list, whether or not it opens; 0 without one. */
   readonly pinsVersion: number;
-  /** Network pseudonym, hex; null before enrolment. */
+  /** Network pseudonym, hex; null before enrolment or an invitation. */
   readonly servicePoint: string | null;
+  /** Of an account that was invited: its item, as the portal has it; null of one that enrols itself. */
+  readonly household: WrappedItem | null;
+  /** What opens the frames of `servicePoint`: of the account's own vault, or of the household that it was invited to. */
+  readonly reading: HouseholdKeys;
 }
 
 export interface PortalClient {
@@ -75,6 +91,17 @@ export interface PortalClient {
    * it goes on. Throws CUSTOMER_ENROLMENT_FAILED, CUSTOMER_ENROLMENT_PENDING.
    */
   enrol(session: Login, enrolment: Enrolment): Promise<readonly PinnedMeter[]>;
+  /** Invites one more person to the household of `servicePoint`. Throws CUSTOMER_METER_UNPROVEN, CUSTOMER_PORTAL_REFUSED. */
+  invite(session: Login): Promise<MadeInvitation>;
+  /** Joins the household that the invitation is for: the session as it is then. Throws CUSTOMER_INVITATION_REFUSED. */
+  join(session: Login, invitation: Invitation): Promise<Login>;
+  household(): Promise<Household>;
+  /** Newest first. */
+  householdEvents(): Promise<HouseholdEvent[]>;
+  /** By its id in `household`. */
+  withdrawInvitation(id: string): Promise<void>;
+  /** The first person ends anybody's access, an invited one his own. What he has read he has read. */
+  endAccess(login: string): Promise<void>;
   envelopes(): Promise<Uint8Array[]>;
   /** Sealed frames of [fromSeconds, toSeconds), a page at a time. */
   frames(fromSeconds: number, toSeconds: number): AsyncGenerator<Uint8Array[]>;
@@ -98,8 +125,13 @@ export function createPortalClient(options: PortalOptions): PortalClient {
     const items = itemsOf(answer);
     const vault = await unlockVault(login, keys, items);
     const pins = await pinsOf({ login, keys, items }, answer);
+    const invited = await householdOf({ login, keys, items }, answer);
+    const servicePoint = servicePointOf(answer);
     connection.enter(answer);
-    return { vault, keys, items, ...pins, servicePoint: servicePointOf(answer) };
+    const { recipientSecret } = vault;
+    const own = { recipientSecret, meters: invited === undefined ? pins.pinnedMeters : [] };
+    const reading = invited?.keys ?? own;
+    return { vault, keys, items, ...pins, servicePoint, household: invited?.item ?? null, reading };
   }
 
   return {
@@ -143,6 +175,25 @@ export function createPortalClient(options: PortalOptions): PortalClient {
       return meters;
     },
 
+    async invite(session) {
+      return invite(connection, { ...ownerOf(session), ...session }, random);
+    },
+
+    async join(session, invitation) {
+      return { ...session, ...(await join(connection, ownerOf(session), invitation, random)) };
+    },
+
+    household: () => readHousehold(connection),
+    householdEvents: () => readHouseholdEvents(connection),
+
+    async withdrawInvitation(id) {
+      await connection.call("DELETE", `/v1/invitations/${encodeURIComponent(id)}`);
+    },
+
+    async endAccess(login) {
+      await connection.call("DELETE", `/v1/household/persons/${encodeURIComponent(login)}`);
+    },
+
     async envelopes() {
       return bytesListOf(await connection.call("GET", "/v1/envelopes"), "envelopes");
     },
@@ -176,6 +227,10 @@ export function createPortalClient(options: PortalOptions): PortalClient {
   };
 }
 
+const ownerOf = ({ vault, keys, items, household }: Login): HouseholdOwner => {
+  return { login: vault.login, keys, items, household };
+};
+
 function servicePointOf(answer: JsonObject): string | null {
   return answer.servicePoint === null ? null : textOf(answer, "servicePoint");
 }
@@ -184,15 +239,6 @@ function itemsOf(answer: JsonObject): VaultItems {
   const items = asObject(answer.items);
   const read = VAULT_ITEM_TYPES.map((type) => [type, itemOf(items[type])] as const);
   return Object.fromEntries(read) as VaultItems;
-}
-
-function itemOf(value: unknown): WrappedItem {
-  const item = asObject(value);
-  return {
-    version: integerOf(item, "version"),
-    nonce: textOf(item, "nonce"),
-    ciphertext: textOf(item, "ciphertext"),
-  };
 }
 
 /** A list that does not open is none, and no reason to keep the customer out: whoever stole a session could have put it there. */

@@ -1,35 +1,22 @@
 /** Prices against a statement (docs/protocol.md §11), with the same code as the MDMS: its own registers, and the customer's. */
 import type { Statement } from "@smarter-metering/protocol";
-import { priceBill, type Bill, type Tariff } from "@smarter-metering/tariff";
-import type { Totals } from "./bill-window.ts";
-import { minorUnits, namesBands } from "./recompute.ts";
+import type { Bill, Tariff } from "@smarter-metering/tariff";
+import { billedBy, type Totals } from "./bill-window.ts";
+import { minorUnits, namesBands, priceTotals } from "./recompute.ts";
 import { tariffOrUndefined } from "./tariff-errors.ts";
 
-function priced(
-  { bands, exported }: Totals,
-  { zone, from, to }: Statement,
-  tariff: Tariff,
-): Bill | undefined {
-  return tariffOrUndefined(() =>
-    priceBill({
-      tariff,
-      zone,
-      fromSeconds: from,
-      toSeconds: to,
-      registersMilliwattHours: bands,
-      exportMilliwattHours: exported,
-    }),
-  );
-}
+const priced = (totals: Totals, statement: Statement, tariff: Tariff): Bill | undefined =>
+  tariffOrUndefined(() => priceTotals(totals, statement, tariff));
 
 /** Energy, each line and the amount follow from the statement's own registers. */
 export function priceFollows(statement: Statement, tariff: Tariff): boolean {
-  const registers = statement.registers_mWh;
-  const bands = tariff.calendar.bands.map((band) => BigInt(registers[band] ?? "0"));
-  const bill = priced({ bands, exported: BigInt(statement.export_mWh) }, statement, tariff);
+  const { calendar } = tariff;
+  const billed = billedBy(statement, calendar);
+  const bill = priced(billed, statement, tariff);
   if (bill === undefined || !namesBands(statement, tariff)) return false;
-  const energy = bands.reduce((sum, band) => sum + band, 0n);
+  const energy = billed.bands.reduce((sum, band) => sum + band, 0n);
   return (
+    statement.cost?.prices === calendar.cost?.prices &&
     BigInt(statement.energy_mWh) === energy &&
     minorUnits(statement.amount, bill.minorDigits) === bill.amountMinor &&
     statement.lines.length === bill.lines.length &&
@@ -37,13 +24,19 @@ export function priceFollows(statement: Statement, tariff: Tariff): boolean {
   );
 }
 
-/** Own amount less the statement's, in minor units; undefined when either is no amount. */
+/**
+ * Own amount less the statement's, in minor units; undefined when either is no amount, or the statement bills a cost and the own one is
+ * not known.
+ */
 export function differenceOf(
   own: Totals,
   statement: Statement,
   tariff: Tariff,
 ): bigint | undefined {
   const stated = minorUnits(statement.amount, tariff.minorDigits);
-  const bill = priced(own, statement, tariff);
+  const isCostBilled = billedBy(statement, tariff.calendar).cost !== undefined;
+  if (isCostBilled && own.cost === undefined) return undefined;
+  const cost = isCostBilled ? own.cost : undefined;
+  const bill = priced({ ...own, cost }, statement, tariff);
   return bill === undefined || stated === undefined ? undefined : bill.amountMinor - stated;
 }

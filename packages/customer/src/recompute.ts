@@ -3,8 +3,16 @@
  * it is explained.
  */
 import type { Statement } from "@smarter-metering/protocol";
-import { bandsOf, priceBill, type Bill, type Tariff } from "@smarter-metering/tariff";
-import type { Totals } from "./bill-window.ts";
+import {
+  bandsOf,
+  costOf,
+  priceBill,
+  wrapCost,
+  type Bill,
+  type DynamicPrices,
+  type Tariff,
+} from "@smarter-metering/tariff";
+import { billedBy, sameCost, type Totals } from "./bill-window.ts";
 import type { Reading } from "./readings.ts";
 
 export type Explanation =
@@ -25,6 +33,8 @@ export interface Comparison {
   /** Own energy less billed energy, for each band of the tariff. */
   readonly differenceMilliwattHours: Readonly<Record<string, bigint>>;
   readonly exportDifferenceMilliwattHours: bigint;
+  /** What own readings cost is what is billed, where a cost is. */
+  readonly isSameCost: boolean;
   /** Own amount less billed amount, in minor units of the currency. */
   readonly amountDifferenceMinor: bigint;
   /** The bill that own readings give. */
@@ -38,20 +48,30 @@ interface CoveredTotals extends Totals {
   readonly coveredSeconds: number;
 }
 
-/** Sums of the readings in [statement.from, statement.to), by the band that holds in each. Throws TariffError. */
+/**
+ * Sums of the readings in [statement.from, statement.to), by the band that holds in each, and what they cost where `prices` are given.
+ * Throws TariffError.
+ */
 export function totalsOf(
   statement: Pick<Statement, "from" | "to" | "zone">,
   readings: readonly Reading[],
   tariff: Tariff,
+  prices?: readonly DynamicPrices[],
 ): CoveredTotals {
   const bands = tariff.calendar.bands.map(() => 0n);
   let exported = 0n;
+  let cost = 0n;
   let coveredSeconds = 0;
   for (const run of runsOf(inWindow(readings, statement))) {
     const [first] = run;
     if (first === undefined) continue;
     const { startSeconds, intervalSeconds } = first;
     const { calendar } = tariff;
+    if (prices !== undefined) {
+      const energiesMilliwattHours = run.map(({ importMilliwattHours }) => importMilliwattHours);
+      const fromSeconds = startSeconds;
+      cost += costOf(prices, { energiesMilliwattHours, fromSeconds, intervalSeconds });
+    }
     const indices = bandsOf(calendar, startSeconds, intervalSeconds, run.length, statement.zone);
     for (const [index, reading] of run.entries()) {
       const band = indices[index] ?? 0;
@@ -60,7 +80,7 @@ export function totalsOf(
       if (reading.quality !== "missing") coveredSeconds += intervalSeconds;
     }
   }
-  return { bands, exported, coveredSeconds };
+  return { bands, exported, cost: prices && wrapCost(cost), coveredSeconds };
 }
 
 function inWindow(
@@ -89,41 +109,52 @@ function runsOf(readings: readonly Reading[]): Reading[][] {
 }
 
 /**
- * Compares a verified statement with own readings (sorted, each interval once) under the signed tariff. Throws TariffError when the
- * tariff is not in force or its bands change inside a reading.
+ * Compares a verified statement with own readings (sorted, each interval once) under the signed tariff, and, where it bills a cost, the
+ * prices that the registry's root signed. Throws TariffError when the tariff is not in force, its bands or prices change inside a
+ * reading, or a reading has no price.
  */
 export function compareStatement(
   statement: Statement,
   readings: readonly Reading[],
   tariff: Tariff,
+  prices: readonly DynamicPrices[] = [],
 ): Comparison {
-  const totals = totalsOf(statement, readings, tariff);
-  const billed = tariff.calendar.bands.map((band) => BigInt(statement.registers_mWh[band] ?? "0"));
-  const billedExport = BigInt(statement.export_mWh);
-  const price = (registersMilliwattHours: readonly bigint[], exportMilliwattHours: bigint): Bill =>
-    priceBill({
-      tariff,
-      zone: statement.zone,
-      fromSeconds: statement.from,
-      toSeconds: statement.to,
-      registersMilliwattHours,
-      exportMilliwattHours,
-    });
-  const own = price(totals.bands, totals.exported);
-  const stated = price(billed, billedExport);
+  const billed = billedBy(statement, tariff.calendar);
+  const isCostBilled = billed.cost !== undefined;
+  const totals = totalsOf(statement, readings, tariff, isCostBilled ? prices : undefined);
+  const own = priceTotals(totals, statement, tariff);
+  const stated = priceTotals(billed, statement, tariff);
   const amounts = minorUnits(statement.amount, own.minorDigits);
   const differences = tariff.calendar.bands.map(
-    (band, index) => [band, (totals.bands[index] ?? 0n) - (billed[index] ?? 0n)] as const,
+    (band, index) => [band, (totals.bands[index] ?? 0n) - (billed.bands[index] ?? 0n)] as const,
   );
   const comparison = {
     differenceMilliwattHours: Object.fromEntries(differences),
-    exportDifferenceMilliwattHours: totals.exported - billedExport,
+    exportDifferenceMilliwattHours: totals.exported - billed.exported,
+    isSameCost: sameCost(totals, billed),
     amountDifferenceMinor: own.amountMinor - (amounts ?? 0n),
     own,
     missingSeconds: statement.to - statement.from - totals.coveredSeconds,
   };
   const consistent = amounts === stated.amountMinor && namesBands(statement, tariff);
   return { ...comparison, explanation: explain(statement, tariff, comparison, consistent) };
+}
+
+/** The window of a statement at these registers. Throws TariffError. */
+export function priceTotals(
+  { bands, exported, cost }: Totals,
+  { zone, from, to }: Pick<Statement, "zone" | "from" | "to">,
+  tariff: Tariff,
+): Bill {
+  return priceBill({
+    tariff,
+    zone,
+    fromSeconds: from,
+    toSeconds: to,
+    registersMilliwattHours: bands,
+    exportMilliwattHours: exported,
+    ...(cost !== undefined && { cost }),
+  });
 }
 
 /** Undefined when the text is not an amount with exactly `digits` decimals. */
@@ -144,7 +175,7 @@ function explain(
   comparison: Omit<Comparison, "explanation">,
   consistent: boolean,
 ): Explanation {
-  const { own, differenceMilliwattHours, exportDifferenceMilliwattHours } = comparison;
+  const { own, differenceMilliwattHours, exportDifferenceMilliwattHours, isSameCost } = comparison;
   if (
     statement.tariff !== tariff.tariff ||
     statement.tariffVersion !== own.version ||
@@ -154,7 +185,7 @@ function explain(
   }
   if (!consistent) return "statement-inconsistent";
   const sameEnergy = Object.values(differenceMilliwattHours).every((value) => value === 0n);
-  if (sameEnergy && exportDifferenceMilliwattHours === 0n) return "exact";
+  if (sameEnergy && exportDifferenceMilliwattHours === 0n && isSameCost) return "exact";
   if (statement.estimated) return "estimated";
   return comparison.missingSeconds > 0 ? "readings-missing" : "unexplained";
 }

@@ -9,6 +9,8 @@ import {
   type ContributionEvidence,
   type FoundContribution,
 } from "./check-contributions.ts";
+import { checkNotes, type ShownNote } from "./check-notes.ts";
+import { checkPrices } from "./check-prices.ts";
 import { checkLog, type CheckReceipt, type Receipted } from "./check-log.ts";
 import { checkRegisters, checkWindow, type OwnTotals } from "./check-registers.ts";
 import { checkRelease, type ReleaseEvidence } from "./check-release.ts";
@@ -27,6 +29,10 @@ export interface BillEvidence extends Sealed, SignedDocuments {
   readonly registry: RegistryEvidence;
   readonly meters: readonly PinnedMeter[];
   readonly secret: RecipientSecret;
+  /** Of a tariff whose calendar has a cost: JWS by the registry's root (§6.6). */
+  readonly prices?: readonly string[];
+  /** Credit notes of this statement, in their order (§11.4). */
+  readonly notes?: readonly ShownNote[];
   readonly contributions?: ContributionEvidence;
   readonly release?: ReleaseEvidence;
   readonly checkReceipt?: CheckReceipt;
@@ -62,13 +68,18 @@ export async function verifyBill(evidence: BillEvidence): Promise<BillReport> {
   const registered = await checkRegistry(evidence.registry, book);
   const statement = await checkStatement(evidence, registered, book);
   const tariff = await checkTariff(evidence, registered, statement, book);
+  const { rootKey } = evidence.registry;
+  const priced = { rootKey, registered, statement, tariff };
+  const prices = await checkPrices(evidence.prices, priced, book);
   const frames = await openFrames(evidence.meters, evidence.secret, evidence);
   reportEnvelopes(frames, book);
   reportFrames(frames, book);
   const blocks = frames.opened.filter(({ frame }) => frame.header.kind === "BLOCK");
   const gaps = checkWindow(statement, blocks, leftOutOf(frames), book);
-  const consumption = await checkRegisters({ statement, tariff, blocks, gaps }, book);
+  const consumption = await checkRegisters({ statement, tariff, prices, blocks, gaps }, book);
   checkPrice(statement, tariff, book);
+  const noted = { registered, statement, statementJws: evidence.statement, tariff };
+  await checkNotes(evidence.notes, noted, book);
   const own = { blocks, meters: evidence.meters };
   const contributions = await checkContributions(evidence.contributions, own, registered, book);
   const context = { statement, registered, meters: evidence.meters, contributions };

@@ -14,6 +14,8 @@ const ITEM_TYPES = [
   "master-by-recovery",
   "private-key",
   "pinned-meters",
+  "invitation",
+  "household",
 ] as const;
 export type ItemType = (typeof ITEM_TYPES)[number];
 

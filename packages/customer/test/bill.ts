@@ -285,6 +285,7 @@ export async function requestOf(
     registerBank: await registerBankOf(tariffDocument.calendar),
     paillierKeyId: fromHex(publicKey.id, 32),
     product: await engine.subtract(engineKey, must(to).slice(), must(from).slice()),
+    costProduct: new Uint8Array(0),
     ...changes,
   };
   const request = await signRequest({ terms, contributions: borders }, must(aggregator));
@@ -313,7 +314,8 @@ export const releaseTo = async (digest: Uint8Array, trustee: Signer = must(trust
 
 /** The answer of a trustee that holds a share; whether it decrypts is the MDMS' to check. */
 export async function shareOf(signer: Signer, trustee: number) {
-  const { registers_mWh: _, ...terms } = releaseContent(request.digest);
+  const { registers_mWh: _, ...named } = releaseContent(request.digest);
+  const terms = { ...named, hasCost: false };
   const content = { terms, product: filled(512, 1), partial: filled(64, 2) };
   const numbers = { sequence: 0, trustee };
   return encodePartialRelease(await sealPartialRelease(content, numbers, customer, signer));

@@ -159,6 +159,8 @@ test("law: an item opens in its own place only: login, type, version, key", asyn
     "master-by-recovery",
     "private-key",
     "pinned-meters",
+    "invitation",
+    "household",
   );
   const place = fc.record({
     login: fc.string({ maxLength: 12, unit: "binary" }),

@@ -11,9 +11,11 @@ import {
   coverageOf,
   FIRST_REGISTER,
   isConsistent,
+  rangeOfBoth,
   UNBILLED,
   type CohortReleases,
   type Coverage,
+  type PriceRange,
 } from "./coverage.ts";
 import type { ReleasePolicy } from "./policy.ts";
 import { judgeAll } from "./rule.ts";
@@ -53,17 +55,39 @@ function grainOf({ loads }: AuditFacts, policy: ReleasePolicy): Grain {
 const GROUND = 1;
 
 /**
- * The ties of every unit, as register · memberCount + member. Unbilled time is tied to ground, and
- * so is a register that is absent from some load or whose time some load does not cover. Prices
- * weigh the intervals of a register with a cost differently, so that it ties nothing.
+ * Registers of which some time is absent from some load or not covered by any. One with a cost counts
+ * when its price differs within that time: what weighs it by σ + γ · price weighs it by nothing only
+ * when both are 0.
  */
-function tiesOf({ units, memberCount, hasCost }: Coverage): Set<number>[] {
-  const grounded = new Set<number>();
-  for (const { states } of units) for (const state of states) if (state < 0) grounded.add(-state);
+function groundedIn({ units, costOf }: Coverage): ReadonlySet<number> {
+  const ranges = new Map<number, PriceRange>();
+  for (const { states, prices } of units) {
+    for (const state of states) {
+      if (state >= 0) continue;
+      const cost = costOf(-state);
+      const range = cost === undefined ? undefined : prices[cost];
+      ranges.set(-state, ranges.has(-state) ? rangeOfBoth(ranges.get(-state), range) : range);
+    }
+  }
+  const isGrounded = ([register, range]: readonly [number, PriceRange]): boolean =>
+    costOf(register) === undefined || (range !== undefined && range.min < range.max);
+  return new Set([...ranges].filter(isGrounded).map(([register]) => register));
+}
+
+/**
+ * The ties of every unit, as register · memberCount + member. Unbilled time is tied to ground, and
+ * so is a grounded register. Any other with a cost ties nothing: prices weigh its intervals
+ * differently.
+ */
+function tiesOf(coverage: Coverage): Set<number>[] {
+  const { units, memberCount, costOf } = coverage;
+  const grounded = groundedIn(coverage);
+  const isLoose = (register: number): boolean =>
+    costOf(register) !== undefined && !grounded.has(register);
   return units.map(({ states }) => {
     const ties = new Set<number>();
     for (const [member, state] of states.entries()) {
-      if (state < UNBILLED || (state >= FIRST_REGISTER && hasCost(state))) continue;
+      if (state < UNBILLED || (state >= FIRST_REGISTER && isLoose(state))) continue;
       const tie = state === UNBILLED || grounded.has(state) ? GROUND : state;
       ties.add(tie * memberCount + member);
     }
@@ -164,13 +188,13 @@ function extentsOf(
  */
 export function exposedParts(releases: CohortReleases, grain: Grain): ExposedPart[] {
   const coverage = coverageOf(releases);
-  const { memberCount, hasCost } = coverage;
+  const { memberCount, costOf } = coverage;
   const cells = cellsOf(tiesOf(coverage), memberCount, grain.membersMin);
   const parts: ExposedPart[] = [];
   for (let member = 0; member < memberCount; member++) {
     for (const [register, extents] of extentsOf(coverage, member, cells, grain.membersMin)) {
       const isBilled = register !== UNBILLED;
-      const isPriced = isBilled && hasCost(register);
+      const isPriced = isBilled && costOf(register) !== undefined;
       const isWhole = isBilled && extents.size === 1;
       for (const { seconds, weeks, isLoose } of extents.values()) {
         if (isWhole && !isLoose) continue;

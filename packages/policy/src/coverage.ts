@@ -22,9 +22,22 @@ export interface ReleasedBill {
   readonly toBorderSeconds: number;
   /** Which band holds when; left out when one register counts all the time (export). */
   readonly calendar?: Calendar;
-  /** A cost register (R9) was released as well. */
-  readonly hasCost: boolean;
+  /** The prices of its cost register (R9), if that was released as well. */
+  readonly cost?: CostPrices;
 }
+
+/** One object for all bills by the same prices. */
+export interface CostPrices {
+  /** Undefined where it is not known any more. */
+  priceAt(epochSeconds: number): number | undefined;
+}
+
+/** Least and greatest of the prices in a stretch of time; undefined unless all are known. */
+export type PriceRange = { readonly min: number; readonly max: number } | undefined;
+
+/** Of two stretches together; nothing is known of both when it is not of one. */
+export const rangeOfBoth = (a: PriceRange, b: PriceRange): PriceRange =>
+  a && b && { min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) };
 
 /** Everything released of one cohort and one direction (import or export) of energy. */
 export interface CohortReleases {
@@ -51,14 +64,16 @@ export interface Unit {
   readonly week: number;
   /** State of every member: UNCOVERED, UNBILLED, a register, or a register's negative. */
   readonly states: Int32Array;
+  /** Of the prices of each cost. */
+  readonly prices: readonly PriceRange[];
 }
 
 export interface Coverage {
   /** In order of time. */
   readonly units: readonly Unit[];
   readonly memberCount: number;
-  /** Whether the register belongs to a bill with a cost. */
-  readonly hasCost: (register: number) => boolean;
+  /** Place of its cost in the prices of units, of a register that belongs to a bill with one. */
+  readonly costOf: (register: number) => number | undefined;
 }
 
 /** Registers of one bill. */
@@ -175,6 +190,7 @@ export function coverageOf(releases: CohortReleases): Coverage {
   ];
   const own = billsByServicePoint(bills);
   const calendars = [...new Set(bills.flatMap(({ calendar }) => calendar ?? []))];
+  const costs = [...new Set(bills.flatMap(({ cost }) => cost ?? []))];
   const borders = [
     ...new Set(bills.flatMap((bill) => [bill.fromBorderSeconds, bill.toBorderSeconds])),
   ].toSorted((a, b) => a - b);
@@ -182,7 +198,7 @@ export function coverageOf(releases: CohortReleases): Coverage {
   for (const block of timeline(releases)) {
     const indexOf = new Map(block.load?.members.map((member, index) => [member, index]));
     const positions = servicePoints.map((servicePoint) => indexOf.get(servicePoint) ?? -1);
-    for (const part of partsOf(block, calendars, borders, zone)) {
+    for (const part of partsOf(block, { calendars, costs, borders }, zone)) {
       const states = new Int32Array(servicePoints.length);
       for (const [member, servicePoint] of servicePoints.entries()) {
         const position = positions[member] ?? -1;
@@ -191,15 +207,16 @@ export function coverageOf(releases: CohortReleases): Coverage {
         if (register === undefined) states[member] = isPresent ? UNBILLED : UNCOVERED;
         else states[member] = isPresent ? register : -register;
       }
-      const { startSeconds, seconds, week } = part;
+      const { startSeconds, seconds, week, prices } = part;
       const { intervalSeconds } = block;
-      units.push({ startSeconds, seconds, intervalSeconds, week, states });
+      units.push({ startSeconds, seconds, intervalSeconds, week, states, prices });
     }
   }
-  const costs = bills.map((bill) => bill.hasCost);
-  const billOf = (register: number): number => Math.floor((register - FIRST_REGISTER) / bandsMax);
-  const hasCost = (register: number): boolean => costs[billOf(register)] === true;
-  return { units, memberCount: servicePoints.length, hasCost };
+  const costOf = (register: number): number | undefined => {
+    const { cost } = bills[Math.floor((register - FIRST_REGISTER) / bandsMax)] ?? {};
+    return cost && costs.indexOf(cost);
+  };
+  return { units, memberCount: servicePoints.length, costOf };
 }
 
 interface Part {
@@ -209,6 +226,16 @@ interface Part {
   readonly members: Uint8Array;
   /** Band of each calendar. */
   readonly bands: readonly number[];
+  /** Of each cost. */
+  prices: readonly PriceRange[];
+}
+
+/** What cuts the time of a block, and what is known of it. */
+interface Cuts {
+  readonly calendars: readonly Calendar[];
+  readonly costs: readonly CostPrices[];
+  /** Of bills, ascending. */
+  readonly borders: readonly number[];
 }
 
 const nobody = new Uint8Array(0);
@@ -216,8 +243,7 @@ const nobody = new Uint8Array(0);
 /** Slots of a block with the same members, bands and bills, together. */
 function partsOf(
   { startSeconds, endSeconds, intervalSeconds, load }: Block,
-  calendars: readonly Calendar[],
-  borders: readonly number[],
+  { calendars, costs, borders }: Cuts,
   zone: string,
 ): Part[] {
   const slotCount = (endSeconds - startSeconds) / intervalSeconds;
@@ -235,11 +261,18 @@ function partsOf(
       const bands = bandsBySlot.map((bySlot) => bySlot[slot] ?? 0);
       const bordersBefore = inside.filter((border) => border <= start).length;
       const key = `${index}/${bordersBefore}/${bands.join()}`;
+      const prices = costs.map((cost): PriceRange => {
+        const price = cost.priceAt(start);
+        return price === undefined ? undefined : { min: price, max: price };
+      });
       const part = parts.get(key);
-      if (part !== undefined) part.seconds += intervalSeconds;
-      else {
+      if (part !== undefined) {
+        part.seconds += intervalSeconds;
+        part.prices = prices.map((range, cost) => rangeOfBoth(range, part.prices[cost]));
+      } else {
         const { members } = run;
-        parts.set(key, { startSeconds: start, seconds: intervalSeconds, week, members, bands });
+        const seconds = intervalSeconds;
+        parts.set(key, { startSeconds: start, seconds, week, members, bands, prices });
       }
     }
   }

@@ -9,7 +9,7 @@ export { nextContractWindow, windowEnd, type Contract } from "./contract-windows
 export type { BillFacts, BillWindowFacts } from "./bill-rules.ts";
 export { costRules, judgeCost } from "./cost-rules.ts";
 export type { CostFacts } from "./cost-rules.ts";
-export type { CohortReleases, ReleasedBill, ReleasedLoad } from "./coverage.ts";
+export type { CohortReleases, CostPrices, ReleasedBill, ReleasedLoad } from "./coverage.ts";
 export { dominanceRules, fuseWatts, judgeDominance } from "./dominance-rules.ts";
 export type { DominanceFacts, MemberWeight } from "./dominance-rules.ts";
 export { PolicyError } from "./error.ts";

@@ -14,6 +14,7 @@ import {
   residualRules,
   unsafePolicy,
   type CohortReleases,
+  type CostPrices,
   type Grain,
   type Refusal,
   type ReleasedBill,
@@ -62,13 +63,13 @@ const billOf = (
   fromDay: number,
   toDay: number,
   calendar?: Calendar,
-  hasCost = false,
+  cost?: CostPrices,
 ): ReleasedBill => ({
   servicePoint,
   fromBorderSeconds: start + fromDay * day,
   toBorderSeconds: start + toDay * day,
-  hasCost,
   ...(calendar === undefined ? {} : { calendar }),
+  ...(cost === undefined ? {} : { cost }),
 });
 
 const daysUpTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
@@ -203,10 +204,16 @@ test("what is released every month stays released", () => {
   assert.deepEqual(codes(judgeResidual(unbilled, policy)), ["RESIDUAL_FEW_UNBILLED"]);
 });
 
+/** Another price for each half day, and for each hour. */
+const market: CostPrices = { priceAt: (seconds) => 3 + ((seconds - start) / 3600) ** 2 };
+const flat: CostPrices = { priceAt: () => 7 };
+
 test("a cost register ties nobody, and is not cut", () => {
   const loads = daysUpTo(31).map((dayIndex) => loadOf(everybody, dayIndex));
   const bills = (priced: number, to: number): ReleasedBill[] =>
-    everybody.members.map((m, i) => billOf(m, 0, i === 0 ? to : 31, undefined, i < priced));
+    everybody.members.map((m, i) =>
+      billOf(m, 0, i === 0 ? to : 31, undefined, i < priced ? market : undefined),
+    );
   const judged = (by: ReleasedBill[]): string[] =>
     codes(judgeAudit({ zone, loads, bills: by }, policy));
   assert.deepEqual(judged(bills(0, 31)), []);
@@ -214,13 +221,49 @@ test("a cost register ties nobody, and is not cut", () => {
   assert.deepEqual(judged(bills(1, 59)), ["R5_EXPOSED"], "cut in two months");
   assert.deepEqual(judged(bills(0, 62)), []);
   assert.deepEqual(judged(bills(20, 31)), ["R5_EXPOSED"], "four are left to hide each interval");
-  const oneDay = everybody.members.map((m, i) => billOf(m, 0, 1, undefined, i < 20));
+  const oneDay = everybody.members.map((m, i) =>
+    billOf(m, 0, 1, undefined, i < 20 ? market : undefined),
+  );
   const alone = exposedParts(
     { zone, loads: loads.slice(0, 1), bills: oneDay },
     { membersMin: 5, seconds: 7200, weeks: 1 },
   );
   assert.deepEqual(new Set(alone.map(({ seconds }) => seconds)), new Set([3600]));
   assert.equal(alone.length, 24);
+});
+
+test("a day without load hides the costs of all, when its prices differ", () => {
+  const bills = (cost: CostPrices): ReleasedBill[] =>
+    everybody.members.map((member) => billOf(member, 0, 31, undefined, cost));
+  const without = (days: readonly number[]): ReleasedLoad[] =>
+    daysUpTo(31).flatMap((index) => (days.includes(index) ? [] : [loadOf(everybody, index)]));
+  const judged = (days: readonly number[], cost: CostPrices): string[] =>
+    codes(judgeAudit({ zone, loads: without(days), bills: bills(cost) }, policy));
+  assert.deepEqual(judged([], market), ["R5_EXPOSED"]);
+  assert.deepEqual(judged([12], market), []);
+  const onDay = (index: number, price: CostPrices["priceAt"]): CostPrices => ({
+    priceAt: (at) => (Math.floor((at - start) / day) === index ? price(at) : market.priceAt(at)),
+  });
+  // With one price on that day, σ + γ · price is 0 there for more than σ = γ = 0.
+  assert.deepEqual(
+    judged(
+      [12],
+      onDay(12, () => 7),
+    ),
+    ["R5_EXPOSED"],
+  );
+  assert.deepEqual(
+    judged(
+      [12],
+      onDay(12, () => undefined),
+    ),
+    ["R5_EXPOSED"],
+  );
+  const twoDays = onDay(13, () => 8);
+  const sevenAndEight: CostPrices = {
+    priceAt: (at) => (Math.floor((at - start) / day) === 12 ? 7 : twoDays.priceAt(at)),
+  };
+  assert.deepEqual(judged([12, 13], sevenAndEight), []);
 });
 
 test("releases that contradict each other are not audited", () => {
@@ -314,7 +357,7 @@ function rowsOf({ releases, memberCount, dayCount }: System): number[][] {
     fromBorderSeconds,
     toBorderSeconds,
     calendar,
-    hasCost,
+    cost: prices,
   } of releases.bills) {
     const member = Number(servicePoint.split("-")[1]);
     const [fromSlot, toSlot] = [fromBorderSeconds, toBorderSeconds].map(
@@ -328,10 +371,10 @@ function rowsOf({ releases, memberCount, dayCount }: System): number[][] {
         calendar === halves ? slot % 2 === 0 : calendar === weekends && (weekday + 6) % 7 >= 5;
       const register = registers[isSecond ? 1 : 0];
       if (register !== undefined) register[member * slots + slot] = 1;
-      cost[member * slots + slot] = 3 + slot * slot;
+      cost[member * slots + slot] = prices?.priceAt(start + (slot / 2) * day) ?? 0;
     }
     rows.push(...registers.filter((row) => row.includes(1)));
-    if (hasCost) rows.push(cost);
+    if (prices !== undefined) rows.push(cost);
   }
   return rows;
 }
@@ -344,6 +387,45 @@ function subsets<T>(items: readonly T[], sizeMax: number): T[][] {
     ],
     [[]],
   );
+}
+
+/**
+ * Whether something is determined about fewer than membersMin members that says of a bill with a cost
+ * more than its energy and its cost do.
+ */
+function isCostCut(system: System, rows: readonly number[][], grain: Grain): boolean {
+  const { memberCount, dayCount, releases } = system;
+  const slots = dayCount * 2;
+  const columns = Array.from({ length: memberCount * slots }, (_, column) => column);
+  const members = Array.from({ length: memberCount }, (_, member) => member);
+  return releases.bills.some(({ servicePoint, fromBorderSeconds, toBorderSeconds, cost }) => {
+    if (cost === undefined) return false;
+    const member = Number(servicePoint.split("-")[1]);
+    const slotAt = (border: number): number => ((border - start) / day) * 2;
+    const window = columns.filter(
+      (column) =>
+        column >= member * slots + slotAt(fromBorderSeconds) &&
+        column < member * slots + slotAt(toBorderSeconds),
+    );
+    const own = window.map((column) => {
+      const seconds = start + ((column - member * slots) / 2) * day;
+      return { column, price: cost.priceAt(seconds) ?? 0 };
+    });
+    const rowOf = (weight: (price: number) => number): number[] => {
+      const row = columns.map(() => 0);
+      for (const { column, price } of own) row[column] = weight(price);
+      return row;
+    };
+    const bill = [rowOf(() => 1), rowOf((price) => price)];
+    const { rank: billRank } = eliminate(bill, window);
+    return subsets(members, grain.membersMin - 1)
+      .filter((chosen) => chosen.includes(member))
+      .some((chosen) => {
+        const outside = columns.filter((column) => !chosen.includes(Math.floor(column / slots)));
+        const { rest } = eliminate(rows, outside);
+        return eliminate([...bill, ...rest], window).rank > billRank;
+      });
+  });
 }
 
 /** Whether something finer than the grain is determined about fewer than membersMin members. */
@@ -359,8 +441,11 @@ function isExposed(system: System, grain: Grain): boolean {
   const tooFewWeeks = weeks.map((set) => slotList.filter((slot) => set.includes(weekOf(slot))));
   const fine = [...tooShort, ...tooFewWeeks];
   const priced = new Set(
-    releases.bills.filter((b) => b.hasCost).map((b) => Number(b.servicePoint.split("-")[1])),
+    releases.bills
+      .filter((b) => b.cost !== undefined)
+      .map((b) => Number(b.servicePoint.split("-")[1])),
   );
+  if (isCostCut(system, rows, grain)) return true;
   const members = Array.from({ length: memberCount }, (_, m) => m).filter((m) => !priced.has(m));
   return subsets(members, grain.membersMin - 1).some((chosen) => {
     const isOutside = (column: number): boolean => !chosen.includes(Math.floor(column / slots));
@@ -381,6 +466,9 @@ function isExposed(system: System, grain: Grain): boolean {
   });
 }
 
+/** Low by night, dear by day. */
+const halvesOfDays: CostPrices = { priceAt: (at) => (((at - start) / day) % 1 < 0.5 ? 2 : 5) };
+
 const anySystem = (weeksMin: number): fc.Arbitrary<System> =>
   fc
     .record({
@@ -395,12 +483,15 @@ const anySystem = (weeksMin: number): fc.Arbitrary<System> =>
           calendar: fc.constantFrom(undefined, undefined, halves),
           isReleased: fc.constantFrom(true, true, true, false),
           again: fc.boolean(),
-          hasCost: fc.nat(5).map((die) => die === 0),
+          die: fc.nat(5),
         }),
         { minLength: 5, maxLength: 5 },
       ),
+      prices: fc.constantFrom(market, halvesOfDays, flat),
+      costs: fc.constantFrom("few", "few", "most", "all"),
     })
-    .map(({ memberCount, dayCount, absences, missingDays, windows }) => {
+    .map(({ memberCount, dayCount, absences, missingDays, windows, prices, costs }) => {
+      const needed = { few: 5, most: 1, all: 0 }[costs];
       const isAbsent = (member: number, dayIndex: number, slot: number): boolean =>
         absences.some(([m, d, s]) => m === member && d === dayIndex && s === slot);
       const world: World = { members: names(memberCount), slotsPerDay: 2, isAbsent };
@@ -408,10 +499,11 @@ const anySystem = (weeksMin: number): fc.Arbitrary<System> =>
         .filter((dayIndex) => !missingDays.includes(dayIndex))
         .map((dayIndex) => loadOf(world, dayIndex));
       const bills = world.members.flatMap((member, index) => {
-        const { from = 0, length = 1, calendar, isReleased, again, hasCost } = windows[index] ?? {};
+        const { from = 0, length = 1, calendar, isReleased, again, die = 0 } = windows[index] ?? {};
         const to = Math.min(dayCount, from + length);
         if (isReleased !== true || from >= to) return [];
-        const first = billOf(member, from, to, calendar, hasCost);
+        const cost = die >= needed && calendar === undefined ? prices : undefined;
+        const first = billOf(member, from, to, calendar, cost);
         return again === true && to < dayCount
           ? [first, billOf(member, to, dayCount, calendar)]
           : [first];

@@ -4,7 +4,12 @@
  */
 import { pack, packingFor, type Packing } from "@smarter-metering/paillier";
 import { fromHex } from "./bytes.ts";
-import { encodeContributionHeader, type ContributionHeader, type Stream } from "./contribution.ts";
+import {
+  encodeContributionHeader,
+  isRegisterStream,
+  type ContributionHeader,
+  type Stream,
+} from "./contribution.ts";
 import { ProtocolError, wellFormed } from "./error.ts";
 import { REGISTER_BITS, type FrameBody } from "./frame-body.ts";
 import type { FrameHeader } from "./frame.ts";
@@ -24,6 +29,8 @@ export interface ContributionContext {
   /** Epoch seconds at which the frame's meter is taken away; its last frame ends there. */
   readonly servedUntil?: number;
   readonly bandCount: number;
+  /** The register bank has a cost, after export (§6.6). */
+  readonly hasCost?: boolean;
   /** Absent while the service point waits for a cohort: then only BILL is contributed. */
   readonly load:
     | { readonly intervalSeconds: number; readonly valueBits: number; readonly exportToo: boolean }
@@ -58,7 +65,7 @@ export function billPacking(modulusBits: number): Packing {
 /** What a BLOCK frame has to contribute (§6.3), in the order in which it is made. */
 export function streamsOf(
   frame: Pick<FrameHeader, "blockStart" | "firstSlot" | "count" | "intervalSeconds">,
-  { load, blockSeconds, servedUntil }: ContributionContext,
+  { load, blockSeconds, servedUntil, hasCost = false }: ContributionContext,
 ): Stream[] {
   const endsAt = (frame.firstSlot + frame.count) * frame.intervalSeconds;
   const isInstallation = frame.count === 0;
@@ -69,12 +76,13 @@ export function streamsOf(
       : load.exportToo
         ? ["LOAD", "LOAD_EXPORT"]
         : ["LOAD"];
-  return isInstallation || isLast || endsAt === blockSeconds ? [...loads, "BILL"] : loads;
+  if (!isInstallation && !isLast && endsAt !== blockSeconds) return loads;
+  return hasCost ? [...loads, "BILL", "COST"] : [...loads, "BILL"];
 }
 
 /**
  * The contributions of one opened BLOCK frame: LOAD (and LOAD_EXPORT where the cohort has it) if it has readings, BILL if it ends
- * its block or its meter's service, or is an installation. Throws FRAME_OUT_OF_RANGE when a value cannot be, or slots do not fit the
+ * its block or its meter's service, or is an installation, and COST beside it where the bank has one. Throws FRAME_OUT_OF_RANGE when a value cannot be, or slots do not fit the
  * LOAD grid: the frame contributes nothing.
  */
 export function planContributions(
@@ -88,10 +96,9 @@ export function planContributions(
   if (endsAt > context.blockSeconds) refuse("it ends after its block");
   return streamsOf(header, context).map((stream) => {
     const { packing, firstSlot, count } = slotsOf(stream, header, context);
-    const { values, bitmap } =
-      stream === "BILL"
-        ? { values: body.registersMilliwattHours, bitmap: new Uint8Array(0) }
-        : loadValues(stream, body, context.bandCount, { firstSlot, count, packing });
+    const { values, bitmap } = isRegisterStream(stream)
+      ? { values: registerValues(stream, body, context), bitmap: new Uint8Array(0) }
+      : loadValues(stream, body, context.bandCount, { firstSlot, count, packing });
     const contribution = contributionHeaderOf(stream, header, hash, bitmap, context);
     return {
       header: contribution,
@@ -137,13 +144,13 @@ interface Slots extends Pick<ContributionHeader, "firstSlot" | "count" | "interv
   readonly packing: Packing;
 }
 
-/** Where a frame's values stand in its contribution: in LOAD intervals of the cohort, or for BILL in the meter's own. */
+/** Where a frame's values stand in its contribution: in LOAD intervals of the cohort, or for registers in the meter's own. */
 function slotsOf(
   stream: Stream,
   { firstSlot, count, intervalSeconds }: FrameHeader,
   { load, modulusBits }: ContributionContext,
 ): Slots {
-  if (stream === "BILL" || load === undefined) {
+  if (isRegisterStream(stream) || load === undefined) {
     return { firstSlot, count, intervalSeconds, packing: billPacking(modulusBits) };
   }
   const ratio = load.intervalSeconds / intervalSeconds;
@@ -156,6 +163,23 @@ function slotsOf(
     refuse("its block has more slots than a ciphertext");
   }
   return { ...grid, intervalSeconds: load.intervalSeconds, packing };
+}
+
+/**
+ * BILL is opened in every bill, COST only where the rule for it (§8.3, R9) allows: what the one has the other has not. Throws
+ * FRAME_OUT_OF_RANGE when there are registers beyond those of the bank.
+ */
+function registerValues(
+  stream: "BILL" | "COST",
+  { registersMilliwattHours: registers }: FrameBody,
+  { bandCount, hasCost = false }: ContributionContext,
+): readonly bigint[] {
+  const energies = registers.slice(0, bandCount + 1);
+  const [cost, rest] = [registers[bandCount + 1] ?? 0n, registers.slice(bandCount + 2)];
+  if (rest.some((register) => register !== 0n) || (!hasCost && cost !== 0n)) {
+    refuse("it has registers that its bank does not have");
+  }
+  return stream === "BILL" ? energies : [cost];
 }
 
 /** Whole Wh in each slot of the block, and which slots have a value (§1.4, §6.3). */

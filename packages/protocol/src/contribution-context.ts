@@ -42,6 +42,7 @@ export async function contributionContext(
     blockSeconds,
     ...(end !== undefined && { servedUntil: end }),
     bandCount: point.bandCount,
+    hasCost: point.prices !== undefined,
     load: loadTermsOf(view.cohortOf(point.network, blockStart)),
   };
 }

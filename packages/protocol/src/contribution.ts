@@ -19,9 +19,13 @@ const CONTRIBUTION_VERSION = 1;
 const BITMAP_BYTES_MAX = 255;
 const CIPHERTEXT_BYTES_MAX = 65_535;
 
-/** LOAD in Wh per slot, summed over a cohort; BILL registers in mWh, subtracted per service point. Never mixed. */
-export type Stream = "LOAD" | "BILL" | "LOAD_EXPORT";
-const STREAMS: readonly Stream[] = ["LOAD", "BILL", "LOAD_EXPORT"];
+/**
+ * LOAD in Wh per slot, summed over a cohort; BILL registers in mWh, subtracted per service point, and COST beside it, whose register counts
+ * price steps × mWh (§6.6). Never mixed.
+ */
+export type Stream = "LOAD" | "BILL" | "LOAD_EXPORT" | "COST";
+const STREAMS: readonly Stream[] = ["LOAD", "BILL", "LOAD_EXPORT", "COST"];
+const UNITS: Readonly<Record<Stream, number>> = { LOAD: 1, LOAD_EXPORT: 1, BILL: 2, COST: 3 };
 
 export interface ContributionHeader {
   readonly profile: Profile;
@@ -37,7 +41,7 @@ export interface ContributionHeader {
   readonly registerBank: Uint8Array;
   readonly valueBits: number;
   readonly slotBits: number;
-  /** Bit j (least significant first): slot `firstSlot + j` has a value. Empty for BILL. */
+  /** Bit j (least significant first): slot `firstSlot + j` has a value. Empty for BILL and COST. */
   readonly bitmap: Uint8Array;
   readonly frameHash: Uint8Array;
 }
@@ -57,9 +61,11 @@ export function streamOf(code: number): Stream {
   return stream;
 }
 
-const unitCode = (stream: Stream): number => (stream === "BILL" ? 2 : 1);
+/** Of registers at one instant; any other is of a block's slots. */
+export const isRegisterStream = (stream: Stream): stream is "BILL" | "COST" =>
+  stream === "BILL" || stream === "COST";
 
-/** The instant a contribution ends at; for BILL, the instant of its registers. Epoch seconds. */
+/** The instant a contribution ends at; for BILL and COST, the instant of its registers. Epoch seconds. */
 export function instantOf(
   header: Pick<ContributionHeader, "blockStart" | "firstSlot" | "count" | "intervalSeconds">,
 ): number {
@@ -80,7 +86,7 @@ export function encodeContributionHeader(header: ContributionHeader): Uint8Array
     .u16(header.count)
     .u32(header.intervalSeconds)
     .fixed(header.registerBank, 8)
-    .u8(unitCode(header.stream))
+    .u8(UNITS[header.stream])
     .u8(header.valueBits)
     .u8(header.slotBits)
     .vector(header.bitmap, BITMAP_BYTES_MAX)
@@ -104,7 +110,7 @@ function readContributionHeader(reader: Reader): ContributionHeader {
     intervalSeconds: reader.u32(),
   };
   const registerBank = reader.fixed(8);
-  wellFormed(reader.u8() === unitCode(stream), "unit does not fit the stream");
+  wellFormed(reader.u8() === UNITS[stream], "unit does not fit the stream");
   const packing = { valueBits: reader.u8(), slotBits: reader.u8() };
   const bitmap = reader.vector(BITMAP_BYTES_MAX);
   const frameHash = reader.fixed(32);
@@ -115,7 +121,7 @@ function readContributionHeader(reader: Reader): ContributionHeader {
 
 function checkContributionHeader(header: ContributionHeader): void {
   const { stream, count, bitmap, intervalSeconds, valueBits, slotBits } = header;
-  const bitmapBytes = stream === "BILL" ? 0 : Math.ceil(count / 8);
+  const bitmapBytes = isRegisterStream(stream) ? 0 : Math.ceil(count / 8);
   wellFormed(bitmap.length === bitmapBytes, "bitmap of the wrong length");
   wellFormed(spareBitsClear(bitmap, count), "bitmap has bits beyond its count");
   wellFormed(intervalSeconds > 0, "interval of 0 seconds");

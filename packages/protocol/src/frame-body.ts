@@ -25,7 +25,7 @@ export interface FrameBody {
   readonly exportMilliwattHours: Uint32Array;
   /** Quality code per interval (§1.4). */
   readonly quality: Uint8Array;
-  /** At the frame's end, mWh: one per band, then export, then zeros. Always 8. */
+  /** At the frame's end: one per band and export in mWh, then cost (§6.6) where the bank has it, then zeros. Always 8. */
   readonly registersMilliwattHours: readonly bigint[];
   /** 32 random bytes, in every BLOCK of `meter-encrypts` and nowhere else; with it its contributions open. */
   readonly blindingSeed?: Uint8Array;

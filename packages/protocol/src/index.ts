@@ -14,20 +14,30 @@ export {
   type PlannedContribution,
 } from "./contribute.ts";
 export { arePrescribed } from "./contributed-frame.ts";
-export { installedAt, isBorder, servedUntil } from "./meter-service.ts";
+export { installedAt, isBorder, placeInBlock, servedUntil } from "./meter-service.ts";
 export { contributionContext, paillierKeyOf } from "./contribution-context.ts";
+export { costClassSize, type CostWindow } from "./cost-class.ts";
 export {
   contributionLeaf,
   decodeContribution,
   encodeContribution,
   encodeContributionHeader,
   instantOf,
+  isRegisterStream,
   signContribution,
   verifyContribution,
   type Contribution,
   type ContributionHeader,
   type Stream,
 } from "./contribution.ts";
+export {
+  signCreditNote,
+  signTariffCorrection,
+  verifyCreditNote,
+  verifyTariffCorrection,
+  type CreditNote,
+  type TariffCorrection,
+} from "./credit-note.ts";
 export { Reader, Writer } from "./encoding.ts";
 export {
   customerMac,
@@ -83,6 +93,7 @@ export {
   parseJson,
   signDocument,
   toBase64Url,
+  unverifiedDocument,
   verifyDocument,
   type DocumentType,
 } from "./jws.ts";
@@ -132,6 +143,7 @@ export {
   encodePartialRelease,
   openPartialRelease,
   partialContext,
+  productsOf,
   sealPartialRelease,
   verifyPartialRelease,
   type PartialContent,
@@ -202,6 +214,7 @@ export {
   type BillRelease,
   type LoadAggregateTerms,
   type LoadRelease,
+  type Plaintexts,
   type ReleaseContent,
 } from "./release-content.ts";
 export {

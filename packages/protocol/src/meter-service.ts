@@ -40,3 +40,15 @@ export function isBorder(
   if (header.count === 0) return instant === installed && instant > header.blockStart;
   return instant > installed && (instant === blockEnd || instant === servedUntil(point, meterId));
 }
+
+/**
+ * Under which place of its block a BLOCK frame, or what it contributes, is known (§2.7): its first slot. An installation holds no slot, and
+ * stands beside the frame that begins where it does: a place of its own, below 0.
+ */
+export const placeInBlock = ({
+  firstSlot,
+  count,
+}: {
+  readonly firstSlot: number;
+  readonly count: number;
+}): number => (count === 0 ? -1 - firstSlot : firstSlot);

@@ -75,6 +75,8 @@ const servicePoint = z.strictObject({
   contractEnd: seconds.nullable(),
   registerBank: bank,
   bandCount: z.number().int().min(1).max(7),
+  /** Where the bank has a cost: the prices that it counts by (§6.6). */
+  prices: z.string().optional(),
   /** base64url; sealed to the MDMS, opaque to everyone who reads this view. */
   mdmsToken: z.string(),
   meters: z.array(meter).min(1),
@@ -96,6 +98,8 @@ const networkView = z.strictObject({
   policyNotice: z.strictObject({ policy: z.unknown(), inForceFrom: seconds }).optional(),
   /** By register bank (§2.1), as parsed by packages/tariff. A bank that was ever used stays: past bills are read by it. */
   calendars: z.record(bank, z.unknown()),
+  /** Documents of prices (§6.6) as the JWS that meters believe: those of 400 days and of the days to come. */
+  prices: z.array(z.string()).optional(),
   /** Typical consumption of a class in kWh a year. */
   consumptionClasses: z.record(z.string().min(1).max(64), z.number().positive()),
   cohorts: z.array(cohort),

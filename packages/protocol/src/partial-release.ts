@@ -19,6 +19,7 @@ const base64url = z.string().regex(/^[A-Za-z0-9_-]+$/);
 const sealedContent = z.strictObject({
   terms: aggregateTerms,
   product: base64url,
+  costProduct: base64url.optional(),
   partial: base64url,
 });
 
@@ -26,7 +27,9 @@ export interface PartialContent {
   readonly terms: AggregateTerms;
   /** The ciphertext that this trustee computed itself, bits/4 bytes. */
   readonly product: Uint8Array;
-  /** The partial decryption of the product in `partialContext`: power and proof, as packages/paillier makes them. */
+  /** The same of the cost, of a bill that has one. */
+  readonly costProduct?: Uint8Array;
+  /** The partial decryption of one product, or of both, in `partialContext`: powers and proof, as packages/paillier makes them. */
   readonly partial: Uint8Array;
 }
 
@@ -50,10 +53,15 @@ export const partialContext = (requestDigest: Uint8Array, policyId: string): Uin
  * SHA-256 of what answers to one request must share to be combined: everything but the partial itself and the registry epoch, for one
  * trustee may have seen a newer one than another.
  */
-export function agreementOf({ terms, product }: PartialContent): Promise<Uint8Array> {
-  const { registryEpoch: _, ...shared } = aggregateTerms.parse(terms); // In the order of the schema.
-  return primitives.sha256(concatBytes(utf8(JSON.stringify(shared)), Uint8Array.of(0), product));
+export function agreementOf(content: PartialContent): Promise<Uint8Array> {
+  const { registryEpoch: _, ...shared } = aggregateTerms.parse(content.terms); // In the order of the schema.
+  const text = utf8(JSON.stringify(shared));
+  return primitives.sha256(concatBytes(text, Uint8Array.of(0), ...productsOf(content)));
 }
+
+/** What is opened: the sum, and the cost where there is one. */
+export const productsOf = ({ product, costProduct }: PartialContent): readonly Uint8Array[] =>
+  costProduct === undefined ? [product] : [product, costProduct];
 
 function encodeHeader(partial: Omit<PartialRelease, "jwe" | "signature">): Uint8Array {
   return new Writer()
@@ -75,10 +83,11 @@ export async function sealPartialRelease(
   mdms: Recipient,
   signer: Signer,
 ): Promise<PartialRelease> {
-  const { terms, product, partial } = content;
+  const { terms, product, costProduct, partial } = content;
   const text = JSON.stringify({
     terms: aggregateTerms.parse(terms),
     product: toBase64Url(product),
+    ...(costProduct && { costProduct: toBase64Url(costProduct) }),
     partial: toBase64Url(partial),
   });
   const jwe = await sealTo(mdms, "smarter-metering/partial-release", utf8(text));
@@ -111,8 +120,17 @@ export async function openPartialRelease(
 
 function contentOf(plaintext: Uint8Array): PartialContent | undefined {
   try {
-    const { terms, product, partial } = sealedContent.parse(parseJson(fromUtf8(plaintext)));
-    return { terms, product: fromBase64Url(product), partial: fromBase64Url(partial) };
+    const { terms, product, costProduct, partial } = sealedContent.parse(
+      parseJson(fromUtf8(plaintext)),
+    );
+    const hasCost = terms.kind === "BILL" && terms.hasCost;
+    if ((costProduct !== undefined) !== hasCost) return undefined;
+    return {
+      terms,
+      product: fromBase64Url(product),
+      ...(costProduct !== undefined && { costProduct: fromBase64Url(costProduct) }),
+      partial: fromBase64Url(partial),
+    };
   } catch {
     return undefined; // Whatever is wrong with it, it is as unopenable as any other.
   }

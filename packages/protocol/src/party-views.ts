@@ -16,6 +16,8 @@ const mdmsView = z.strictObject({
   verificationKey: z.unknown().optional(),
   /** Tariffs as JWS by a tariff signer. */
   tariffs: z.array(z.string()),
+  /** Documents of prices (§6.6), as in the network view: for customers who count their costs again. */
+  prices: z.array(z.string()).optional(),
   cohorts: z.array(
     z.strictObject({
       id: z.string(),

@@ -2,10 +2,10 @@
  * What a release says (docs/protocol.md §8.5), and how a decrypted aggregate becomes it. Decoded where the plaintext first appears: by a
  * trustee that holds the whole key, or by the MDMS, which combines the shares of several.
  */
-import { unpack } from "@smarter-metering/paillier";
+import { unpack, type PublicKey } from "@smarter-metering/paillier";
 import { z } from "zod";
 import { ADDITIONS_MAX, billPacking, loadPacking } from "./contribute.ts";
-import { REGISTERS } from "./frame-body.ts";
+import { REGISTER_BITS, REGISTERS } from "./frame-body.ts";
 
 export const NAME_BYTES_MAX = 64;
 
@@ -44,6 +44,8 @@ const billRelease = z.strictObject({
   toBorder: seconds,
   registerBank: z.string().regex(/^[0-9a-f]{16}$/),
   registers_mWh: z.array(decimal).length(REGISTERS),
+  /** What the cost register counted (§6.6), where it was released. */
+  cost: decimal.optional(),
   policyId: z.string(),
   registryEpoch: count,
   paillierKeyId: hex32,
@@ -59,7 +61,10 @@ const loadTerms = loadRelease.omit({ energy_Wh: true }).extend({
   /** v of the packing (§5). */
   loadValueBits: z.number().int().min(1).max(48),
 });
-const billTerms = billRelease.omit({ registers_mWh: true });
+const billTerms = billRelease.omit({ registers_mWh: true, cost: true }).extend({
+  /** A second aggregate, of the cost, goes with it. */
+  hasCost: z.boolean(),
+});
 
 export const aggregateTerms = z.discriminatedUnion("kind", [loadTerms, billTerms]);
 /** All that a release says before anybody has decrypted it. */
@@ -67,18 +72,26 @@ export type LoadAggregateTerms = z.infer<typeof loadTerms>;
 export type BillAggregateTerms = z.infer<typeof billTerms>;
 export type AggregateTerms = LoadAggregateTerms | BillAggregateTerms;
 
+/** What a release decrypted to, each in [0, n). */
+export interface Plaintexts {
+  readonly sum: bigint;
+  /** Of a bill that has a cost. */
+  readonly cost?: bigint;
+}
+
 /**
- * The release of an aggregate that decrypted to `plaintext`, in [0, n), |n| = `modulusBits`. Undefined when that cannot be the sum or the
- * difference that the terms name: a slot above contributors · v_max, a register that ran backwards, anything above (§5).
+ * The release of an aggregate that decrypted to `plaintexts` under `key`. Undefined when that cannot be the sum or the difference that
+ * the terms name: a slot above contributors · v_max, a register that ran backwards, anything above (§5), a cost that is missing or that
+ * no register counts (§6.6).
  */
 export function releaseOf(
   terms: AggregateTerms,
-  modulusBits: number,
-  plaintext: bigint,
+  key: Pick<PublicKey, "n" | "bits">,
+  plaintexts: Plaintexts,
 ): ReleaseContent | undefined {
   return terms.kind === "LOAD"
-    ? loadReleaseOf(terms, modulusBits, plaintext)
-    : billReleaseOf(terms, modulusBits, plaintext);
+    ? loadReleaseOf(terms, key.bits, plaintexts.sum)
+    : billReleaseOf(terms, key, plaintexts);
 }
 
 function loadReleaseOf(
@@ -99,10 +112,26 @@ function loadReleaseOf(
 }
 
 function billReleaseOf(
-  terms: BillAggregateTerms,
-  modulusBits: number,
-  plaintext: bigint,
+  { hasCost, ...named }: BillAggregateTerms,
+  key: Pick<PublicKey, "n" | "bits">,
+  plaintexts: Plaintexts,
 ): BillRelease | undefined {
-  const unpacked = unpack(billPacking(modulusBits), plaintext, { slots: REGISTERS, count: 1 });
-  return unpacked.ok ? { ...terms, registers_mWh: unpacked.values.map(String) } : undefined;
+  const packing = billPacking(key.bits);
+  const unpacked = unpack(packing, plaintexts.sum, { slots: REGISTERS, count: 1 });
+  if (!unpacked.ok) return undefined;
+  const release = { ...named, registers_mWh: unpacked.values.map(String) };
+  if (!hasCost) return release;
+  const cost = costOf(plaintexts.cost, key.n);
+  return cost === undefined ? undefined : { ...release, cost: String(cost) };
+}
+
+/** Every meter of a window may have passed its register's end once: there are 8 of them at most (§7.3). */
+const COST_SPAN = 8n << BigInt(REGISTER_BITS);
+
+/** The difference of registers that count modulo 2⁴⁸ (§6.6): below 0 where one began again. */
+function costOf(plaintext: bigint | undefined, n: bigint): bigint | undefined {
+  if (plaintext === undefined || plaintext < 0n || plaintext >= n) return undefined;
+  const difference = plaintext > n / 2n ? plaintext - n : plaintext;
+  const isPossible = difference < COST_SPAN && difference > -COST_SPAN;
+  return isPossible ? BigInt.asUintN(REGISTER_BITS, difference) : undefined;
 }

@@ -63,11 +63,13 @@ export interface BillRequest {
   readonly paillierKeyId: Uint8Array;
   /** `c_b · c_a⁻¹ mod n²` of the two borders. */
   readonly product: Uint8Array;
+  /** The same of the COST contributions of the same frames (§6.6), where the cost may be released; empty where not. */
+  readonly costProduct: Uint8Array;
 }
 
 export type RequestTerms = LoadRequest | BillRequest;
 
-/** For BILL: exactly two contributions, the border at `from`, then the border at `to`. */
+/** For BILL: the border at `from`, then the border at `to`, of each meter; with a cost, then those of COST in the same order. */
 export interface ReleaseRequest {
   readonly terms: RequestTerms;
   readonly contributions: readonly Uint8Array[];
@@ -120,7 +122,9 @@ function encodeTerms(terms: RequestTerms): Uint8Array {
       .u64(terms.toBorder)
       .fixed(terms.registerBank, 8);
   }
-  return writer.fixed(terms.paillierKeyId, 32).vector(terms.product, PRODUCT_BYTES_MAX).finish();
+  writer.fixed(terms.paillierKeyId, 32).vector(terms.product, PRODUCT_BYTES_MAX);
+  if (terms.kind === "BILL") writer.vector(terms.costProduct, PRODUCT_BYTES_MAX);
+  return writer.finish();
 }
 
 function readTerms(reader: Reader): RequestTerms {
@@ -140,6 +144,7 @@ function readTerms(reader: Reader): RequestTerms {
       registerBank: reader.fixed(8),
       paillierKeyId: reader.fixed(32),
       product: reader.vector(PRODUCT_BYTES_MAX),
+      costProduct: reader.vector(PRODUCT_BYTES_MAX),
     };
   }
   const block = {

@@ -5,6 +5,7 @@ import { signDocument, verifyDocument } from "./jws.ts";
 import type { Signer } from "./signature.ts";
 
 const decimal = z.string().regex(/^-?\d+$/);
+const register = z.string().regex(/^\d+$/);
 const seconds = z.number().int().nonnegative();
 
 const statement = z.strictObject({
@@ -17,6 +18,12 @@ const statement = z.strictObject({
   registers_mWh: z.record(z.string(), decimal),
   export_mWh: decimal,
   energy_mWh: decimal,
+  /**
+   * Where the tariff's calendar has a cost (§6.6): the series of prices, and what the register counted over the whole window, Σ mWh ×
+   * (price − floor) / price step: one number, as finely divided as the energy beside it. Null: it was not released (§8.3, R9), and the
+   * window is billed at the tariff's price for that.
+   */
+  cost: z.strictObject({ prices: z.string(), counted: register.nullable() }).optional(),
   tariff: z.string(),
   tariffVersion: z.number().int().positive(),
   lines: z.array(

@@ -5,7 +5,7 @@ import { wellFormed } from "./error.ts";
 export const UPLINK_ITEMS_MAX = 256;
 const PART_BYTES_MAX = 65_535;
 /** A contribution to each stream. */
-const CONTRIBUTIONS_MAX = 3;
+const CONTRIBUTIONS_MAX = 4;
 const ITEM_BYTES_MAX = (1 + CONTRIBUTIONS_MAX) * PART_BYTES_MAX + 16;
 /** One request's body at most: 256 items of a full day's frame fit with ample room. */
 export const UPLINK_BYTES_MAX = 4 * 1024 * 1024;

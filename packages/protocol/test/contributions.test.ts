@@ -18,6 +18,7 @@ import {
   loadValueBits,
   merkleRoot,
   merkleTree,
+  placeInBlock,
   planContributions,
   rootOfPath,
   splitOf,
@@ -71,7 +72,7 @@ class Memory {
         (known) =>
           known.kind === "BLOCK" &&
           known.blockStart === header.blockStart &&
-          known.firstSlot === header.firstSlot,
+          placeInBlock(known) === placeInBlock(header),
       ),
     });
     if (verdict.verdict === "accept") {

@@ -17,20 +17,26 @@ import {
   parseUcsView,
   primitives,
   ProtocolError,
+  signCreditNote,
   signDocument,
   signEpoch,
   signStatement,
+  signTariffCorrection,
   toBase64Url,
   toHex,
   utf8,
+  verifyCreditNote,
   verifyDocument,
   verifyEpochChain,
   verifyStatement,
+  verifyTariffCorrection,
   verifyView,
+  type CreditNote,
   type NetworkViewDocument,
   type RegistryEpoch,
   type Signer,
   type Statement,
+  type TariffCorrection,
 } from "@smarter-metering/protocol";
 import { enrolmentCode, enrolmentContext, filled, signers } from "./samples.ts";
 
@@ -310,6 +316,72 @@ test("a statement is read only as the MDMS signed it", async () => {
   }
   const tariff = await signDocument("smarter-metering/tariff", statement, mdms);
   await assert.rejects(verifyStatement(tariff, mdms.publicKey), malformed);
+  // By prices of the hour: a cost, or null where it was not released.
+  for (const counted of ["281474976710655", null]) {
+    const dynamic = { ...statement, cost: { prices: "day-ahead", counted } };
+    const signed = await signStatement(dynamic, mdms);
+    assert.deepEqual(await verifyStatement(signed, mdms.publicKey), dynamic);
+  }
+  const costs = [{ prices: "day-ahead" }, { counted: "1" }, null, { prices: "", counted: "-1" }];
+  for (const cost of [...costs, { prices: "", counted: 1 }]) {
+    const signed = await signDocument(type, { ...statement, cost }, mdms);
+    await assert.rejects(verifyStatement(signed, mdms.publicKey), malformed);
+  }
+});
+
+test("a correction of prices and a credit note are read only as they were signed, and not as each other", async () => {
+  const correction: TariffCorrection = {
+    kind: "smarter-metering/tariff-correction",
+    number: 1,
+    reason: "The prices of March were published in May.",
+    from: "2026-03-01",
+    until: "2026-04-01",
+    tariff: { tariff: "basic" },
+  };
+  const { servicePoint, from, to, tariff, currency } = statement;
+  const note: CreditNote = {
+    servicePoint,
+    from,
+    to,
+    tariff,
+    currency,
+    tariffVersion: 2,
+    number: 1,
+    reason: "Late.",
+    follows: "66".repeat(32),
+    correction: "77".repeat(32),
+    lines: [{ text: "energy", quantity: "1", price: "0.2", issuedE16: "-1", dueE16: "0" }],
+    amount: "-1.23",
+    corrected: "11.11",
+  };
+  const asCorrection = (jws: string) => verifyTariffCorrection(jws, mdms.publicKey);
+  const asNote = (jws: string) => verifyCreditNote(jws, mdms.publicKey);
+  const [signedCorrection, signedNote] = [
+    await signTariffCorrection(correction, mdms),
+    await signCreditNote(note, mdms),
+  ];
+  assert.deepEqual(await asCorrection(signedCorrection), correction);
+  assert.deepEqual(await asNote(signedNote), note);
+  await assert.rejects(asNote(signedCorrection), { code: "PROTOCOL_MALFORMED" });
+  await assert.rejects(asCorrection(signedNote), { code: "PROTOCOL_MALFORMED" });
+  await assert.rejects(verifyCreditNote(signedNote, stranger.publicKey), refusedDocument);
+  const wrong = [
+    { ...correction, number: 0 },
+    { ...correction, number: 1.5 },
+    { ...correction, reason: "" },
+    { ...correction, reason: "two\nlines" },
+    { ...correction, from: "1.3.2026" },
+    { ...correction, more: 1 },
+  ];
+  for (const content of wrong) {
+    const signed = await signDocument("smarter-metering/tariff-correction", content, mdms);
+    await assert.rejects(asCorrection(signed), { code: "PROTOCOL_MALFORMED" });
+  }
+  const { follows: _, ...loose } = note;
+  for (const content of [loose, { ...note, lines: [{}] }, { ...note, correction: "77" }]) {
+    const signed = await signDocument("smarter-metering/credit-note", content, mdms);
+    await assert.rejects(asNote(signed), { code: "PROTOCOL_MALFORMED" });
+  }
 });
 
 test("an enrolment code survives how people type", () => {

@@ -175,8 +175,10 @@ const kinds: Record<string, Kind> = {
   },
   contributionByOpener: contribution,
   contributionByMeter: contribution,
+  contributionOfCost: contribution,
   loadRequest: request,
   billRequest: request,
+  billRequestWithCost: request,
   release: {
     read: reading(decodeRelease, encodeRelease),
     authenticate: (bytes) => verifyRelease(decodeRelease(bytes), trustee.publicKey),
@@ -618,8 +620,8 @@ test("uplink: items and bodies round-trip; unknown kinds, empty messages and exc
     }),
   );
   assert.throws(() => encodeUplinkItem({ kind: "ENVELOPE", message: filled(0, 0) }), malformed);
-  const four = Array.from({ length: 4 }, () => filled(1, 1));
-  const excess = { kind: "CONTRIBUTED_FRAME", frame: filled(1, 1), contributions: four } as const;
+  const five = Array.from({ length: 5 }, () => filled(1, 1));
+  const excess = { kind: "CONTRIBUTED_FRAME", frame: filled(1, 1), contributions: five } as const;
   assert.throws(() => encodeUplinkItem(excess), malformed);
   for (const hex of [
     "",
@@ -628,7 +630,7 @@ test("uplink: items and bodies round-trip; unknown kinds, empty messages and exc
     "0500010101", // no contribution where one is announced
     "05000101010000", // an empty one
     "050001010000", // one byte more
-    "0500010104000101000101000101000101", // one more than there are streams
+    "0500010105000101000101000101000101000101", // one more than there are streams
     "0500000000",
     "06000101",
     "02000101ff",

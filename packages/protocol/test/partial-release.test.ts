@@ -76,6 +76,8 @@ test("partial releases agree when all but epoch and partial is the same", async 
 });
 
 const BITS = 2048;
+/** The bounds of a plaintext; no arithmetic is done under it. */
+const KEY = { bits: BITS, n: (1n << 2048n) - 1n };
 
 test("a load decodes to its slots, within the bounds of who contributed, or to nothing", () => {
   const { terms } = partialContent;
@@ -84,7 +86,7 @@ test("a load decodes to its slots, within the bounds of who contributed, or to n
   const { valueMax } = packing;
   const sum = (...slots: bigint[]): bigint =>
     slots.reduce((all, value, slot) => all + (value << BigInt(slot * packing.slotBits)), 0n);
-  const decoded = releaseOf(terms, BITS, sum(120n * valueMax, 119n * valueMax));
+  const decoded = releaseOf(terms, KEY, { sum: sum(120n * valueMax, 119n * valueMax) });
   assert(decoded?.kind === "LOAD" && !("loadValueBits" in decoded));
   assert.deepEqual(decoded.energy_Wh, [Number(120n * valueMax), Number(119n * valueMax)]);
   const corrupt: readonly [Partial<typeof terms>, bigint][] = [
@@ -97,7 +99,7 @@ test("a load decodes to its slots, within the bounds of who contributed, or to n
     [{ contributorsPerSlot: Array.from({ length: packing.slots + 1 }, () => 1) }, 0n],
   ];
   for (const [changes, plaintext] of corrupt) {
-    assert.equal(releaseOf({ ...terms, ...changes }, BITS, plaintext), undefined);
+    assert.equal(releaseOf({ ...terms, ...changes }, KEY, { sum: plaintext }), undefined);
   }
 });
 
@@ -110,6 +112,7 @@ test("a bill decodes to eight registers, or to nothing when one ran backwards", 
     fromBorder: 0,
     toBorder: 86_400,
     registerBank: "11".repeat(8),
+    hasCost: false,
     policyId: "default-1",
     registryEpoch: 3,
     paillierKeyId: "11".repeat(32),
@@ -117,11 +120,28 @@ test("a bill decodes to eight registers, or to nothing when one ran backwards", 
   };
   const registers = [2n ** 48n - 1n, 1n, 0n, 0n, 0n, 0n, 0n, 5n];
   const plaintext = pack(billPacking(BITS), registers);
-  const decoded = releaseOf(terms, BITS, plaintext);
+  const decoded = releaseOf(terms, KEY, { sum: plaintext });
   assert(decoded?.kind === "BILL");
   assert.deepEqual(decoded.registers_mWh, registers.map(String));
   const { slotBits } = billPacking(BITS);
   for (const wrong of [plaintext + 1n, plaintext - (2n << BigInt(slotBits)), -plaintext]) {
-    assert.equal(releaseOf(terms, BITS, wrong), undefined);
+    assert.equal(releaseOf(terms, KEY, { sum: wrong }), undefined);
+  }
+
+  // A cost is counted modulo 2^48, and goes with a bill that asks for it, and no other.
+  const costly = { ...terms, hasCost: true };
+  const costOf = (cost?: bigint): string | undefined => {
+    const plaintexts = { sum: plaintext, ...(cost !== undefined && { cost }) };
+    const release = releaseOf(costly, KEY, plaintexts);
+    return release?.kind === "BILL" ? release.cost : undefined;
+  };
+  const turn = 1n << 48n;
+  assert.equal(costOf(0n), "0");
+  assert.equal(costOf(turn - 1n), String(turn - 1n));
+  assert.equal(costOf(KEY.n - turn + 12n), "12", "it began again from 0");
+  assert.equal(costOf(KEY.n - 3n * turn + 12n), "12", "those of three meters did");
+  assert(!("cost" in decoded) && !("hasCost" in decoded));
+  for (const wrong of [undefined, -1n, KEY.n, 8n * turn, KEY.n - 8n * turn, KEY.n / 2n]) {
+    assert.equal(costOf(wrong), undefined, String(wrong));
   }
 });

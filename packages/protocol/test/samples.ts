@@ -234,17 +234,27 @@ export async function deterministicMessages(): Promise<Record<string, Uint8Array
   );
   const grid = { fromGrid: blockStart, toGrid: blockStart + 30 * 86_400 };
   const borders = { fromBorder: grid.fromGrid, toBorder: grid.toGrid + 86_400 };
+  const billTerms = {
+    kind: "BILL",
+    networkPseudonym,
+    ...grid,
+    ...borders,
+    registerBank: filled(8, 0x22),
+    ...keys,
+    costProduct: new Uint8Array(0),
+  } as const;
   const billRequest = await signRequest(
+    { terms: billTerms, contributions: [byMeter, byMeter] },
+    aggregator,
+  );
+  const cost = await contribution(
+    contributionHeader({ ...bill, stream: "COST", profile: "meter-encrypts" }),
+    meter,
+  );
+  const costlyRequest = await signRequest(
     {
-      terms: {
-        kind: "BILL",
-        networkPseudonym,
-        ...grid,
-        ...borders,
-        registerBank: filled(8, 0x22),
-        ...keys,
-      },
-      contributions: [byMeter, byMeter],
+      terms: { ...billTerms, costProduct: filled(8, 0x79) },
+      contributions: [byMeter, byMeter, cost, cost],
     },
     aggregator,
   );
@@ -260,7 +270,9 @@ export async function deterministicMessages(): Promise<Record<string, Uint8Array
     contributionByOpener: byOpener,
     contributionByMeter: byMeter,
     loadRequest: encodeRequest(loadRequest),
+    contributionOfCost: cost,
     billRequest: encodeRequest(billRequest),
+    billRequestWithCost: encodeRequest(costlyRequest),
     refusal: encodeRefusal(
       await signRefusal({ requestDigest: filled(32, 0x55), reasons }, trustee),
     ),

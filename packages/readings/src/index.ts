@@ -1,6 +1,9 @@
 // Where readings come from: files of many kinds, and the synthetic household.
 export type { Finding, FindingKind } from "./finding.ts";
 export { locationOf } from "./finding.ts";
+export { detectDelimiter } from "./csv-rows.ts";
+export { decimalMarkOf, parseDecimal } from "./decimal.ts";
+export type { Decimal } from "./decimal.ts";
 export { readSource } from "./read-source.ts";
 export { ReadingsError } from "./readings-error.ts";
 export type { ReadingsErrorCode } from "./readings-error.ts";
@@ -10,6 +13,7 @@ export { POWER_WATTS_MAX, REGISTER_INTERVAL_SECONDS, SOURCE_LIMITS } from "./sou
 export type { ReadSourceOptions, SourceLimits, SourceProgress } from "./source-options.ts";
 export { describeReport } from "./source-report.ts";
 export type { SourceFormat, SourceReport } from "./source-report.ts";
+export { parseTimestamp } from "./timestamp.ts";
 export { UNITS } from "./unit.ts";
 export { MeterClock } from "./p1/meter-clock.ts";
 export { borderSlackSeconds, RegisterIntervals } from "./p1/register-intervals.ts";

@@ -31,6 +31,15 @@ export type TierLine = LineOf<"tier"> &
     readonly toMilliwattHours: bigint | undefined;
   };
 
+/** Import at the prices of a series: what the cost register counted. No single price makes the amount. */
+export type CostLine = LineOf<"cost"> & {
+  readonly prices: string;
+  readonly quantityMilliwattHours: bigint;
+};
+
+/** Import of a window whose cost was not released, at the tariff's price for that. */
+export type CostFallbackLine = LineOf<"cost-fallback"> & Energy & { readonly prices: string };
+
 export type StandingLine = LineOf<"standing-charge"> & Daily;
 
 /** `months` when the part is whole local months. */
@@ -65,6 +74,8 @@ export type CreditLine = LineOf<"credit"> & {
 export type BillLine =
   | BandLine
   | TierLine
+  | CostLine
+  | CostFallbackLine
   | StandingLine
   | MonthlyLine
   | MinimumLine
@@ -80,6 +91,7 @@ export interface PricedPart {
   readonly toSeconds: number;
   readonly registersMilliwattHours: readonly bigint[];
   readonly exportMilliwattHours: bigint;
+  readonly cost?: bigint;
   readonly version: TariffVersion;
   readonly days: number;
   /** Import of the parts before: tiers fill in order of time. */
@@ -87,7 +99,7 @@ export interface PricedPart {
 }
 
 /** 10^-16 in one mWh × 10^-6/kWh (10^-12), and in one 10^-6. */
-const e16PerEnergyPrice = 10_000n;
+export const e16PerEnergyPrice = 10_000n;
 const e16PerMicro = 10_000_000_000n;
 /** Every amount before tax is a multiple of this, so that a tax in 10^-4 is an integer as well. */
 export const taxUnits = 10_000n;

@@ -2,8 +2,8 @@
 // customer re-computes it.
 
 import type { Bill } from "./bill.ts";
-import type { BillLine } from "./bill-line.ts";
-import { formatMicro, formatMinor } from "./money.ts";
+import { e16PerEnergyPrice, type BillLine, type CostLine } from "./bill-line.ts";
+import { formatMicro, formatMinor, roundHalfEven } from "./money.ts";
 import type { TaxBase } from "./tariff.ts";
 
 /** A line as people read it; `quantity` or `price` is empty where it has none. */
@@ -49,7 +49,17 @@ export function tierText(from: bigint, to: bigint | undefined): string {
 
 const percentText = (basisPoints: number): string => `${formatMinor(BigInt(basisPoints), 2)} %`;
 
-type EnergyLine = Extract<BillLine, { readonly quantityMilliwattHours: bigint }>;
+type EnergyLine = Extract<
+  BillLine,
+  { readonly quantityMilliwattHours: bigint; readonly priceMicroPerKilowattHour: number }
+>;
+
+/** What a kWh came to, to the nearest 10^-6: for reading; the amount does not follow from it. */
+function meanPrice({ amountE16, quantityMilliwattHours }: CostLine): number {
+  return quantityMilliwattHours === 0n
+    ? 0
+    : Number(roundHalfEven(amountE16, quantityMilliwattHours * e16PerEnergyPrice));
+}
 
 function energyText(line: EnergyLine): string {
   switch (line.kind) {
@@ -57,6 +67,8 @@ function energyText(line: EnergyLine): string {
       return `Energy, ${line.band}`;
     case "tier":
       return `Energy, ${tierText(line.fromMilliwattHours, line.toMilliwattHours)}`;
+    case "cost-fallback":
+      return `Energy, ${line.prices}: at the price where its own may not be shown`;
     case "feed-in":
       return "Feed-in, credited";
     default:
@@ -73,6 +85,11 @@ function wordsOf(line: BillLine, currency: string): LineText {
       const price = `${money(line.priceMicroPerDay)}/day`;
       // As statements have always said it, for one day too.
       return { text, quantity: `${line.days} days`, price };
+    }
+    case "cost": {
+      const quantity = quantityText(line.quantityMilliwattHours);
+      const price = `${money(meanPrice(line))}/kWh on average`;
+      return { text: `Energy, ${line.prices}: each interval at its own price`, quantity, price };
     }
     case "monthly-charge": {
       const { months, days } = line;

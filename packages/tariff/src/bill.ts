@@ -17,6 +17,8 @@ export interface BillPart {
   readonly toSeconds: number;
   readonly registersMilliwattHours: readonly bigint[];
   readonly exportMilliwattHours: bigint;
+  /** Where the calendar has a cost and it was released: what its register counted. */
+  readonly cost?: bigint;
 }
 
 /** A window whose registers were not split. */
@@ -70,8 +72,12 @@ function checkPart({ tariff, zone }: BillPartsInput, part: BillPart): void {
     const message = `${registers.length} registers for ${tariff.calendar.bands.length} bands`;
     throw new TariffError("TARIFF_REGISTERS_MISMATCH", message);
   }
-  if ([...registers, part.exportMilliwattHours].some((register) => register < 0n)) {
+  const { exportMilliwattHours, cost = 0n } = part;
+  if ([...registers, exportMilliwattHours, cost].some((register) => register < 0n)) {
     throw new TariffError("TARIFF_REGISTERS_MISMATCH", "a register ran backwards");
+  }
+  if (part.cost !== undefined && tariff.calendar.cost === undefined) {
+    throw new TariffError("TARIFF_REGISTERS_MISMATCH", "a cost, and prices of bands alone");
   }
 }
 
@@ -94,6 +100,7 @@ function pricedParts(input: BillPartsInput): PricedPart[] {
       toSeconds,
       registersMilliwattHours: part.registersMilliwattHours,
       exportMilliwattHours: part.exportMilliwattHours,
+      ...(part.cost !== undefined && { cost: part.cost }),
       version: versionOn(tariff, localDate(fromSeconds, zone)),
       days: localDaysBetween(fromSeconds, toSeconds, zone),
       importBeforeMilliwattHours,
@@ -134,6 +141,7 @@ export function priceBill(input: BillInput | BillPartsInput): Bill {
       toSeconds,
       registersMilliwattHours,
       exportMilliwattHours,
+      ...(part.cost !== undefined && { cost: part.cost }),
       version: part.version.version,
       fromDate: localDate(fromSeconds, zone),
       days,

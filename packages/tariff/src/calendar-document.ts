@@ -19,6 +19,7 @@ import {
   readObject,
   readText,
 } from "./document.ts";
+import { costTermKeys, readCostTerms, type CostTerms } from "./dynamic-prices.ts";
 import { TariffError } from "./error.ts";
 import { parseDate } from "./zone.ts";
 
@@ -133,12 +134,12 @@ function checkRules({ rules, seasons = [], holidays }: Calendar): void {
  */
 export function parseCalendar(value: unknown): Calendar {
   const keys = ["id", "bands", "rules", "defaultBand"] as const;
-  const optional = ["seasons", "holidays", "specialDays"] as const;
+  const optional = ["seasons", "holidays", "specialDays", "cost"] as const;
   const document = readObject(value, "calendar", keys, optional);
   const bands = readList(document.bands, "calendar.bands", 1, bandsMax).map((band, index) =>
     readText(band, `calendar.bands[${index}]`, namePattern, "a band"),
   );
-  const { seasons, holidays, specialDays } = document;
+  const { seasons, holidays, specialDays, cost } = document;
   const calendar: Calendar = {
     id: readText(document.id, "calendar.id", namePattern, "an id"),
     bands: readDistinct(bands, "calendar.bands"),
@@ -149,10 +150,20 @@ export function parseCalendar(value: unknown): Calendar {
     ...(seasons !== undefined && { seasons: parseSeasons(seasons) }),
     ...(holidays !== undefined && { holidays: parseHolidays(holidays) }),
     ...(specialDays !== undefined && { specialDays: parseSpecialDays(specialDays) }),
+    ...(cost !== undefined && { cost: parseCost(cost, bands.length) }),
   };
   checkRules(calendar);
   planOf(calendar); // refuses overlaps and unknown bands
   return calendar;
+}
+
+/** With bands beside it, a cost would say more of single intervals than R9 counts with. */
+function parseCost(value: unknown, bandCount: number): CostTerms {
+  const path = "calendar.cost";
+  const terms = readCostTerms(readObject(value, path, costTermKeys), path);
+  if (bandCount === 1) return terms;
+  const message = `a cost stands beside one band, not ${bandCount}`;
+  throw new TariffError("TARIFF_TOO_MANY_REGISTERS", message, path);
 }
 
 function parseSeasons(value: unknown): readonly SeasonDates[] {

@@ -4,6 +4,7 @@
 
 import { assert } from "./assert.ts";
 import { planCalendar, planOfDay, type CalendarPlan } from "./day-plan.ts";
+import type { CostTerms } from "./dynamic-prices.ts";
 import { TariffError } from "./error.ts";
 import { offsetSpan } from "./zone.ts";
 
@@ -51,6 +52,8 @@ export interface Calendar {
   readonly seasons?: readonly SeasonDates[];
   readonly holidays?: Holidays;
   readonly specialDays?: readonly SpecialDay[];
+  /** Registers count what the import costs by these prices as well; then there is one band. */
+  readonly cost?: CostTerms;
 }
 
 /** Bands of one calendar: a bill has at most eight registers (docs/protocol.md: two streams). */

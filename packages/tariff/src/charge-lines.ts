@@ -9,17 +9,22 @@ import {
   taxUnits,
   type BandLine,
   type BillLine,
+  type CostFallbackLine,
+  type CostLine,
   type MinimumLine,
   type MonthlyLine,
   type PricedPart,
   type TierLine,
 } from "./bill-line.ts";
+import { costAmountE16 } from "./cost-register.ts";
+import type { CostTerms } from "./dynamic-prices.ts";
 import { TariffError } from "./error.ts";
+import type { Calendar } from "./calendar.ts";
 import type { Tariff, Tiers } from "./tariff.ts";
 import { addLocalMonths, localDaysBetween, localMonthStart } from "./zone.ts";
 
-/** A line for each band; beside tiers, which price every kWh, only for bands with a price. */
-function bandLines(bands: readonly string[], priced: PricedPart): BandLine[] {
+/** A line for each band; beside what prices every kWh already, tiers or a cost, only for bands with a price. */
+function bandLines({ bands, cost }: Calendar, priced: PricedPart): BandLine[] {
   const { part, version, registersMilliwattHours } = priced;
   return registersMilliwattHours.flatMap((register, index): BandLine[] => {
     const band = bands[index];
@@ -27,9 +32,22 @@ function bandLines(bands: readonly string[], priced: PricedPart): BandLine[] {
     if (band === undefined || price === undefined) {
       throw new TariffError("TARIFF_BAND_UNKNOWN", `no price for register ${index}`);
     }
-    if (price === 0 && version.tiers !== undefined) return [];
+    if (price === 0 && (version.tiers ?? cost) !== undefined) return [];
     return [{ kind: "energy", part, band, ...energyOf(register, price) }];
   });
+}
+
+/** By the prices of each interval where the cost was released, else by the one price for that. */
+function costLine(terms: CostTerms, priced: PricedPart): CostLine | CostFallbackLine {
+  const { part, cost, version } = priced;
+  const { prices } = terms;
+  const totalMilliwattHours = importOf(priced);
+  if (cost === undefined) {
+    const energy = energyOf(totalMilliwattHours, version.costFallbackMicroPerKilowattHour ?? 0);
+    return { kind: "cost-fallback", part, prices, ...energy };
+  }
+  const amountE16 = costAmountE16(terms, { cost, totalMilliwattHours });
+  return { kind: "cost", part, prices, quantityMilliwattHours: totalMilliwattHours, amountE16 };
 }
 
 /**
@@ -90,7 +108,9 @@ export function chargeLines(
   const { part, version, days } = priced;
   const { tiers, standingChargeMicroPerDay: perDay } = version;
   const { standingChargeMicroPerMonth: perMonth } = version;
-  const lines: BillLine[] = bandLines(tariff.calendar.bands, priced);
+  const { cost } = tariff.calendar;
+  const lines: BillLine[] = cost === undefined ? [] : [costLine(cost, priced)];
+  lines.push(...bandLines(tariff.calendar, priced));
   if (tiers !== undefined) lines.push(...tierLines(tiers, priced, windowDays));
   if (perDay > 0 || perMonth === undefined) {
     lines.push({ kind: "standing-charge", part, ...dailyOf(days, perDay) });

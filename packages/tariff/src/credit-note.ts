@@ -32,6 +32,9 @@ function subjectOf(line: BillLine): string {
   switch (line.kind) {
     case "energy":
       return [...part, line.band].join("/");
+    case "cost":
+    case "cost-fallback":
+      return [line.part, "cost", line.prices].join("/");
     case "tier":
       return [...part, line.tier].join("/");
     case "levy":

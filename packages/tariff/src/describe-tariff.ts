@@ -3,6 +3,7 @@
 
 import { basesText, tierText } from "./bill-text.ts";
 import type { Calendar, CalendarRule } from "./calendar.ts";
+import type { CostTerms } from "./dynamic-prices.ts";
 import { formatMicro, formatMinor } from "./money.ts";
 import type { Credit, Tariff, Tax, Tiers, TariffVersion } from "./tariff.ts";
 
@@ -29,11 +30,18 @@ function calendarTexts({ rules, seasons, holidays, specialDays, ...calendar }: C
       : [`Holidays ${ownRules ?? `count as ${countAs}`}: ${holidays.dates.join(", ")}.`]),
     ...rules.map(ruleText),
     `Band ${calendar.defaultBand}: ${otherwise}.`,
+    ...(calendar.cost === undefined ? [] : [costText(calendar.cost)]),
     ...(specialDays ?? []).map((day) => {
       const own = day.rules.map((rule) => `band ${rule.band} ${hoursText(rule)}, `);
       return `On ${day.date} instead: ${own.join("")}else band ${calendar.defaultBand}.`;
     }),
   ];
+}
+
+function costText({ prices, stepSeconds, floorMicroPerKilowattHour: floor }: CostTerms): string {
+  const below = floor < 0 ? `, which may be as low as ${formatMicro(floor)}` : "";
+  return `Beside it: what each kWh costs by the prices ${prices}, one every ${stepSeconds / 60} \
+minutes${below}.`;
 }
 
 const percentText = (basisPoints: number): string => `${formatMinor(BigInt(basisPoints), 2)} %`;
@@ -70,6 +78,12 @@ export function describeVersion(tariff: Tariff, version: TariffVersion): string[
     ...calendar.bands.map(
       (band) => `${band} ${perKilowattHour(version.pricesMicroPerKilowattHour[band] ?? 0)}`,
     ),
+    ...(calendar.cost === undefined
+      ? []
+      : [
+          `import at the prices ${calendar.cost.prices}, or at \
+${perKilowattHour(version.costFallbackMicroPerKilowattHour ?? 0)} where that may not be shown`,
+        ]),
     ...(tiers === undefined ? [] : [tierTexts(tiers, perKilowattHour)]),
     `feed-in pays ${perKilowattHour(version.feedInMicroPerKilowattHour)}`,
     // As on a bill: what is simple and zero goes without saying where something else is said.

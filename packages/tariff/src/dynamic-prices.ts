@@ -1,53 +1,72 @@
-// Prices that are known only for their time, such as those of the day-ahead market: one for each
-// interval, and what a register of cost would count. docs/protocol.md: release policy, R9. Pure; no
-// message of this version carries a cost register.
-//
-// Arithmetic. A register holds 48 bits. Energy is in mWh, prices in 10^-6 of the currency per kWh:
-// their product is 10^-12, and a month at 3×63 A and 25 % over (4.04·10^10 mWh) at 5 a kWh makes
-// 2·10^17 of it, a thousand times too much. So a document names the step that its prices are
-// multiples of, and the register counts mWh × steps: in steps of 1000 (a tenth of a cent; one unit
-// per MWh) a unit is 10^-9 of the currency and the month 2·10^14 < 2^48 = 2.8·10^14. Nothing is ever
-// rounded. Prices may be negative: the register counts what a price is above the document's floor,
-// and the floor times the total, which stands beside every cost, is taken back in the bill.
+// Prices that are known only for their time, such as those of the day-ahead market: documents of one
+// price for each interval, which follow one another. docs/protocol.md: cost registers. Public; read by
+// meter, trustee, MDMS and customer alike.
 
-import { assert } from "./assert.ts";
 import { namePattern, readInteger, readList, readObject, readText } from "./document.ts";
 import { TariffError } from "./error.ts";
 
-/** Signed elsewhere. Prices are in 10^-6 currency units per kWh. */
-export interface DynamicPrices {
-  readonly kind: "smarter-metering/prices";
+/** What all documents of a series have in common, and the calendar of every tariff that is priced by it. */
+export interface CostTerms {
+  /** Id of the series. */
   readonly prices: string;
-  /** ISO 4217. */
-  readonly currency: string;
-  readonly startSeconds: number;
   readonly stepSeconds: 900 | 3600;
   /** A power of ten, 1 to 10^6; the floor and every price are multiples of it. */
   readonly priceStepMicro: number;
   /** At most every price; 0 where none is negative. */
   readonly floorMicroPerKilowattHour: number;
-  /** One for each step from `startSeconds` on. */
-  readonly pricesMicroPerKilowattHour: readonly number[];
 }
 
-/** A stretch of prices, on their steps. */
-export interface PricedSpan {
-  readonly fromSeconds: number;
-  readonly toSeconds: number;
+/** Signed elsewhere. Prices are in 10^-6 currency units per kWh. */
+export interface DynamicPrices extends CostTerms {
+  readonly kind: "smarter-metering/prices";
+  /** ISO 4217. */
+  readonly currency: string;
+  readonly startSeconds: number;
+  /** One for each step from `startSeconds` on. */
+  readonly pricesMicroPerKilowattHour: readonly number[];
 }
 
 /** A year of quarters, and the day that a document may run over. */
 const pricesMax = 366 * 96;
 const priceMicroMax = 1_000_000_000_000;
 const priceStepMicroMax = 1_000_000;
+/** In the order in which a calendar writes them. */
+export const costTermKeys = [
+  "prices",
+  "stepSeconds",
+  "priceStepMicro",
+  "floorMicroPerKilowattHour",
+] as const;
 const startSecondsMax = 253_402_300_799;
-/** mWh × 10^-6/kWh is 10^-12 of the currency, 10^4 times 10^-16. */
-const e16PerEnergyPrice = 10_000n;
 
 function readMultiple(value: unknown, path: string, step: number): number {
   const price = readInteger(value, path, -priceMicroMax, priceMicroMax);
   if (price % step === 0) return price;
   throw new TariffError("TARIFF_OUT_OF_RANGE", `${price} is no multiple of ${step}`, path);
+}
+
+/** The four fields that a calendar names, from an object that has them. Throws as `parseDynamicPrices`. */
+export function readCostTerms(
+  document: Readonly<Record<keyof CostTerms, unknown>>,
+  path = "",
+): CostTerms {
+  const at = (key: keyof CostTerms): string => (path === "" ? key : `${path}.${key}`);
+  const { stepSeconds } = document;
+  if (stepSeconds !== 900 && stepSeconds !== 3600) {
+    throw new TariffError("TARIFF_OUT_OF_RANGE", "expected 900 or 3600", at("stepSeconds"));
+  }
+  const stepPath = at("priceStepMicro");
+  const step = readInteger(document.priceStepMicro, stepPath, 1, priceStepMicroMax);
+  if (!/^10*$/.test(String(step))) {
+    throw new TariffError("TARIFF_OUT_OF_RANGE", "expected a power of ten", stepPath);
+  }
+  const floorPath = at("floorMicroPerKilowattHour");
+  return {
+    prices: readText(document.prices, at("prices"), namePattern, "an id"),
+    stepSeconds,
+    priceStepMicro: step,
+    floorMicroPerKilowattHour: readMultiple(document.floorMicroPerKilowattHour, floorPath, step),
+  };
 }
 
 /**
@@ -58,136 +77,65 @@ export function parseDynamicPrices(value: unknown): DynamicPrices {
   const kind = "smarter-metering/prices";
   const document = readObject(value, "", [
     "kind",
-    "prices",
     "currency",
     "startSeconds",
-    "stepSeconds",
-    "priceStepMicro",
-    "floorMicroPerKilowattHour",
+    ...costTermKeys,
     "pricesMicroPerKilowattHour",
   ]);
   readText(document.kind, "kind", /^smarter-metering\/prices$/, `"${kind}"`);
-  const { stepSeconds } = document;
-  if (stepSeconds !== 900 && stepSeconds !== 3600) {
-    throw new TariffError("TARIFF_OUT_OF_RANGE", "expected 900 or 3600", "stepSeconds");
-  }
+  const terms = readCostTerms(document);
+  const { stepSeconds, priceStepMicro, floorMicroPerKilowattHour: floor } = terms;
   const startSeconds = readInteger(document.startSeconds, "startSeconds", 0, startSecondsMax);
   if (startSeconds % stepSeconds !== 0) {
     const message = `expected a multiple of ${stepSeconds}`;
     throw new TariffError("TARIFF_OUT_OF_RANGE", message, "startSeconds");
   }
-  const step = readInteger(document.priceStepMicro, "priceStepMicro", 1, priceStepMicroMax);
-  if (!/^10*$/.test(String(step))) {
-    throw new TariffError("TARIFF_OUT_OF_RANGE", "expected a power of ten", "priceStepMicro");
-  }
-  const floorPath = "floorMicroPerKilowattHour";
-  const floor = readMultiple(document.floorMicroPerKilowattHour, floorPath, step);
   const path = "pricesMicroPerKilowattHour";
   const prices = readList(document.pricesMicroPerKilowattHour, path, 1, pricesMax).map(
-    (price, index) => readMultiple(price, `${path}[${index}]`, step),
+    (price, index) => readMultiple(price, `${path}[${index}]`, priceStepMicro),
   );
   const below = prices.findIndex((price) => price < floor);
   if (below >= 0) {
-    throw new TariffError(
-      "TARIFF_OUT_OF_RANGE",
-      `below the floor of ${floor}`,
-      `${path}[${below}]`,
-    );
+    const message = `below the floor of ${floor}`;
+    throw new TariffError("TARIFF_OUT_OF_RANGE", message, `${path}[${below}]`);
   }
   return {
     kind,
-    prices: readText(document.prices, "prices", namePattern, "an id"),
+    ...terms,
     currency: readText(document.currency, "currency", /^[A-Z]{3}$/, "an ISO 4217 code"),
     startSeconds,
-    stepSeconds,
-    priceStepMicro: step,
-    floorMicroPerKilowattHour: floor,
     pricesMicroPerKilowattHour: prices,
   };
 }
 
-/** What a register counts for each mWh of every step: (price − floor) / priceStepMicro. */
-function countedPrices(prices: DynamicPrices, span: PricedSpan): number[] {
-  const { startSeconds, stepSeconds, priceStepMicro, floorMicroPerKilowattHour: floor } = prices;
-  const [first, end] = [span.fromSeconds, span.toSeconds].map(
-    (seconds) => (seconds - startSeconds) / stepSeconds,
-  );
-  assert(first !== undefined && end !== undefined && first < end, "a span begins before it ends");
-  assert(Number.isInteger(first) && Number.isInteger(end), "a span lies on the prices' steps");
-  const known = prices.pricesMicroPerKilowattHour;
-  if (first < 0 || end > known.length) {
-    const message = `prices ${prices.prices} do not cover ${span.fromSeconds} to ${span.toSeconds}`;
-    throw new TariffError("TARIFF_PRICES_MISSING", message);
+/** Documents by their series. What is none is left out: the time that it was to cover has no prices. */
+export function pricesBySeries(
+  values: readonly unknown[],
+): ReadonlyMap<string, readonly DynamicPrices[]> {
+  const series = new Map<string, DynamicPrices[]>();
+  for (const value of values) {
+    const document = pricesOrUndefined(value);
+    if (document === undefined) continue;
+    const known = series.get(document.prices);
+    if (known === undefined) series.set(document.prices, [document]);
+    else known.push(document);
   }
-  return known.slice(first, end).map((price) => (price - floor) / priceStepMicro);
+  return series;
 }
 
-/**
- * What a cost register counts over intervals of `stepSeconds` from `fromSeconds` on, in units of
- * priceStepMicro × 10^-12 of the currency: Σ energy · (price − floor) / priceStepMicro. Exact.
- * Throws TARIFF_PRICES_MISSING.
- */
-export function costOf(
-  energiesMilliwattHours: readonly number[],
-  prices: DynamicPrices,
-  fromSeconds: number = prices.startSeconds,
-): bigint {
-  assert(
-    energiesMilliwattHours.every((energy) => Number.isSafeInteger(energy) && energy >= 0),
-    "energies are integers, not negative",
-  );
-  if (energiesMilliwattHours.length === 0) return 0n;
-  const toSeconds = fromSeconds + energiesMilliwattHours.length * prices.stepSeconds;
-  const counted = countedPrices(prices, { fromSeconds, toSeconds });
-  return energiesMilliwattHours.reduce(
-    (sum, energy, index) => sum + BigInt(energy) * BigInt(counted[index] ?? 0),
-    0n,
-  );
+function pricesOrUndefined(value: unknown): DynamicPrices | undefined {
+  try {
+    return parseDynamicPrices(value);
+  } catch (error) {
+    if (error instanceof TariffError) return undefined;
+    throw error;
+  }
 }
 
-/** Money, in 10^-16, from a cost register and the total beside it: the floor is taken back. Exact. */
-export function costAmountE16(
-  prices: Pick<DynamicPrices, "priceStepMicro" | "floorMicroPerKilowattHour">,
-  registers: { readonly cost: bigint; readonly totalMilliwattHours: bigint },
-): bigint {
-  const { priceStepMicro, floorMicroPerKilowattHour } = prices;
-  const counted = registers.cost * BigInt(priceStepMicro);
-  const floor = registers.totalMilliwattHours * BigInt(floorMicroPerKilowattHour);
-  return (counted + floor) * e16PerEnergyPrice;
-}
+/** The first instant that a document says nothing about. */
+export const pricesEndSeconds = (document: DynamicPrices): number =>
+  document.startSeconds + document.pricesMicroPerKilowattHour.length * document.stepSeconds;
 
-/** What is known of a cost register beside its prices. */
-export interface CostCircumstances {
-  readonly isLogged: boolean;
-  /** Service points billed by these prices in this window. */
-  readonly classSize: number;
-  /** Registers beside the cost. */
-  readonly bandCount: number;
-  /** Largest power that passes the fuse for long (the fuse's own, and 25 %). */
-  readonly powerMaxWatts: number;
-}
-
-/** As the rule for cost registers takes them: `prices` are integers, `valueMax` is in mWh. */
-export interface CostRegisterFacts {
-  readonly prices: readonly number[];
-  readonly isLogged: boolean;
-  readonly classSize: number;
-  readonly bandCount: number;
-  readonly valueMax: number;
-}
-
-/**
- * The facts of R9 (docs/protocol.md: release policy; `judgeCost` in packages/policy) for the window
- * `span`: what the register counts for each mWh, so that leverages and residues are those of the
- * register. Throws TARIFF_PRICES_MISSING.
- */
-export function costFactsOf(
-  prices: DynamicPrices,
-  span: PricedSpan,
-  { isLogged, classSize, bandCount, powerMaxWatts }: CostCircumstances,
-): CostRegisterFacts {
-  // W·s to mWh: 1000 / 3600.
-  const valueMax = Math.ceil((powerMaxWatts * prices.stepSeconds) / 3.6);
-  const counted = countedPrices(prices, span);
-  return { prices: counted, isLogged, classSize, bandCount, valueMax };
-}
+/** Whether a document, or a calendar's cost, is of the same series and can stand in one register. */
+export const sameCostTerms = (a: CostTerms, b: CostTerms): boolean =>
+  costTermKeys.every((key) => a[key] === b[key]);

@@ -11,13 +11,27 @@ export { parseCalendar } from "./calendar-document.ts";
 export { reRate } from "./credit-note.ts";
 export type { CreditNote, DifferenceLine } from "./credit-note.ts";
 export { describeTariff, describeVersion } from "./describe-tariff.ts";
-export { costAmountE16, costFactsOf, costOf, parseDynamicPrices } from "./dynamic-prices.ts";
+export {
+  arePricesKnown,
+  costAmountE16,
+  costFactsOf,
+  costOf,
+  priceAt,
+  wrapCost,
+} from "./cost-register.ts";
 export type {
   CostCircumstances,
+  CostedIntervals,
   CostRegisterFacts,
-  DynamicPrices,
   PricedSpan,
+} from "./cost-register.ts";
+export {
+  parseDynamicPrices,
+  pricesBySeries,
+  pricesEndSeconds,
+  sameCostTerms,
 } from "./dynamic-prices.ts";
+export type { CostTerms, DynamicPrices } from "./dynamic-prices.ts";
 export { TariffError } from "./error.ts";
 export type { TariffErrorCode, TariffFault } from "./error.ts";
 export { exactDigits, formatMicro, formatMinor, roundExact, roundHalfEven } from "./money.ts";

@@ -69,7 +69,8 @@ function registersOf({ calendar }: Tariff, versions: readonly TariffVersion[]): 
   const prices = new Set(versions.map((version) => version.feedInMicroPerKilowattHour));
   const isPaid = [...prices].some((price) => price > 0);
   const exported = prices.size > 1 ? versions.length : 1;
-  return calendar.bands.length * versions.length + (isPaid ? exported : 0);
+  const counted = calendar.bands.length + (calendar.cost === undefined ? 0 : 1);
+  return counted * versions.length + (isPaid ? exported : 0);
 }
 
 interface Judged {

@@ -30,6 +30,11 @@ export interface TariffVersion {
   readonly tiers?: Tiers;
   readonly taxes?: readonly Tax[];
   readonly credits?: readonly Credit[];
+  /**
+   * Where the calendar has a cost, and nowhere else: the price of a kWh in a window whose cost may not
+   * be released, beside that of the band.
+   */
+  readonly costFallbackMicroPerKilowattHour?: number;
 }
 
 /** Block prices on the import of a window, all bands together, beside the prices of the bands. */
@@ -103,6 +108,12 @@ function checkOrder(versions: readonly TariffVersion[]): void {
 }
 
 function checkRegisters(calendar: Calendar, versions: readonly TariffVersion[]): void {
+  for (const [index, { costFallbackMicroPerKilowattHour: fallback }] of versions.entries()) {
+    if ((fallback === undefined) === (calendar.cost === undefined)) continue;
+    const message = "goes with a cost in the calendar, and every cost needs it";
+    const path = `versions[${index}].costFallbackMicroPerKilowattHour`;
+    throw new TariffError("TARIFF_MALFORMED", message, path);
+  }
   const paysFeedIn = versions.some((version) => version.feedInMicroPerKilowattHour > 0);
   if (!paysFeedIn || calendar.bands.length + 1 <= bandsMax) return;
   const message = `${calendar.bands.length} bands and feed-in need more than ${bandsMax} registers`;

@@ -29,6 +29,8 @@ export function feedInLines(priced: PricedPart): FeedInLine[] {
 const taxBaseOf: Readonly<Partial<Record<BillLine["kind"], TaxBase>>> = {
   energy: "energy",
   tier: "energy",
+  cost: "energy",
+  "cost-fallback": "energy",
   "standing-charge": "standing",
   "monthly-charge": "standing",
   "minimum-charge": "standing",

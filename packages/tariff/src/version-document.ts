@@ -122,6 +122,7 @@ const laterKeys = [
   "tiers",
   "taxes",
   "credits",
+  "costFallbackMicroPerKilowattHour",
 ] as const;
 
 /** Reads a version over `bands`. Throws TariffError, see `parseTariff`. */
@@ -156,6 +157,9 @@ export function parseVersion(
     ...(taxes !== undefined && { taxes: readNamed(taxes, `${path}.taxes`, taxesMax, parseTax) }),
     ...(credits !== undefined && {
       credits: readNamed(credits, `${path}.credits`, creditsMax, parseCredit),
+    }),
+    ...(document.costFallbackMicroPerKilowattHour !== undefined && {
+      costFallbackMicroPerKilowattHour: price("costFallbackMicroPerKilowattHour"),
     }),
   };
 }

@@ -7,12 +7,15 @@ import { defaultPolicy, judgeBands, judgeCost } from "@smarter-metering/policy";
 import * as fc from "fast-check";
 import {
   addLocalMonths,
+  arePricesKnown,
   costAmountE16,
   costFactsOf,
   costOf,
   dayStartOf,
   localDate,
   parseDynamicPrices,
+  sameCostTerms,
+  wrapCost,
   parseTariff,
   publishFaults,
   secondsOfBands,
@@ -223,6 +226,16 @@ const market: DynamicPrices = {
   ),
 };
 
+/** What a register counts over whole steps of one document. */
+const costIn = (
+  energiesMilliwattHours: readonly number[],
+  document: DynamicPrices,
+  fromSeconds = document.startSeconds,
+): bigint => {
+  const { stepSeconds: intervalSeconds } = document;
+  return costOf([document], { energiesMilliwattHours, fromSeconds, intervalSeconds });
+};
+
 test("parseDynamicPrices", () => {
   assert.deepEqual(parseDynamicPrices(JSON.parse(JSON.stringify(market))), market);
   const rows: [string, string, object][] = [
@@ -262,16 +275,16 @@ test("costOf: by hand, exact, and in a register for a month at full power", () =
   const prices = [300_000, -100_000, 0];
   const three = { ...market, pricesMicroPerKilowattHour: prices };
   // 2 kWh × 800, 1 kWh × 400, 0.000001 kWh × 500, in steps of 0.001 a kWh above the floor of −0.50.
-  const cost = costOf([2_000_000, 1_000_000, 1], three);
+  const cost = costIn([2_000_000, 1_000_000, 1], three);
   assert.equal(cost, 2_000_000_500n * 1n);
   const amount = costAmountE16(three, { cost, totalMilliwattHours: 3_000_001n });
   assert.equal(amount, 5_000_000_000_000_000n, "2 × 0.30 − 1 × 0.10 + 0, not a millionth off");
-  assert.equal(costOf([], three), 0n);
-  assert.equal(costOf([1_000_000], three, month + 3600), 400_000_000n);
-  assert.throws(() => costOf([1, 1], three, month + 7200), { code: "TARIFF_PRICES_MISSING" });
-  assert.throws(() => costOf([1], three, month - 3600), { code: "TARIFF_PRICES_MISSING" });
-  assert.throws(() => costOf([1], three, month + 900), /assertion failed/);
-  assert.throws(() => costOf([-1], three), /assertion failed/);
+  assert.equal(costIn([], three), 0n);
+  assert.equal(costIn([1_000_000], three, month + 3600), 400_000_000n);
+  assert.throws(() => costIn([1, 1], three, month + 7200), { code: "TARIFF_PRICES_MISSING" });
+  assert.throws(() => costIn([1], three, month - 3600), { code: "TARIFF_PRICES_MISSING" });
+  assert.throws(() => costIn([1], three, month + 900), { code: "TARIFF_BOUNDARY_INSIDE_INTERVAL" });
+  assert.throws(() => costIn([-1], three), /assertion failed/);
 
   // 3×63 A at 230 V and a quarter over, at 5 a kWh in each of the 745 hours of this month.
   const powerMaxWatts = 3 * 63 * 230 * 1.25;
@@ -282,21 +295,56 @@ test("costOf: by hand, exact, and in a register for a month at full power", () =
   const span = { fromSeconds: month, toSeconds: monthEnd };
   const circumstances = { isLogged: true, classSize: 100, bandCount: 1, powerMaxWatts };
   const codes = (document: DynamicPrices): string[] =>
-    judgeCost(costFactsOf(document, span, circumstances), defaultPolicy()).map(({ code }) => code);
+    judgeCost(costFactsOf([document], span, circumstances), defaultPolicy()).map(
+      ({ code }) => code,
+    );
   assert.equal(hours, 745);
   const full = Array.from(
     { length: hours },
-    () => costFactsOf(market, span, circumstances).valueMax,
+    () => costFactsOf([market], span, circumstances).valueMax,
   );
-  assert.ok(costOf(full, highest) < 2n ** 48n);
-  assert.equal(costFactsOf(market, span, { ...circumstances, powerMaxWatts: 36 }).valueMax, 36_000);
+  assert.ok(costIn(full, highest) < 2n ** 48n);
+  assert.equal(
+    costFactsOf([market], span, { ...circumstances, powerMaxWatts: 36 }).valueMax,
+    36_000,
+  );
   const quarters: DynamicPrices = { ...market, stepSeconds: 900 };
   const hour = { fromSeconds: month, toSeconds: month + 3600 };
-  const facts = costFactsOf(quarters, hour, { ...circumstances, powerMaxWatts: 36 });
+  const facts = costFactsOf([quarters], hour, { ...circumstances, powerMaxWatts: 36 });
   assert.deepEqual([facts.valueMax, facts.prices.length], [9000, 4]);
   assert.deepEqual(codes(highest), []);
   assert.deepEqual(codes(market), [], "an ordinary month");
   assert.deepEqual(codes({ ...highest, priceStepMicro: 100 }), ["R9_VALUE_TOO_LARGE"]);
+});
+
+test("costOf: documents that follow one another, and intervals shorter than their steps", () => {
+  const next = { ...market, startSeconds: monthEnd, pricesMicroPerKilowattHour: [10_000, 20_000] };
+  const series = [next, market];
+  const quarters = { energiesMilliwattHours: [1, 2, 3, 4, 5, 6], intervalSeconds: 900 };
+  const last = market.pricesMicroPerKilowattHour.at(-1) ?? 0;
+  const counted = (price: number): bigint => BigInt((price + 500_000) / 1000);
+  const fromSeconds = monthEnd - 1800;
+  const sum = 3n * counted(last) + (3n + 4n + 5n + 6n) * counted(10_000);
+  assert.equal(costOf(series, { ...quarters, fromSeconds }), sum);
+  const span = { fromSeconds, toSeconds: monthEnd + 7200 };
+  assert.ok(arePricesKnown(series, span));
+  assert.ok(!arePricesKnown(series, { ...span, toSeconds: monthEnd + 7201 }));
+  assert.ok(!arePricesKnown([next], span));
+  assert.ok(!arePricesKnown([market, { ...next, startSeconds: monthEnd + 3600 }], span));
+  const apart = [market, { ...next, startSeconds: monthEnd + 3600 }];
+  const missing = { code: "TARIFF_PRICES_MISSING" };
+  assert.throws(() => costOf(apart, { ...quarters, fromSeconds }), missing);
+  assert.throws(() => costOf([], { ...quarters, fromSeconds }), missing);
+  const tooLong = { energiesMilliwattHours: [1], fromSeconds: month, intervalSeconds: 7200 };
+  assert.throws(() => costOf([market], tooLong), { code: "TARIFF_BOUNDARY_INSIDE_INTERVAL" });
+  assert.ok(sameCostTerms(market, next) && !sameCostTerms(market, { ...next, stepSeconds: 900 }));
+});
+
+test("wrapCost: a register goes on from 0, and a difference over the turn is what was counted", () => {
+  const before = 2n ** 48n - 5n;
+  const after = wrapCost(before + 12n);
+  assert.equal(after, 7n);
+  assert.equal(wrapCost(after - before), 12n);
 });
 
 test("law: cost and floor are Σ energy · price, in whole or in parts", () => {
@@ -304,9 +352,9 @@ test("law: cost and floor are Σ energy · price, in whole or in parts", () => {
   fc.assert(
     fc.property(anyEnergies, fc.nat(), (energies, cut) => {
       const middle = cut % (energies.length + 1);
-      const cost = costOf(energies, market);
-      const later = costOf(energies.slice(middle), market, month + middle * 3600);
-      assert.equal(cost, costOf(energies.slice(0, middle), market) + later);
+      const cost = costIn(energies, market);
+      const later = costIn(energies.slice(middle), market, month + middle * 3600);
+      assert.equal(cost, costIn(energies.slice(0, middle), market) + later);
       const total = energies.reduce((sum, energy) => sum + BigInt(energy), 0n);
       const exact = energies.reduce(
         (sum, energy, hour) =>
@@ -332,16 +380,16 @@ test("prices that write readings into the cost are refused, whatever unit and fl
     pricesMicroPerKilowattHour: readings.map((_, hour) => price(hour) * step + floor),
   });
   const one = priced((hour) => (hour === wanted ? 30_001 : 30_000));
-  assert.equal(Number(costOf(readings, one)) - 30_000 * total, readings[wanted], "it would work");
+  assert.equal(Number(costIn(readings, one)) - 30_000 * total, readings[wanted], "it would work");
   const apart = priced((hour) => residue * (1 + (hour % 40)) + (hour === wanted ? 1 : 0));
   assert.equal(
-    Number(costOf(readings, apart) % BigInt(residue)),
+    Number(costIn(readings, apart) % BigInt(residue)),
     readings[wanted],
     "it would work",
   );
   const digits = priced((hour) => (hour < 3 ? 2 ** (20 * hour) : 0));
   const written = [0, 1, 2].map((hour) =>
-    Number((costOf(readings, digits) >> BigInt(20 * hour)) & 0xfffffn),
+    Number((costIn(readings, digits) >> BigInt(20 * hour)) & 0xfffffn),
   );
   assert.deepEqual(written, readings.slice(0, 3), "it would work");
   const rows: [string, DynamicPrices, string[]][] = [
@@ -368,7 +416,7 @@ test("prices that write readings into the cost are refused, whatever unit and fl
   // A flat's power, in watt-hours an hour, so that none is refused as too large a number alone.
   const circumstances = { isLogged: true, classSize: 100, bandCount: 1, powerMaxWatts: 1 };
   const judge = (document: DynamicPrices, change: object = {}): string[] =>
-    judgeCost(costFactsOf(document, span, { ...circumstances, ...change }), defaultPolicy()).map(
+    judgeCost(costFactsOf([document], span, { ...circumstances, ...change }), defaultPolicy()).map(
       ({ code }) => code,
     );
   for (const [name, document, expected] of rows) assert.deepEqual(judge(document), expected, name);

@@ -6,6 +6,7 @@
 import {
   concatBytes,
   fromHex,
+  placeInBlock,
   primitives,
   toHex,
   type ChainHead,
@@ -92,7 +93,7 @@ export class ChainStore {
           headers.map(({ keyEpoch }) => keyEpoch),
           headers.map(({ counter }) => counter),
           headers.map(({ blockStart }) => blockStart),
-          headers.map(({ firstSlot }) => firstSlot),
+          headers.map(placeInBlock),
         ],
       ),
     ]);
@@ -135,7 +136,7 @@ export class ChainStore {
       },
     );
     const rows = accepted.map(async ({ frame, hash }) => {
-      const { meterId, keyEpoch, counter, blockStart, firstSlot, kind } = frame.header;
+      const { meterId, keyEpoch, counter, blockStart, kind } = frame.header;
       const proof = await proofOf(frame);
       return [
         meterId,
@@ -143,7 +144,7 @@ export class ChainStore {
         counter,
         hash,
         blockStart,
-        firstSlot,
+        placeInBlock(frame.header),
         kind === "BLOCK",
         proof,
         nowSeconds,

@@ -104,8 +104,8 @@ export async function startConcentrator(
   });
 
   const { uplinkItemsMax } = config;
-  const openerKeys = (): string | undefined => registry.current().view.document.openerKeys;
-  const app = createUplinkApp({ log, clock, metrics, uplinkItemsMax, concentrate, openerKeys });
+  const view = (): NetworkView => registry.current().view;
+  const app = createUplinkApp({ log, clock, metrics, uplinkItemsMax, concentrate, view });
   const open: { close(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {
     cancelForget();
@@ -116,7 +116,7 @@ export async function startConcentrator(
     const http = await listen({ app, ...config.http });
     open.push(http);
     if (config.mqtt === null) return { url: http.url, mqttUrl: undefined, close };
-    const mqtt = await startMqttBroker({ ...config.mqtt, concentrate, log, clock, openerKeys });
+    const mqtt = await startMqttBroker({ ...config.mqtt, concentrate, log, clock, view });
     open.push(mqtt);
     return { url: http.url, mqttUrl: `mqtt://${config.mqtt.host}:${mqtt.port}`, close };
   } catch (error) {

@@ -2,7 +2,12 @@
  * Judges the frames of one batch in order, each against the chain as the earlier ones leave it
  * (docs/protocol.md §2.7). Pure.
  */
-import { judgeFrame, type ChainHead, type Judgement } from "@smarter-metering/protocol";
+import {
+  judgeFrame,
+  placeInBlock,
+  type ChainHead,
+  type Judgement,
+} from "@smarter-metering/protocol";
 import type { ExaminedFrame } from "./examine.ts";
 
 /** The part of the chain memory that a batch touches. Keys: meter id; `counterName`; `slotName`. */
@@ -17,14 +22,15 @@ export interface BatchMemory {
 export const counterName = (meterId: string, keyEpoch: number, counter: number): string =>
   `${meterId}/${keyEpoch}/${counter}`;
 
-export const slotName = (meterId: string, blockStart: number, firstSlot: number): string =>
-  `${meterId}/${blockStart}/${firstSlot}`;
+/** `place` is the frame's in its block. */
+export const slotName = (meterId: string, blockStart: number, place: number): string =>
+  `${meterId}/${blockStart}/${place}`;
 
 /** One judgement per frame; accepted frames enter `memory`. */
 export function judgeBatch(frames: readonly ExaminedFrame[], memory: BatchMemory): Judgement[] {
   return frames.map(({ frame: { header }, hash, meterId }) => {
     const counter = counterName(meterId, header.keyEpoch, header.counter);
-    const slot = slotName(meterId, header.blockStart, header.firstSlot);
+    const slot = slotName(meterId, header.blockStart, placeInBlock(header));
     const judgement = judgeFrame(header, hash, {
       head: memory.heads.get(meterId),
       sameCounter: memory.counters.get(counter),

@@ -5,11 +5,11 @@
  *
  * Down come JSON messages: `{"item": <SHA-256 of the item, hex>, "verdict": …}` for each item,
  * before its PUBACK, and `{"message": <base64url>}` for what waits for the meter. When the store
- * fails, there is no PUBACK and the connection ends. Everybody may listen on
- * `smarter-metering/v1/opener-keys`, where the registry's list stands as a retained message.
+ * fails, there is no PUBACK and the connection ends. Everybody may listen to what stands for all
+ * (`retained.ts`).
  */
 import { createServer } from "node:net";
-import { primitives, toBase64Url, toHex } from "@smarter-metering/protocol";
+import { primitives, toBase64Url, toHex, type NetworkView } from "@smarter-metering/protocol";
 import {
   errorFields,
   RuntimeError,
@@ -19,10 +19,9 @@ import {
 } from "@smarter-metering/runtime";
 import { Aedes, type AedesOptions, type Client } from "aedes";
 import type { Concentrate } from "./concentrate.ts";
+import { isForAll, retainedOf, TOPICS } from "./retained.ts";
 
-const TOPICS = "smarter-metering/v1";
-const OPENER_KEYS_TOPIC = `${TOPICS}/opener-keys`;
-/** How late a new list of opener keys goes out: its first period is days ahead. */
+/** How late opener keys and prices go out: they are for hours and days ahead. */
 const ANNOUNCE_MS = 60_000;
 const METER_ID = /^[0-9a-f]{32}$/;
 const CONNECTIONS_MAX = 20_000;
@@ -41,8 +40,8 @@ export interface MqttOptions {
   readonly concentrate: Concentrate;
   readonly log: Logger;
   readonly clock: Clock;
-  /** As the newest registry epoch has it (docs/protocol.md §3.3). */
-  readonly openerKeys: () => string | undefined;
+  /** The newest. */
+  readonly view: () => NetworkView;
 }
 
 /** Throws HTTP_LISTEN when the port cannot be had. */
@@ -54,7 +53,7 @@ export async function startMqttBroker(options: MqttOptions): Promise<MqttBroker>
       publish(broker, topic, JSON.stringify(payload)),
     ),
   });
-  const cancelAnnounce = await announceOpenerKeys(broker, options);
+  const cancelAnnounce = await announceRetained(broker, options);
   const server = createServer(broker.handle);
   server.maxConnections = CONNECTIONS_MAX;
   await new Promise<void>((resolve, reject) => {
@@ -78,20 +77,23 @@ export async function startMqttBroker(options: MqttOptions): Promise<MqttBroker>
 
 type Publish = (topic: string, payload: unknown) => Promise<void>;
 
-/** A retained message: who comes later gets the newest, who is there gets each. */
-async function announceOpenerKeys(
-  broker: Aedes,
-  { clock, log, openerKeys }: MqttOptions,
-): Promise<Cancel> {
-  let announced: string | undefined;
+/** Publishes what is new, and empties what stands no more. */
+async function announceRetained(broker: Aedes, { clock, log, view }: MqttOptions): Promise<Cancel> {
+  const standing = new Map<string, string>();
   const announce = async (): Promise<void> => {
-    const jws = openerKeys();
-    if (jws === undefined || jws === announced) return;
     try {
-      await publish(broker, OPENER_KEYS_TOPIC, jws, true);
-      announced = jws;
+      const wanted = retainedOf(view(), Math.floor(clock.nowMs() / 1000));
+      for (const [topic, payload] of wanted) {
+        if (standing.get(topic) === payload) continue;
+        await publish(broker, topic, payload, true);
+        standing.set(topic, payload);
+      }
+      for (const topic of [...standing.keys()].filter((each) => !wanted.has(each))) {
+        await publish(broker, topic, "", true);
+        standing.delete(topic);
+      }
     } catch (error) {
-      log.error("the list of opener keys was not announced", errorFields(error));
+      log.error("not all opener keys and prices were announced", errorFields(error));
     }
   };
   await announce();
@@ -133,8 +135,9 @@ function authorization(concentrate: Concentrate, log: Logger, publishDown: Publi
   return {
     authenticate: (client, _username, _password, done) => done(null, METER_ID.test(client.id)),
     authorizeSubscribe(client, subscription, done) {
-      const own = [`${TOPICS}/down/${client.id}`, OPENER_KEYS_TOPIC];
-      done(null, own.includes(subscription.topic) ? subscription : null);
+      const { topic } = subscription;
+      const isAllowed = topic === `${TOPICS}/down/${client.id}` || isForAll(topic);
+      done(null, isAllowed ? subscription : null);
     },
     authorizePublish(client, packet, done) {
       if (client === null || packet.topic !== `${TOPICS}/up/${client.id}` || packet.qos > 1) {

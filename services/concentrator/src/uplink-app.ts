@@ -1,13 +1,15 @@
 /**
  * The uplink over HTTP (docs/protocol.md §4): `POST /v1/uplink`, one body of items, one verdict per
- * item, and what waits for the meters that proved themselves in it; `GET /v1/opener-keys`, the
- * registry's word on whom meters wrap to, which the concentrator carries and cannot change.
+ * item, and what waits for the meters that proved themselves in it; `GET /v1/opener-keys` and
+ * `GET /v1/prices`, the registry's word on whom meters wrap to and what a kWh costs, which the
+ * concentrator carries and cannot change.
  */
 import {
   decodeUplink,
   ProtocolError,
   toBase64Url,
   UPLINK_BYTES_MAX,
+  type NetworkView,
 } from "@smarter-metering/protocol";
 import {
   createApp,
@@ -19,17 +21,18 @@ import {
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { Concentrate } from "./concentrate.ts";
+import { pricesFrom } from "./served-prices.ts";
 import { QUEUE_FULL } from "./verdict.ts";
 
 export interface UplinkAppOptions extends Pick<AppOptions, "log" | "clock" | "metrics"> {
   readonly uplinkItemsMax: number;
   readonly concentrate: Concentrate;
-  /** As the newest registry epoch has it (docs/protocol.md §3.3); undefined where there is no opener. */
-  readonly openerKeys: () => string | undefined;
+  /** The newest. */
+  readonly view: () => NetworkView;
 }
 
 export function createUplinkApp(options: UplinkAppOptions): Hono {
-  const { log, concentrate, uplinkItemsMax, openerKeys } = options;
+  const { log, concentrate, uplinkItemsMax, view } = options;
   const app = createApp({
     ...options,
     title: "Smarter Metering: concentrator",
@@ -71,12 +74,19 @@ export function createUplinkApp(options: UplinkAppOptions): Hono {
     }
   });
   app.get("/v1/opener-keys", (context) => {
-    const jws = openerKeys();
+    const jws = view().document.openerKeys;
     if (jws === undefined) return problemResponse(context, statusProblem(404));
     return context.body(jws, 200, {
       "content-type": "application/jose",
       "cache-control": "no-store",
     });
+  });
+  app.get("/v1/prices", (context) => {
+    const { series = "", from = "" } = context.req.query();
+    if (!/^\d{1,12}$/.test(from)) return problemResponse(context, statusProblem(400));
+    const documents = pricesFrom(view(), series, Number(from));
+    if (documents === undefined) return problemResponse(context, statusProblem(404));
+    return context.json(documents, 200, { "cache-control": "no-store" });
   });
   // What a meter compares its own clock with, coarsely (docs/quality.md).
   app.get("/v1/time", (context) =>

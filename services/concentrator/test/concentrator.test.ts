@@ -21,6 +21,7 @@ import {
   primitives,
   sealEnvelope,
   sealFrame,
+  signDocument,
   signEnrolmentAnswer,
   signerFromSeed,
   signOffer,
@@ -32,7 +33,8 @@ import {
 import { createMetrics, manualClock, silentLogger } from "@smarter-metering/runtime";
 import { addLocalDays } from "@smarter-metering/tariff";
 import mqtt from "mqtt";
-import { named, type MadeFrame } from "../../../test/support/world.ts";
+import { dayAheadDays, dayAheadTerms } from "../../../test/support/day-ahead.ts";
+import { named, type MadeFrame, type World } from "../../../test/support/world.ts";
 import { startConcentrator, type Verdict } from "../src/index.ts";
 import { day, openLab, post, short, SLOTS, type Lab } from "./lab.ts";
 
@@ -469,6 +471,46 @@ test("HTTP: the list of opener keys goes down as the registry signed it", async 
   world.network.set(before.epoch, before.view);
 });
 
+/** Signed documents of the days [from, to) after the first of `world`. */
+const pricesOf = (world: World, series: string, from: number, to: number) =>
+  Promise.all(
+    dayAheadDays(world.dayStart(from), to - from, world.zone, {
+      ...dayAheadTerms,
+      prices: series,
+    }).map((document) => signDocument("smarter-metering/prices", document, world.root)),
+  );
+
+test("HTTP: prices go down as the registry signed them, from any instant, as much as an answer holds", async () => {
+  const { world } = lab;
+  const before = world.network.current();
+  const [daily, other] = await Promise.all([
+    pricesOf(world, "day-ahead", 0, 130),
+    pricesOf(world, "intraday", 3, 4),
+  ]);
+  const prices = [...other, ...daily.toReversed()];
+  world.network.set(before.epoch, indexNetworkView({ ...world.networkDocument, prices }));
+  const ask = (query: string) => fetch(`${lab.service.url}/v1/prices?${query}`);
+  const rows: readonly (readonly [from: number, documents: readonly string[]])[] = [
+    [0, daily.slice(0, 128)],
+    [world.dayStart(1) - 1, daily.slice(0, 128)],
+    [world.dayStart(1), daily.slice(1, 129)],
+    [world.dayStart(128), daily.slice(128)],
+    [world.dayStart(130), []],
+  ];
+  for (const [from, documents] of rows) {
+    const answer = await ask(`series=day-ahead&from=${from}`);
+    assert.deepEqual(await answer.json(), documents, `from ${from}`);
+    assert.equal(answer.headers.get("cache-control"), "no-store");
+  }
+  assert.deepEqual(await (await ask("series=intraday&from=0")).json(), other);
+  assert.equal((await ask("series=unknown&from=0")).status, 404);
+  for (const query of ["series=day-ahead", "series=day-ahead&from=-1", "series=day-ahead&from=x"]) {
+    assert.equal((await ask(query)).status, 400, query);
+  }
+  world.network.set(before.epoch, before.view);
+  assert.equal((await ask("series=day-ahead&from=0")).status, 404);
+});
+
 test("a registry that has lost a meter refuses it; one that knows it again takes it", async () => {
   const { world } = lab;
   const household = lab.home(2);
@@ -481,6 +523,73 @@ test("a registry that has lost a meter refuses it; one that knows it again takes
   assert.deepEqual(await lab.verdicts(made.item), ["refused FRAME_FOREIGN"]);
   world.network.set(2, indexNetworkView(world.networkDocument));
   assert.deepEqual(await lab.verdicts(made.item), ["accepted"]);
+});
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let turns = 0; !holds(); turns++) {
+    assert(turns < 100_000, "it does not come");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test("MQTT: prices stand for 45 days, for everybody, and only the broker says them", async () => {
+  const own = await openLab({ mqtt: true });
+  try {
+    const { world, clock, service } = own;
+    const connect = (index: number) =>
+      mqtt.connectAsync(service.mqttUrl ?? "", {
+        protocolVersion: 4,
+        clientId: own.home(index).meterId,
+        reconnectPeriod: 0,
+      });
+    // The clock stands at day 20.
+    const [first, days] = [-27, 48];
+    const documents = await pricesOf(world, "day-ahead", first, first + days);
+    const jwsOf = (day: number): string => documents[day - first] ?? "";
+    const others = await pricesOf(world, "intraday", 3, 4);
+    const { epoch } = world.network.current();
+    const list = (prices: readonly string[]): void =>
+      world.network.set(epoch, indexNetworkView({ ...world.networkDocument, prices: [...prices] }));
+    const passes = async (seconds: number): Promise<void> =>
+      clock.advanceTo(clock.nowMs() + 1000 * seconds);
+    list([...documents.slice(0, -1), ...others]);
+    await passes(60);
+
+    const listener = await connect(0);
+    const standing = new Map<string, string>();
+    listener.on("message", (topic, payload) => {
+      if (payload.length === 0) standing.delete(topic);
+      else standing.set(topic, payload.toString());
+    });
+    const topicOf = (day: number): string =>
+      `smarter-metering/v1/prices/day-ahead/${world.dayStart(day)}`;
+    const heard = async (from: number, to: number): Promise<void> => {
+      const isThere = (): boolean =>
+        standing.has(topicOf(to - 1)) && !standing.has(topicOf(from - 1));
+      await until(() => standing.size === to - from && isThere());
+      for (let day = from; day < to; day++) assert.equal(standing.get(topicOf(day)), jwsOf(day));
+    };
+    await listener.subscribeAsync("smarter-metering/v1/prices/day-ahead/+");
+    await heard(-25, 20);
+    list(documents);
+    await passes(60);
+    await heard(-25, 21);
+    await passes(86_400);
+    await heard(-24, 21);
+    const late = await connect(1);
+    const lateTopics = new Set<string>();
+    late.on("message", (topic) => lateTopics.add(topic));
+    await late.subscribeAsync("smarter-metering/v1/prices/#");
+    await until(() => lateTopics.size === standing.size);
+    assert.deepEqual(lateTopics, new Set(standing.keys()));
+    const gone = new Promise((resolve) => late.once("close", () => resolve(undefined)));
+    late.publish(topicOf(2), "cheaper", { retain: true });
+    await gone;
+    assert.equal(standing.get(topicOf(2)), jwsOf(2));
+    await listener.endAsync();
+  } finally {
+    await own.close();
+  }
 });
 
 const OPENER_KEYS_TOPIC = "smarter-metering/v1/opener-keys";

@@ -15,8 +15,10 @@ import {
   type Contribution,
   type ContributionHeader,
 } from "@smarter-metering/protocol";
+import { addLocalDays, dayStartOf } from "@smarter-metering/tariff";
+import { dayAheadPrices, dayAheadTariff } from "../../../test/support/day-ahead.ts";
 import type { MadeFrame } from "../../../test/support/world.ts";
-import { day, openLab, type Lab } from "./lab.ts";
+import { day, openLab, SLOTS, type Lab } from "./lab.ts";
 
 let lab: Lab;
 before(async () => {
@@ -155,4 +157,63 @@ test("a new cohort version: outdated terms are refused, and taken once they are 
   assert.deepEqual(await lab.verdicts(block.item), ["refused FRAME_TERMS"]);
   world.network.set(2, with2(world.dayStart(6)));
   assert.deepEqual(await lab.verdicts(block.item), ["accepted"]);
+});
+
+test("a service point that counts a cost contributes COST after BILL: exactly there, and exactly then", async () => {
+  const startSeconds = dayStartOf("2025-02-01", "Europe/Zurich");
+  const days = { startSeconds, endSeconds: startSeconds + 2 * 86_400 };
+  const spot = await openLab({
+    world: {
+      profile: "meter-encrypts",
+      exportLoad: true,
+      loadIntervalSeconds: 3600,
+      tariff: dayAheadTariff(),
+      prices: [dayAheadPrices(days)],
+    },
+  });
+  try {
+    const { world } = spot;
+    const { frames } = spot.home(0);
+    const previous = addLocalDays(startSeconds, -1, world.zone);
+    const none = { importMilliwattHours: [] };
+    const installation = await frames.next({ blockStart: previous, firstSlot: SLOTS }, none);
+    const block = await frames.next({ blockStart: startSeconds }, day());
+    assert.deepEqual(await spot.verdicts(installation.item, block.item), ["accepted", "accepted"]);
+    const [before, hash] = [toHex(installation.hash), toHex(block.hash)];
+    const streams = ["LOAD", "LOAD_EXPORT", "BILL", "COST"];
+    assert.deepEqual(await spot.published("contributions"), [
+      `${before}/BILL`,
+      `${before}/COST`,
+      ...streams.map((stream) => `${hash}/${stream}`),
+    ]);
+
+    const next = await frames.next({ blockStart: world.dayStart(1) }, day());
+    const [load, exported, bill, cost] = next.contributions;
+    assert(load !== undefined && exported !== undefined && bill !== undefined);
+    assert(cost !== undefined);
+    const without = [load, exported, bill];
+    const wrong: readonly (readonly [name: string, contributions: readonly Uint8Array[]])[] = [
+      ["without its cost", without],
+      ["the cost in the bill's place", [load, exported, cost, bill]],
+      ["the cost alone", [load, exported, cost]],
+      ["the bill twice", [load, exported, bill, bill]],
+    ];
+    for (const [name, contributions] of wrong) {
+      const item = itemOf(next, contributions);
+      assert.deepEqual(await spot.verdicts(item), ["refused FRAME_TERMS"], name);
+    }
+    assert.deepEqual(await spot.verdicts(next.item), ["accepted"]);
+
+    // To a registry that knows of no cost there, it is one contribution too many.
+    const { networkDocument: document } = world;
+    const servicePoints = document.servicePoints.map(({ prices: _, ...point }) => point);
+    world.network.set(1, indexNetworkView({ ...document, servicePoints }));
+    const other = await spot.home(1).frames.next({ blockStart: startSeconds }, day());
+    assert.deepEqual(await spot.verdicts(other.item), ["refused FRAME_TERMS"]);
+    assert.deepEqual(await spot.verdicts(itemOf(other, other.contributions.slice(0, 3))), [
+      "accepted",
+    ]);
+  } finally {
+    await spot.close();
+  }
 });

@@ -36,7 +36,7 @@ export type ReleaseRefusal =
   | "MDMS_FOREIGN"
   /** Block, slots, interval or window are not the registered ones. */
   | "MDMS_OFF_GRID"
-  /** The registers follow another calendar than the service point's tariff. */
+  /** The registers follow another calendar than the service point's tariff, or there is a cost and its calendar has none. */
   | "MDMS_REGISTERS"
   /** No tariff that a registered signer vouches for is in force. */
   | "MDMS_TARIFF";

@@ -15,6 +15,7 @@ import {
 import {
   fromHex,
   partialContext,
+  productsOf,
   releaseOf,
   type AggregateTerms,
   type ReleaseContent,
@@ -86,7 +87,7 @@ function groupsOf(shares: readonly OpenedShare[]): OpenedShare[][] {
 
 interface Good {
   readonly share: OpenedShare;
-  readonly ciphertext: Ciphertext;
+  readonly ciphertexts: readonly Ciphertext[];
   readonly verified: VerifiedPartials;
 }
 
@@ -113,16 +114,14 @@ async function verifyShare(
   const { content, partial } = share;
   const { publicKey } = key;
   if (content.terms.paillierKeyId !== publicKey.id) return "MDMS_SHARE_FOREIGN_KEY";
-  const [validation] = await validateCiphertexts(engine, publicKey, [content.product]);
-  if (validation?.ok !== true || key.values[partial.trustee - 1] === undefined) {
-    return "MDMS_SHARE_INVALID";
-  }
-  const { ciphertext } = validation;
+  const validations = await validateCiphertexts(engine, publicKey, productsOf(content));
+  const ciphertexts = validations.flatMap((each) => (each.ok ? [each.ciphertext] : []));
+  const isNumbered = key.values[partial.trustee - 1] !== undefined;
+  if (ciphertexts.length < validations.length || !isNumbered) return "MDMS_SHARE_INVALID";
   const context = contextOf(content.terms);
   const message = content.partial;
-  const ciphertexts = [ciphertext];
   const verdict = await verifyPartials(engine, key, partial.trustee, ciphertexts, context, message);
-  if (verdict.ok) return { share, ciphertext, verified: verdict.verified };
+  if (verdict.ok) return { share, ciphertexts, verified: verdict.verified };
   return verdict.code === "PAILLIER_WRONG_KEY" ? "MDMS_SHARE_FOREIGN_KEY" : "MDMS_SHARE_INVALID";
 }
 
@@ -140,10 +139,13 @@ async function combine(
   const { agreed, content } = first.share;
   const answers = good.map(({ verified }) => verified);
   const context = contextOf(content.terms);
-  const combined = await combinePartials(engine, key, [first.ciphertext], context, answers);
-  assert(combined.ok && combined.plaintexts[0] !== undefined, "t verified answers to one request");
+  const combined = await combinePartials(engine, key, first.ciphertexts, context, answers);
+  assert(combined.ok, "t verified answers to one request");
+  const [sum, cost] = combined.plaintexts;
+  assert(sum !== undefined, "one plaintext for each product");
   // The newest registry that one of them has verified it under.
   const registryEpoch = Math.max(...good.map(({ share }) => share.content.terms.registryEpoch));
   const terms = { ...content.terms, registryEpoch };
-  return { agreed, content: releaseOf(terms, key.publicKey.bits, combined.plaintexts[0]) };
+  const plaintexts = { sum, ...(cost !== undefined && { cost }) };
+  return { agreed, content: releaseOf(terms, key.publicKey, plaintexts) };
 }

@@ -10,7 +10,11 @@ export type MdmsErrorCode =
   /** A login, password or role that an account cannot have. */
   | "MDMS_OPERATOR_INVALID"
   /** A feeder's readings that are not those of whole past days on its neighbourhood's grid. */
-  | "MDMS_FEEDER_OFF_GRID";
+  | "MDMS_FEEDER_OFF_GRID"
+  /** No correction that a registered tariff signer signed for a tariff of the registry, under its calendar. */
+  | "MDMS_CORRECTION_INVALID"
+  /** A newer correction of the tariff was applied, or another one of the same number. */
+  | "MDMS_CORRECTION_CONFLICT";
 
 export class MdmsError extends Error {
   override readonly name = "MdmsError";

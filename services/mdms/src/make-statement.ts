@@ -15,11 +15,13 @@ export interface Registers {
   readonly bands: readonly { readonly band: string; readonly energyMilliwattHours: bigint }[];
   readonly energyMilliwattHours: bigint;
   readonly exportMilliwattHours: bigint;
+  /** Of a calendar with a cost (§6.6): what its register counted, undefined where it was not released. */
+  readonly cost: bigint | undefined;
 }
 
 /**
- * A release's eight registers by name: one per band of the calendar, then export, then zeros, each below 2⁴⁸ (§2.2). Undefined
- * when they follow another calendar, or are not such numbers.
+ * A release's eight registers by name: one per band of the calendar, then export, then zeros, each below 2⁴⁸ (§2.2), and the cost.
+ * Undefined when they follow another calendar, or are not such numbers.
  */
 export function readRegisters(
   release: BillRelease,
@@ -27,7 +29,9 @@ export function readRegisters(
 ): Registers | undefined {
   const { bands } = tariff.calendar;
   const values = release.registers_mWh.map(BigInt);
-  const inRange = values.every((value) => value < 1n << BigInt(REGISTER_BITS));
+  const cost = release.cost === undefined ? undefined : BigInt(release.cost);
+  if (cost !== undefined && tariff.calendar.cost === undefined) return undefined;
+  const inRange = [...values, cost ?? 0n].every((value) => value < 1n << BigInt(REGISTER_BITS));
   const restIsZero = values.slice(bands.length + 1).every((value) => value === 0n);
   if (release.registerBank !== registerBank || !inRange || !restIsZero) return undefined;
   const named = bands.map((band, index) => ({ band, energyMilliwattHours: values[index] ?? 0n }));
@@ -35,6 +39,7 @@ export function readRegisters(
     bands: named,
     energyMilliwattHours: named.reduce((sum, entry) => sum + entry.energyMilliwattHours, 0n),
     exportMilliwattHours: values[bands.length] ?? 0n,
+    cost,
   };
 }
 
@@ -52,7 +57,9 @@ export function makeStatement(
     toSeconds: release.toGrid,
     registersMilliwattHours: registers.bands.map((entry) => entry.energyMilliwattHours),
     exportMilliwattHours: registers.exportMilliwattHours,
+    ...(registers.cost !== undefined && { cost: registers.cost }),
   });
+  const { cost } = tariff.calendar;
   return {
     servicePoint: point.servicePoint,
     from: release.fromGrid,
@@ -63,6 +70,7 @@ export function makeStatement(
     ),
     export_mWh: String(registers.exportMilliwattHours),
     energy_mWh: String(registers.energyMilliwattHours),
+    ...(cost && { cost: { prices: cost.prices, counted: registers.cost?.toString() ?? null } }),
     tariff: tariff.tariff,
     tariffVersion: bill.version,
     lines: bill.lines.map((line) => ({

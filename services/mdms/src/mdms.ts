@@ -16,10 +16,12 @@ import { AuditTrail } from "./access/audit.ts";
 import { Guard } from "./access/guard.ts";
 import { createOperator, Logins, type NewOperator } from "./access/operators.ts";
 import { Sessions } from "./access/sessions.ts";
+import { addCorrectionApi } from "./api/correction-api.ts";
 import { addCustomerApi } from "./api/customer-api.ts";
 import { addDeploymentApi } from "./api/deployment-api.ts";
 import { addFeederApi } from "./api/feeder-api.ts";
 import { addLoadApi } from "./api/load-api.ts";
+import { addPriceApi } from "./api/price-api.ts";
 import { addReleaseApi } from "./api/release-api.ts";
 import { addSessionApi } from "./api/session-api.ts";
 import { Combiner, type CombinerPorts } from "./combiner.ts";
@@ -56,7 +58,8 @@ export const mdmsLogFields: LogFields = { ...runtimeLogFields, trustee: "number"
 /** Each costs up to two RSA decryptions: some tenths of a second's work, and one transaction. */
 const BATCH_MAX = 64;
 const FORGET_EVERY_MS = 3_600_000;
-const BODY_BYTES_MAX = 16 * 1024;
+/** A whole tariff, signed, is the largest. */
+const BODY_BYTES_MAX = 64 * 1024;
 /** Pages run no script, load nothing but their own stylesheet, and send forms to nobody else. */
 const CONTENT_SECURITY_POLICY =
   "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -68,6 +71,8 @@ const STATUS: Readonly<Record<MdmsErrorCode, 400 | 401 | 403 | 409 | 429>> = {
   MDMS_OPERATOR_EXISTS: 409,
   MDMS_OPERATOR_INVALID: 400,
   MDMS_FEEDER_OFF_GRID: 400,
+  MDMS_CORRECTION_INVALID: 400,
+  MDMS_CORRECTION_CONFLICT: 409,
 };
 
 /** `ports.store` was opened with this package's `migrations`. */
@@ -105,7 +110,7 @@ export function startMdms(config: MdmsConfig, ports: MdmsPorts): Promise<MdmsSer
   });
 }
 
-function createMdmsApp({ clock, log, metrics }: MdmsPorts, web: WebPorts): App {
+function createMdmsApp({ clock, log, metrics, signer }: MdmsPorts, web: WebPorts): App {
   const app = createApp({
     title: "Smarter Metering: meter data management",
     version: "1",
@@ -122,7 +127,9 @@ function createMdmsApp({ clock, log, metrics }: MdmsPorts, web: WebPorts): App {
   addFeederApi(app, { ...web, clock });
   addReleaseApi(app, web);
   addCustomerApi(app, web);
+  addCorrectionApi(app, { ...web, clock, signer });
   addDeploymentApi(app, web);
+  addPriceApi(app, web);
   addPages(app, web);
   return app;
 }

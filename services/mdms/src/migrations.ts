@@ -138,4 +138,37 @@ export const migrations: readonly Migration[] = [
         primary key (cohort, block_start))`,
     ],
   },
+  {
+    name: "0006-costs",
+    statements: [
+      // What a window cost by prices that change by the hour: one total beside its energy, null where it was not released.
+      `alter table statement add column prices text, add column cost int8`,
+    ],
+  },
+  {
+    name: "0007-corrections",
+    statements: [
+      // Prices that were published late, as a tariff signer signed them: of nobody.
+      `create table tariff_correction (
+        tariff text not null,
+        number int4 not null,
+        digest bytea not null,
+        jws text not null,
+        applied_at int8 not null,
+        primary key (tariff, number))`,
+      // What a statement lacks to those prices: made of its own registers, so nothing finer than the window.
+      `create table credit_note (
+        service_point text not null,
+        from_grid int8 not null,
+        number int4 not null,
+        reason text not null,
+        lines jsonb not null,
+        amount text not null,
+        corrected text not null,
+        jws text not null,
+        issued_at int8 not null,
+        primary key (service_point, from_grid, number),
+        foreign key (service_point, from_grid) references statement)`,
+    ],
+  },
 ];

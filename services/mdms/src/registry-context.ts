@@ -6,12 +6,19 @@ import {
   ProtocolError,
   registerBankOf,
   toHex,
+  unverifiedDocument,
   verifyDocument,
   type MdmsView,
   type RegistryFeed,
   type RegistrySnapshot,
 } from "@smarter-metering/protocol";
-import { parseTariff, TariffError, type Tariff } from "@smarter-metering/tariff";
+import {
+  parseDynamicPrices,
+  parseTariff,
+  TariffError,
+  type DynamicPrices,
+  type Tariff,
+} from "@smarter-metering/tariff";
 
 export type MdmsCohort = MdmsView["cohorts"][number];
 export type MdmsServicePoint = MdmsView["servicePoints"][number];
@@ -20,6 +27,12 @@ export interface RegisteredTariff {
   readonly tariff: Tariff;
   /** Hex: names the calendar that a meter's registers follow. */
   readonly registerBank: string;
+}
+
+export interface SignedPrices {
+  readonly document: DynamicPrices;
+  /** By the registry's root. */
+  readonly jws: string;
 }
 
 export interface RegistryContext {
@@ -35,8 +48,11 @@ export interface RegistryContext {
   readonly verificationKey: VerificationKey | undefined;
   /** The signing key of the trustee with this number in the key ceremony. */
   shareHolder(index: number): Uint8Array | undefined;
+  readonly tariffSignerKeys: readonly Uint8Array[];
   /** Those signed by a registered tariff signer, by id; others are left out. */
   readonly tariffs: ReadonlyMap<string, RegisteredTariff>;
+  /** By series, then start (§6.6): those of 400 days and of the days to come. */
+  readonly prices: readonly SignedPrices[];
   /** By MDMS pseudonym, in the order of the pseudonyms. */
   readonly servicePoints: ReadonlyMap<string, MdmsServicePoint>;
   /** The newest version of each cohort, by id. */
@@ -103,12 +119,25 @@ async function parseContext(
       );
       return holder && fromHex(holder.signingKey, 32);
     },
+    tariffSignerKeys: keysOf("tariff-signer"),
     tariffs,
+    prices: (view.prices ?? []).flatMap(readPrices),
     servicePoints: new Map(points.map((point) => [point.servicePoint, point])),
     cohorts: new Map(versions.map((cohort) => [cohort.id, cohort])),
     cohortAt: (id, blockStart) =>
       versions.findLast((cohort) => cohort.id === id && cohort.fromBlock <= blockStart),
   };
+}
+
+/** None of one that says no prices: bills do not rest on it, only their customers' own sums do. */
+function readPrices(jws: string): SignedPrices[] {
+  try {
+    const document = unverifiedDocument("smarter-metering/prices", jws);
+    return [{ document: parseDynamicPrices(document), jws }];
+  } catch (error) {
+    if (!(error instanceof ProtocolError || error instanceof TariffError)) throw error;
+    return [];
+  }
 }
 
 async function verifiedTariff(

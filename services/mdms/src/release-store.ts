@@ -228,6 +228,8 @@ async function insertStatements(sql: Sql, bills: readonly SignedBill[]): Promise
     estimated: "bool",
     jws: "text",
     digest: "bytea",
+    prices: "text",
+    cost: "int8",
   } as const;
   const rows = bills.map(({ bill, statement, jws }): SqlValue[] => [
     statement.servicePoint,
@@ -246,6 +248,8 @@ async function insertStatements(sql: Sql, bills: readonly SignedBill[]): Promise
     statement.estimated,
     jws,
     fromHex(statement.requestDigest),
+    statement.cost?.prices ?? null,
+    bill.cost === undefined ? null : BigInt(bill.cost),
   ]);
   await insertMany(sql, "statement", columns, rows);
   const registerColumns = {

@@ -1,6 +1,7 @@
 /**
  * How long the MDMS keeps what, and how it goes (docs/privacy-officer.md has the table; a test holds the two together). Run by the MDMS every
- * hour. A release goes with all that was made of it: statement, registers, load, and the trustees' answers.
+ * hour. A release goes with all that was made of it: statement, registers, credit notes, load, and the trustees' answers. Corrections of
+ * tariffs are prices, of nobody, and stay.
  */
 import type { Store } from "@smarter-metering/runtime";
 
@@ -58,9 +59,11 @@ function forgetReleases(store: Store, kind: "BILL" | "LOAD", before: number): Pr
 
 /** In the order of the tables' references. */
 const OF_RELEASES = [
-  `delete from statement_register r using statement s
+  ...["credit_note", "statement_register"].map(
+    (table) => `delete from ${table} r using statement s
     where s.service_point = r.service_point and s.from_grid = r.from_grid
       and s.digest = any($1::bytea[])`,
+  ),
   ...["statement", "load_block", "share", "combination", "release"].map(
     (table) => `delete from ${table} where digest = any($1::bytea[])`,
   ),

@@ -1,5 +1,5 @@
 /** Statements: what a customer consumed and owes in each billing window (docs/protocol.md §11). */
-import type { Statement } from "@smarter-metering/protocol";
+import type { CreditNote, Statement } from "@smarter-metering/protocol";
 import type { Sql } from "@smarter-metering/runtime";
 
 export interface StatementRecord {
@@ -17,6 +17,8 @@ export interface StatementRecord {
   }[];
   readonly energyMilliwattHours: bigint;
   readonly exportMilliwattHours: bigint;
+  /** Of a tariff by these prices (§6.6); `counted` over the whole window, null where it was not released. */
+  readonly cost: { readonly prices: string; readonly counted: bigint | null } | undefined;
   readonly tariff: string;
   readonly tariffVersion: number;
   readonly lines: Statement["lines"];
@@ -26,7 +28,11 @@ export interface StatementRecord {
   readonly estimated: boolean;
   /** Hex: names the request in the log. */
   readonly requestDigest: string;
+  /** Of prices that were published late (§11.4), in their order: each adds to what is before it. */
+  readonly notes: readonly NoteRecord[];
 }
+
+export type NoteRecord = Pick<CreditNote, "number" | "reason" | "lines" | "amount" | "corrected">;
 
 /** Whether a border was late (§7.3): the registers then cover other hours than the window. */
 export function isExtended(
@@ -41,6 +47,8 @@ export type StatementCursor = Pick<StatementRecord, "fromSeconds" | "servicePoin
 export interface StatementQuery {
   /** Absent: every service point. */
   readonly servicePoint: string | undefined;
+  /** Absent: by whatever tariff. */
+  readonly tariff?: string;
   /** Windows that share an instant with [fromSeconds, toSeconds). */
   readonly fromSeconds: number;
   readonly toSeconds: number;
@@ -53,21 +61,30 @@ export const STATEMENTS_OF_ONE_MAX = 336;
 
 const TIMES = ["fromSeconds", "toSeconds", "fromBorder", "toBorder"] as const;
 type Times = (typeof TIMES)[number];
-type Row = Omit<StatementRecord, Times | "registers"> &
-  Readonly<Record<Times, bigint>> & { readonly registers: readonly [band: string, text: string][] };
+type Row = Omit<StatementRecord, Times | "registers" | "cost"> &
+  Readonly<Record<Times, bigint>> & {
+    readonly registers: readonly [band: string, text: string][];
+    readonly prices: string | null;
+    readonly counted: bigint | null;
+  };
 
 const COLUMNS = `service_point as "servicePoint", from_grid as "fromSeconds",
   to_grid as "toSeconds", from_border as "fromBorder", to_border as "toBorder", zone,
   energy_milliwatt_hours as "energyMilliwattHours",
   export_milliwatt_hours as "exportMilliwattHours", tariff, tariff_version as "tariffVersion",
-  lines, amount, currency, estimated, encode(digest, 'hex') as "requestDigest",
+  lines, amount, currency, estimated, prices, cost as counted, encode(digest, 'hex') as "requestDigest",
   (select json_agg(json_build_array(band, r.energy_milliwatt_hours::text) order by position)
     from statement_register r
-    where r.service_point = s.service_point and r.from_grid = s.from_grid) as registers`;
+    where r.service_point = s.service_point and r.from_grid = s.from_grid) as registers,
+  (select coalesce(json_agg(json_build_object('number', number, 'reason', reason, 'lines', n.lines,
+      'amount', n.amount, 'corrected', corrected) order by number), '[]'::json)
+    from credit_note n
+    where n.service_point = s.service_point and n.from_grid = s.from_grid) as notes`;
 
-function recordOf(row: Row): StatementRecord {
+function recordOf({ prices, counted, ...row }: Row): StatementRecord {
   return {
     ...row,
+    cost: prices === null ? undefined : { prices, counted },
     fromSeconds: Number(row.fromSeconds),
     toSeconds: Number(row.toSeconds),
     fromBorder: Number(row.fromBorder),
@@ -79,11 +96,12 @@ function recordOf(row: Row): StatementRecord {
 
 /** In the order of time, then of service points. */
 export async function readStatements(sql: Sql, query: StatementQuery): Promise<StatementRecord[]> {
-  const { servicePoint, fromSeconds, toSeconds, after, limit } = query;
+  const { servicePoint, tariff, fromSeconds, toSeconds, after, limit } = query;
   const rows = await sql.query<Row>(
     `select ${COLUMNS} from statement s
       where ($1::text is null or service_point = $1) and to_grid > $2 and from_grid < $3
         and ($4::int8 is null or (from_grid, service_point) > ($4, $5))
+        and ($7::text is null or tariff = $7)
       order by from_grid, service_point limit $6`,
     [
       servicePoint ?? null,
@@ -92,6 +110,7 @@ export async function readStatements(sql: Sql, query: StatementQuery): Promise<S
       after?.fromSeconds ?? null,
       after?.servicePoint ?? "",
       limit,
+      tariff ?? null,
     ],
   );
   return rows.map(recordOf);

@@ -34,8 +34,13 @@ const COLUMNS: Readonly<Record<string, string>> = {
     "contributors_per_slot energy_watt_hours digest",
   statement:
     "service_point from_grid to_grid from_border to_border zone energy_milliwatt_hours " +
-    "export_milliwatt_hours tariff tariff_version lines amount currency estimated jws digest",
+    "export_milliwatt_hours tariff tariff_version lines amount currency estimated jws digest " +
+    // A cost is a window's one total: Σ price × energy, which trustees release as rarely as the energy (R8), and only where R9 lets it.
+    "prices cost",
   statement_register: "service_point from_grid position band energy_milliwatt_hours",
+  // Prices, of nobody; and what a statement's own registers come to at them.
+  tariff_correction: "tariff number digest jws applied_at",
+  credit_note: "service_point from_grid number reason lines amount corrected jws issued_at",
   share: "digest trustee sequence sealed verdict received_at",
   combination: "digest agreed corrupt",
   feeder_block: "cohort block_start block_end interval_seconds energy_watt_hours imported_at",

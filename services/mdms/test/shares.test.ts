@@ -38,6 +38,7 @@ import { Combiner } from "../src/combiner.ts";
 import { readLoad } from "../src/load-query.ts";
 import { sealedRelease } from "../src/release-query.ts";
 import { readStatements } from "../src/statement-query.ts";
+import { costTariff, withCostTariff } from "./cost-tariff.ts";
 import { loadRelease, startFixture, type Fixture } from "./fixture.ts";
 
 const QUORUM = { threshold: 2, trustees: 3 };
@@ -56,6 +57,8 @@ after(() => fixture.close());
 interface Asked {
   readonly terms: AggregateTerms;
   readonly product: Ciphertext;
+  /** Of a bill that has a cost. */
+  readonly costProduct?: Ciphertext;
 }
 
 async function encrypted(plaintext: bigint): Promise<Ciphertext> {
@@ -118,6 +121,7 @@ async function askBill(household: number): Promise<Asked> {
     fromBorder: fromGrid,
     toBorder: toGrid,
     registerBank: toHex(await registerBankOf(world.tariff.calendar)),
+    hasCost: false,
     ...common(),
   };
   const registers = [100_000_000n, 50_000_000n, 10_000_000n, 0n, 0n, 0n, 0n, 0n];
@@ -125,9 +129,22 @@ async function askBill(household: number): Promise<Asked> {
   return { terms, product: await encrypted(plaintext) };
 }
 
+/** The same by prices of the hour; `counted` is what the cost registers differ by, below 0 where one began again. */
+async function askCost(household: number, counted: bigint): Promise<Asked> {
+  const { terms } = await askBill(household);
+  const { bits, n } = world.paillier.publicKey;
+  const registerBank = toHex(await registerBankOf(costTariff.calendar));
+  return {
+    terms: { ...terms, registerBank, hasCost: true } as AggregateTerms,
+    product: await encrypted(pack(billPacking(bits), [100_000_000n])),
+    costProduct: await encrypted(counted < 0n ? n + counted : counted),
+  };
+}
+
 interface Changes {
   readonly terms?: Partial<AggregateTerms>;
   readonly product?: Ciphertext;
+  readonly costProduct?: Ciphertext;
   readonly sequence?: number;
   /** Of the partial decryption itself. */
   readonly partial?: (bytes: Uint8Array) => Uint8Array;
@@ -156,14 +173,19 @@ async function answer(asked: Asked, trustee: number, changes: Changes = {}): Pro
   const own = holder(trustee);
   const { share = own.share, signer = own.signer, madeFor } = changes;
   const terms = { ...asked.terms, ...changes.terms } as AggregateTerms;
-  const { terms: shown, product } = madeFor ?? { terms, product: changes.product ?? asked.product };
-  const context = partialContext(fromHex(shown.requestDigest), shown.policyId);
+  const { product = asked.product, costProduct = asked.costProduct } = changes;
+  const opened = madeFor ?? { terms, product, ...(costProduct && { costProduct }) };
+  const { requestDigest, policyId } = opened.terms;
+  const context = partialContext(fromHex(requestDigest), policyId);
   // A share of another ceremony opens what is under its own key alone: told that this is.
-  const ciphertext = { ...product, keyId: share.key.publicKey.id };
-  const made = await partialDecrypt(world.engine, share, [ciphertext], context);
+  const ciphertexts = [opened.product, ...(opened.costProduct ? [opened.costProduct] : [])].map(
+    (ciphertext) => ({ ...ciphertext, keyId: share.key.publicKey.id }),
+  );
+  const made = await partialDecrypt(world.engine, share, ciphertexts, context);
   const content: PartialContent = {
     terms,
-    product: (changes.product ?? asked.product).bytes,
+    product: product.bytes,
+    ...(costProduct && { costProduct: costProduct.bytes }),
     partial: changes.partial?.(made) ?? made,
   };
   const number = {
@@ -255,6 +277,40 @@ describe("any two of three, in any order", () => {
       assert(record !== undefined && others.length === 0);
       assert.equal(record.amount, "51.26");
     }
+  });
+
+  test("a bill and its cost are opened together; a cost that no register counts spoils both", async () => {
+    const { epoch, view } = world.mdmsFeed.current();
+    const signer = world.parties["tariff-signer"].signer;
+    const points = [2, 3].map((household) => world.households[household]?.mdms ?? "");
+    const dynamic = await withCostTariff(view, signer, (point) => points.includes(point));
+    world.mdmsFeed.set(epoch, dynamic);
+    // The register began again inside the window: 2⁴⁸ less 5 and up to 20 billion.
+    const asked = await askCost(2, 20_000_000_000n + 5n - 2n ** 48n);
+    const costProduct = await encrypted(1n);
+    const alarms = await alarmsOf(async () =>
+      deliver(
+        await answer(asked, 2, { costProduct }),
+        await answer(asked, 1),
+        await answer(asked, 3),
+      ),
+    );
+    assert.deepEqual(alarms, ["MDMS_SHARE_DISAGREES trustee 2: bill"]);
+    const [servicePoint] = points;
+    const query = { ...everything, servicePoint, limit: 10 };
+    const [record] = await readStatements(fixture.store, query);
+    assert.deepEqual(record?.cost, { prices: "day-ahead", counted: 20_000_000_005n });
+    // 20.000000005 less 0.3 for each of 100 kWh.
+    assert.equal(
+      record.lines[0]?.amountE16,
+      String(20_000_000_005n * 10_000_000n - 30n * 10n ** 16n),
+    );
+    const impossible = await askCost(3, -(2n ** 52n));
+    const corrupt = await alarmsOf(async () =>
+      deliver(await answer(impossible, 1), await answer(impossible, 2)),
+    );
+    assert.deepEqual(corrupt, ["RELEASE_CORRUPT combined release"]);
+    world.mdmsFeed.set(epoch, view);
   });
 
   test("trustees that have seen different registry epochs agree all the same", async () => {

@@ -255,8 +255,10 @@ describe("web", () => {
       "/v1/releases/:digest": [ok, 401],
       "/v1/tariffs": [ok, 401],
       "/v1/policy": [ok, 401],
+      "/v1/prices": [ok, 401],
       "/v1/statements": [customers, 401],
       "/v1/statements/:servicePoint/:from/signed": [customers, 401],
+      "/v1/statements/:servicePoint/:from/notes": [customers, 401],
       "/v1/service-points": [customers, 401],
       "/v1/service-points/:id": [customers, 401],
       "/v1/audit": [audit, 401],
@@ -279,7 +281,8 @@ describe("web", () => {
         .replace(/:id|:servicePoint/, servicePoint)
         .replace(":from", "2025-01-31T23:00:00Z")
         .replace(":cohort", "north")
-        .replace(":digest", toHex(decodeRelease(spring).requestDigest));
+        .replace(":digest", toHex(decodeRelease(spring).requestDigest))
+        .replace(/prices$/, "prices?series=day-ahead");
       for (const [index, role] of ROLES.entries()) {
         assert.equal((await as(role, path)).status, statuses[index], `${role} ${route}`);
       }
@@ -304,6 +307,7 @@ describe("web", () => {
         "DELETE /v1/sessions",
         "POST /login",
         "POST /logout",
+        "POST /v1/corrections",
         "POST /v1/feeders/:cohort",
         "POST /v1/sessions",
       ],
@@ -322,7 +326,7 @@ describe("web", () => {
       .filter(({ method, path }) => path.startsWith("/v1/") && method !== "ALL")
       .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`);
     assert.deepEqual(documented.toSorted(), [...new Set(served)].toSorted());
-    assert.equal(documented.length, 16);
+    assert.equal(documented.length, 19);
   });
 
   test("five wrong passwords lock an account for fifteen minutes, and say nothing", async () => {
@@ -423,6 +427,8 @@ describe("web", () => {
     const operator = { cookie: cookieOf(await formLogIn("operator")) };
     const feeder = await request("/v1/feeders/north", operator, { method: "POST", body: "{}" });
     assert.equal(feeder.status, 403);
+    const correction = await request("/v1/corrections", { cookie }, { method: "POST", body: "{}" });
+    assert.equal(correction.status, 403);
     assert.equal((await request("/", { cookie })).status, 200, "still logged in");
     assert.equal((await logOut({ csrf: csrfOf(page) })).status, 303);
     assert.equal((await request("/", { cookie })).status, 303, "logged out");
@@ -544,7 +550,7 @@ describe("web", () => {
       assert(status === 400 || status === 404, `${path}: ${status}`);
     }
     assert.equal((await attempt("\0", PASSWORD)).status, 401);
-    assert.equal((await attempt("viewer", "x".repeat(20_000))).status, 413);
+    assert.equal((await attempt("viewer", "x".repeat(70_000))).status, 413);
     assert.equal((await attempt("viewer", "x".repeat(300))).status, 400);
   });
 

@@ -18,7 +18,7 @@ import type { Random } from "./enrolment.ts";
 import { MeterError } from "./error.ts";
 import type { Provisioning } from "./provisioning.ts";
 
-/** Blindings that wait, at most: 1.6 MB at 3072 bits and two streams. */
+/** Blindings that wait, at most: 1.6 MB at 3072 bits and two streams, twice that with all four. */
 const READY_MAX = 1024;
 /** Made by one call in idle time: some milliseconds, so that other calls get their turn. */
 const IDLE_ITEMS = 32;
@@ -142,16 +142,18 @@ export function openStocks(
   random: Random,
 ): Map<string, BlindingStock> {
   const stocks = new Map<string, BlindingStock>();
-  const terms = meters.flatMap(({ contribution }) => contribution ?? []);
+  const terms = meters.flatMap(({ contribution, prices }) =>
+    contribution === undefined ? [] : { ...contribution, hasCost: prices !== undefined },
+  );
   for (const { key } of terms) {
     if (stocks.has(key.id)) continue;
     if (engine === undefined) {
       throw new MeterError("METER_PROVISIONING", "meters that encrypt need a Paillier engine");
     }
     const alike = terms.filter((other) => other.key.id === key.id);
-    const streams: readonly Stream[] = alike.some(({ exportToo }) => exportToo)
-      ? ["LOAD", "LOAD_EXPORT", "BILL"]
-      : ["LOAD", "BILL"];
+    const streams: Stream[] = ["LOAD", "BILL"];
+    if (alike.some(({ exportToo }) => exportToo)) streams.push("LOAD_EXPORT");
+    if (alike.some(({ hasCost }) => hasCost)) streams.push("COST");
     const target = alike.length;
     stocks.set(key.id, new BlindingStock({ engine, key, random, streams, target }));
   }

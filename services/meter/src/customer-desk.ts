@@ -16,6 +16,7 @@ import {
   type Recipient,
 } from "@smarter-metering/protocol";
 import { decide, firstEnrolment, isEnrolled } from "./enrolment.ts";
+import { keepCode } from "./kept-code.ts";
 import type { Epoch, MeterMemory } from "./memory.ts";
 import type { MeterPorts } from "./meter.ts";
 import type { Provisioning } from "./provisioning.ts";
@@ -54,11 +55,13 @@ export class CustomerDesk {
     this.#enrolment = enrolment;
   }
 
+  /** Throws METER_CODE_VOID. */
   static async open(
     provisioning: Provisioning,
     memory: MeterMemory,
     ports: MeterPorts,
   ): Promise<CustomerDesk> {
+    await keepCode(provisioning, memory, ports);
     let { enrolment } = memory;
     if (enrolment === undefined) {
       enrolment = firstEnrolment(ports.random);
@@ -99,6 +102,8 @@ export class CustomerDesk {
   /** The concentrator has this item; the record that says so, if it must survive a restart. */
   taken(outgoing: OutgoingMessage): MeterRecord | undefined {
     if (outgoing.kind === "envelope") {
+      // Another customer has enrolled while it was on its way: this one had the one before.
+      if (this.#envelopes.get(outgoing.keyEpoch) !== outgoing.item) return undefined;
       this.#envelopes.delete(outgoing.keyEpoch);
       return { kind: "WRAPPED", keyEpoch: outgoing.keyEpoch };
     }
@@ -120,13 +125,16 @@ export class CustomerDesk {
     if (request === undefined) return "ignored";
     const { journal, nowSeconds, random } = this.#ports;
     const meter = this.#provisioning;
-    const decision = await decide(request, this.#enrolment, meter, nowSeconds(), random);
+    const { isCodeUsed } = this.#memory;
+    const state = { enrolment: this.#enrolment, isCodeUsed };
+    const decision = await decide(request, state, meter, nowSeconds(), random);
     if (decision.outcome === "ignored") return "ignored";
     if ("state" in decision) {
       await journal.append(meter, [decision.state]);
       await this.#memory.apply(decision.state);
       this.#enrolment = decision.state;
       this.#offerDue = true;
+      if (decision.outcome === "enrolled") this.#envelopes.clear();
     }
     if (!this.#answers.some((answer) => equalBytes(answer, decision.answer))) {
       this.#answers = [...this.#answers, decision.answer].slice(-ANSWERS_MAX);

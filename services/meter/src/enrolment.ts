@@ -1,6 +1,6 @@
 /**
  * The meter's side of enrolment (docs/protocol.md §10.1): one decision per request, pure but for
- * its fresh nonce. The code is used once; a failed MAC costs the nonce, and five failures a day are
+ * its fresh nonce. A code is used once; a failed MAC costs the nonce, and five failures a day are
  * enough for anyone.
  */
 import {
@@ -14,6 +14,7 @@ import {
   signEnrolmentAnswer,
   type EnrolmentRequest,
 } from "@smarter-metering/protocol";
+import type { MeterMemory } from "./memory.ts";
 import type { Provisioning } from "./provisioning.ts";
 import type { EnrolmentRecord } from "./records.ts";
 
@@ -54,9 +55,14 @@ export type Decision =
       readonly state: EnrolmentRecord;
     };
 
+/** Of a meter that has made its first offer. */
+export interface EnrolmentState extends Pick<MeterMemory, "isCodeUsed"> {
+  readonly enrolment: EnrolmentRecord;
+}
+
 export async function decide(
   request: EnrolmentRequest,
-  state: EnrolmentRecord,
+  { enrolment: state, isCodeUsed }: EnrolmentState,
   meter: Provisioning,
   nowSeconds: number,
   random: Random,
@@ -83,7 +89,7 @@ export async function decide(
   const failures = state.failureDay === failureDay ? state.failures : 0;
   if (failures >= FAILURES_PER_DAY_MAX) return { outcome: "ignored" };
   const nonce = random(NONCE_BYTES);
-  if (isEnrolled(state) || !(await isProven(request, meter))) {
+  if (isCodeUsed || !(await isProven(request, meter))) {
     const refusal = { ...state, nonce, failureDay, failures: failures + 1 };
     return { outcome: "refused", answer: await answer(false, NO_MAC), state: refusal };
   }

@@ -3,13 +3,28 @@
  * the period of the opener's key is over.
  */
 import { encodeEnvelope, sealEnvelope, type Recipient } from "@smarter-metering/protocol";
+import type { Random } from "./enrolment.ts";
 import type { Epoch, MeterMemory } from "./memory.ts";
 import type { MeterPorts } from "./meter.ts";
 import type { Provisioning } from "./provisioning.ts";
 
+/**
+ * A new start of the chain skips up to 2^16 epochs, four times as many each time it does not help,
+ * up to 2^26.
+ */
+const SKIP_BITS_MIN = 16;
+const SKIP_BITS_MAX = 26;
+
 export interface OpenedEpoch extends Epoch {
   /** Whom its envelope is for; without one it can seal no BLOCK of `pes-encrypts`. */
   readonly recipient: Recipient | undefined;
+}
+
+/** How far ahead a chain starts over that did so `startsOver` times since a frame was last taken. */
+export function skipOf(startsOver: number, random: Random): number {
+  const bits = Math.min(SKIP_BITS_MIN + 2 * startsOver, SKIP_BITS_MAX);
+  const drawn = new DataView(Uint8Array.from(random(4)).buffer).getUint32(0);
+  return 1 + (drawn >>> (32 - bits));
 }
 
 /**

@@ -5,6 +5,8 @@ export type MeterErrorCode =
   | "METER_PROVISIONING"
   /** A meter that has encrypted for itself is provisioned for an opener: it refuses for ever. */
   | "METER_PROFILE_LOWERED"
+  /** A meter is provisioned with an enrolment code that a newer one has made void. */
+  | "METER_CODE_VOID"
   /** The journal holds what this version did not write. */
   | "METER_JOURNAL"
   /** The readings handed in do not fit the meter's grid or range. */

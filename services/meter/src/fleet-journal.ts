@@ -169,6 +169,13 @@ function* kept(
       const { registers } = memory.waiting[index + 1]?.before ?? memory.progress;
       yield encodeRecord(meter, frameRecord(frame.bytes, registers, frame.contributions));
     }
-    if (memory.enrolment !== undefined) yield encodeRecord(meter, memory.enrolment);
+    for (const record of enrolmentRecords(memory)) yield encodeRecord(meter, record);
   }
+}
+
+/** In the order in which they came: a code, then the enrolment that used it; or an enrolment, then a code that waits for the next. */
+function enrolmentRecords({ enrolment, recodes, isCodeUsed }: MeterMemory): MeterRecord[] {
+  const enrolled: MeterRecord[] = enrolment === undefined ? [] : [enrolment];
+  const recoded: MeterRecord[] = recodes === 0 ? [] : [{ kind: "RECODED", recodes }];
+  return isCodeUsed ? [...recoded, ...enrolled] : [...enrolled, ...recoded];
 }

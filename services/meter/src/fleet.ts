@@ -21,13 +21,24 @@ import { MeterError } from "./error.ts";
 import { openFleetJournal, type FleetJournal } from "./fleet-journal.ts";
 import { FleetFindings } from "./fleet-findings.ts";
 import { fleetMetrics, type FleetMetrics } from "./fleet-metrics.ts";
-import type { MeterStatus, SendReport } from "./fleet-report.ts";
-import { Meter, type Settlement } from "./meter.ts";
+import { reportOf, type MeterStatus, type SendReport } from "./fleet-report.ts";
+import { Meter } from "./meter.ts";
 import { openerWatch, type OpenerWatch } from "./opener-watch.ts";
 import { backlogDays, paceOf, type Pace } from "./pace.ts";
+import { PriceBook } from "./price-book.ts";
+import { priceWatch, type PriceWatch } from "./price-watch.ts";
 import { parseProvisioning } from "./provisioning.ts";
 import { namesKey } from "./records.ts";
-import { count, gather, isMessage, newTally, type Sending, type Tally } from "./sendings.ts";
+import { tallyOf, type SealTally } from "./seal-result.ts";
+import {
+  count,
+  gather,
+  isMessage,
+  newTally,
+  type Sending,
+  type Settlement,
+  type Tally,
+} from "./sendings.ts";
 import type { MeterSource } from "./source.ts";
 import type { Uplink } from "./uplink.ts";
 import { validatedSource } from "./validated-source.ts";
@@ -94,8 +105,8 @@ export interface Fleet {
 }
 
 /**
- * Throws METER_PROVISIONING, METER_PROFILE_LOWERED, METER_JOURNAL, and the codes of the runtime's
- * `openJournal`.
+ * Throws METER_PROVISIONING, METER_PROFILE_LOWERED, METER_CODE_VOID, METER_JOURNAL, and the codes of
+ * the runtime's `openJournal`.
  */
 export async function startFleet(config: FleetConfig, ports: FleetPorts): Promise<Fleet> {
   const { clock, log, journalFolder, random, engine } = ports;
@@ -111,6 +122,7 @@ export async function startFleet(config: FleetConfig, ports: FleetPorts): Promis
   const stocks = openStocks(provisionings, engine, random);
   const journal = await openFleetJournal(journalFolder, provisionings, nowSeconds());
   if (journal.tornBytes > 0) log.warn("the journal was torn", { count: journal.tornBytes });
+  const book = new PriceBook();
   const starting = provisionings.map((provisioning, index) => {
     const memory = journal.memories.get(namesKey(provisioning));
     const measured = config.meters[index]?.source;
@@ -119,7 +131,9 @@ export async function startFleet(config: FleetConfig, ports: FleetPorts): Promis
       findings.add(provisioning.meterName, code, intervals);
     });
     const blindings = stocks.get(provisioning.contribution?.key.id ?? "");
-    return Meter.start(provisioning, memory, { journal, random, source, nowSeconds, blindings });
+    const prices = provisioning.prices && book.of(provisioning.prices);
+    const meterPorts = { journal, random, source, nowSeconds, blindings, prices };
+    return Meter.start(provisioning, memory, meterPorts);
   });
   try {
     const meters = await Promise.all(starting);
@@ -131,13 +145,6 @@ export async function startFleet(config: FleetConfig, ports: FleetPorts): Promis
     await journal.close();
     throw error;
   }
-}
-
-interface SealTally {
-  readonly framesSealed: number;
-  /** Meters. */
-  readonly lackingData: number;
-  readonly lackingOpenerKey: number;
 }
 
 interface FleetParts {
@@ -156,6 +163,7 @@ class RunningFleet implements Fleet {
   readonly #compactAtBytes: number;
   readonly #ports: FleetPorts;
   readonly #openerWatch: OpenerWatch;
+  readonly #priceWatch: PriceWatch;
   readonly #clockWatch: ClockWatch;
   readonly #findings: FleetFindings;
   readonly #metrics: FleetMetrics;
@@ -174,6 +182,7 @@ class RunningFleet implements Fleet {
     this.#compactAtBytes = compactAtBytes;
     this.#ports = ports;
     this.#openerWatch = openerWatch(meters, ports);
+    this.#priceWatch = priceWatch(meters, ports);
     this.#clockWatch = clockWatch({ ...ports, metrics });
     this.#findings = findings;
     this.#metrics = metrics;
@@ -220,6 +229,7 @@ class RunningFleet implements Fleet {
   poll(): Promise<boolean> {
     return this.#exclusive(async () => {
       await this.#openerWatch.look();
+      await this.#priceWatch.look(Math.floor(this.#ports.clock.nowMs() / 1000));
       await this.#clockWatch.look();
       const meters = [...this.#meters.values()];
       const tally = newTally();
@@ -245,10 +255,11 @@ class RunningFleet implements Fleet {
     const { signal } = this.#closing;
     const tally = newTally();
     const pace = paceOf(this.#backlogDays(untilSeconds), clock, random);
-    let sealed: SealTally = { framesSealed: 0, lackingData: 0, lackingOpenerKey: 0 };
+    let sealed = tallyOf([]);
     let fruitless = 0;
     let messageRounds = 0;
     await this.#openerWatch.look();
+    await this.#priceWatch.look(untilSeconds);
     await this.#clockWatch.look();
     for (const meter of this.#meters.values()) meter.resume();
     while (!signal.aborted) {
@@ -265,7 +276,12 @@ class RunningFleet implements Fleet {
       fruitless = (await this.#deliver(sendings, tally, pace)) > 0 ? 0 : fruitless + 1;
       this.#backlogDays(untilSeconds);
     }
-    return this.#report(tally, sealed);
+    const { isAhead: clockAhead } = this.#clockWatch;
+    const meters = [...this.#meters.values()];
+    return reportOf(
+      { tally, sealed, meters, clockAhead, isClosed: signal.aborted },
+      this.#ports.log,
+    );
   }
 
   /** Of the meter furthest behind, for all to see. */
@@ -282,28 +298,8 @@ class RunningFleet implements Fleet {
   }
 
   async #sealUpTo(untilSeconds: number): Promise<SealTally> {
-    if (this.#clockWatch.isAhead) return { framesSealed: 0, lackingData: 0, lackingOpenerKey: 0 };
-    const sealed = await this.#eachMeter((meter) => meter.sealUpTo(untilSeconds));
-    return {
-      framesSealed: sealed.reduce((sum, { framesSealed }) => sum + framesSealed, 0),
-      lackingData: sealed.filter(({ lacksData }) => lacksData).length,
-      lackingOpenerKey: sealed.filter(({ lacksOpenerKey }) => lacksOpenerKey).length,
-    };
-  }
-
-  #report(tally: Tally, { lackingData, lackingOpenerKey }: SealTally): SendReport {
-    const { isAhead: clockAhead } = this.#clockWatch;
-    const held = new Map<string, string>();
-    for (const meter of this.#meters.values()) {
-      if (meter.held !== undefined) held.set(meter.name, meter.held);
-    }
-    if (lackingOpenerKey > 0) {
-      const facts = { count: lackingOpenerKey, errorCode: "METER_OPENER_KEY_OVER" };
-      this.#ports.log.warn("no opener key is current; meters keep their days", facts);
-    }
-    const nothingWaits = held.size === 0 && lackingOpenerKey === 0 && !clockAhead;
-    const complete = nothingWaits && !this.#closing.signal.aborted;
-    return { ...tally, complete, held, lackingData, lackingOpenerKey, clockAhead };
+    if (this.#clockWatch.isAhead) return tallyOf([]);
+    return tallyOf(await this.#eachMeter((meter) => meter.sealUpTo(untilSeconds)));
   }
 
   /**

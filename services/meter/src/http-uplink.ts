@@ -1,4 +1,4 @@
-/** The uplink over HTTP: `POST <url>/v1/uplink` (docs/protocol.md §4). */
+/** The uplink over HTTP: `POST <url>/v1/uplink`, and what is asked for there (docs/protocol.md §4). */
 import { encodeUplink, fromBase64Url } from "@smarter-metering/protocol";
 import { z } from "zod";
 import { MeterError } from "./error.ts";
@@ -8,7 +8,8 @@ const answer = z.object({
   verdicts: z.array(uplinkVerdict),
   downlink: z.array(z.object({ meterId: z.string().regex(/^[0-9a-f]{32}$/), message: z.string() })),
 });
-/** 256 verdicts and as many enrolment requests. */
+const priceDocuments = z.array(z.string()).max(128);
+/** 256 verdicts and as many enrolment requests, or a megabyte of prices. */
 const ANSWER_BYTES_MAX = 2 * 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
 
@@ -41,6 +42,21 @@ export function httpUplink(options: HttpUplinkOptions): Uplink {
       const { status, text } = await request(options.fetch, `${options.url}/v1/opener-keys`, {});
       if (status === 404) return undefined;
       return checked(status, text);
+    },
+    async prices(_meterId, series, fromSeconds) {
+      const query = new URLSearchParams({ series, from: String(fromSeconds) });
+      const { status, text } = await request(
+        options.fetch,
+        `${options.url}/v1/prices?${query}`,
+        {},
+      );
+      if (status === 404) return undefined;
+      try {
+        return priceDocuments.parse(JSON.parse(checked(status, text)));
+      } catch (cause) {
+        if (cause instanceof MeterError) throw cause;
+        throw new MeterError("UPLINK_ANSWER", "the concentrator's prices are malformed", cause);
+      }
     },
     async time() {
       const { status, text } = await request(options.fetch, `${options.url}/v1/time`, {});

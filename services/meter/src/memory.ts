@@ -6,11 +6,13 @@
 import {
   decodeFrame,
   encodeUplinkItem,
+  equalBytes,
   frameHash,
   type FrameHeader,
   type Profile,
 } from "@smarter-metering/protocol";
 import { localDayStart } from "@smarter-metering/tariff";
+import { isEnrolled } from "./enrolment.ts";
 import { advance, type Grid, type Position } from "./position.ts";
 import { ZERO_REGISTERS, type Registers } from "./registers.ts";
 import type { EnrolmentRecord, EpochRecord, MeterRecord } from "./records.ts";
@@ -55,6 +57,10 @@ export class MeterMemory {
   /** In the order of the chain. */
   waiting: readonly WaitingFrame[] = [];
   enrolment: EnrolmentRecord | undefined;
+  /** Number of the newest enrolment code of this contract, from 0. */
+  recodes = 0;
+  /** An account has enrolled with that code. */
+  isCodeUsed = false;
   /** Frames that the concentrator has under another hash: after a lost journal. */
   forkedFrames = 0;
   readonly #grid: Grid;
@@ -94,7 +100,10 @@ export class MeterMemory {
         this.waiting = [];
         return;
       case "ENROLMENT":
-        this.enrolment = record;
+        return this.#enrolled(record);
+      case "RECODED":
+        this.recodes = record.recodes;
+        this.isCodeUsed = false;
         return;
       case "WRAPPED": {
         const epoch = this.epochs.get(record.keyEpoch);
@@ -109,6 +118,17 @@ export class MeterMemory {
         return;
       }
     }
+  }
+
+  #enrolled(record: EnrolmentRecord): void {
+    const before = this.enrolment;
+    this.enrolment = record;
+    const isAnswered = before !== undefined && equalBytes(before.answer, record.answer);
+    if (!isEnrolled(record) || isAnswered) return;
+    this.isCodeUsed = true;
+    // The first record after a compaction speaks of the customer who has the keys already.
+    if (before === undefined) return;
+    for (const epoch of this.epochs.values()) epoch.wrapped = false;
   }
 
   async #sealed(

@@ -14,37 +14,27 @@ import {
 } from "@smarter-metering/protocol";
 import { localDayStart } from "@smarter-metering/tariff";
 import type { BlindingStock } from "./blinding-stock.ts";
-import { CustomerDesk, type OutgoingMessage } from "./customer-desk.ts";
+import { CustomerDesk } from "./customer-desk.ts";
 import type { Random } from "./enrolment.ts";
-import { openEpoch, type OpenedEpoch } from "./epoch.ts";
+import { openEpoch, skipOf, type OpenedEpoch } from "./epoch.ts";
 import type { FleetJournal } from "./fleet-journal.ts";
 import { bodyOf, checkLength, part } from "./frame-values.ts";
-import type { MeterMemory, WaitingFrame } from "./memory.ts";
+import type { MeterMemory } from "./memory.ts";
 import { OpenerDesk } from "./opener-desk.ts";
 import { contributionsOf, fitsTerms } from "./own-contributions.ts";
 import { blockEndOf, instantOf, nextCount, type Position } from "./position.ts";
+import type { PriceSeries } from "./price-book.ts";
 import { keepProfile } from "./profile.ts";
 import type { Provisioning } from "./provisioning.ts";
 import { addReadings, type Registers } from "./registers.ts";
 import { frameRecord, type MeterRecord } from "./records.ts";
+import { NOTHING_SEALED, type SealResult } from "./seal-result.ts";
+import type { Outgoing, Settlement } from "./sendings.ts";
 import type { MeterSource, Readings } from "./source.ts";
 import { isForked, isStale, isTaken, type UplinkVerdict } from "./uplink.ts";
 
 /** Frames sealed and not settled; more days wait in the source. */
 export const WAITING_FRAMES_MAX = 64;
-/**
- * A new start of the chain skips up to 2^16 epochs, four times as many each time it does not help,
- * up to 2^26.
- */
-const SKIP_BITS_MIN = 16;
-const SKIP_BITS_MAX = 26;
-
-/** What is to be sent for a meter, and how its verdict is understood. */
-export type Outgoing =
-  | { readonly kind: "frame"; readonly item: Uint8Array; readonly frame: WaitingFrame }
-  | OutgoingMessage;
-
-export type Settlement = readonly [outgoing: Outgoing, verdict: UplinkVerdict];
 
 export interface MeterPorts {
   readonly journal: FleetJournal;
@@ -53,14 +43,8 @@ export interface MeterPorts {
   readonly nowSeconds: () => number;
   /** Of a meter that makes its contributions itself. */
   readonly blindings: BlindingStock | undefined;
-}
-
-export interface SealResult {
-  readonly framesSealed: number;
-  /** The source had no data for a day that was due. */
-  readonly lacksData: boolean;
-  /** No opener key is current that the meter knows of: the day waits, and nothing of it is lost. */
-  readonly lacksOpenerKey: boolean;
+  /** Of a meter that counts a cost. */
+  readonly prices: PriceSeries | undefined;
 }
 
 export class Meter {
@@ -104,7 +88,7 @@ export class Meter {
 
   /**
    * A start of the meter: it opens a new epoch, durably, before anything else. Frames that wait and
-   * were made under other terms are void, and will be made again. Throws METER_PROFILE_LOWERED.
+   * were made under other terms are void, and will be made again. Throws METER_PROFILE_LOWERED, METER_CODE_VOID.
    */
   static async start(
     provisioning: Provisioning,
@@ -138,22 +122,46 @@ export class Meter {
     return this.#memory.forkedFrames;
   }
 
-  /** Cumulative, mWh, after the last BLOCK frame; for the meter's own display. */
+  /** Cumulative, after the last BLOCK frame; for the meter's own display. */
   get registers(): Registers {
     return this.#memory.progress.registers;
   }
 
   /** Start of the first block that the concentrator may not have in full; none of a meter that was taken away. */
   get nextBlock(): number {
-    const [first] = this.#memory.waiting;
-    const { position } = first?.before ?? this.#memory.progress;
+    return this.nextInstant === Infinity ? Infinity : this.#nextPosition.blockStart;
+  }
+
+  /** The first instant that it may still have to seal, again if need be. */
+  get nextInstant(): number {
     const { servedUntil = Infinity } = this.provisioning;
-    return instantOf(this.provisioning, position) >= servedUntil ? Infinity : position.blockStart;
+    const instant = instantOf(this.provisioning, this.#nextPosition);
+    return instant >= servedUntil ? Infinity : instant;
+  }
+
+  get #nextPosition(): Position {
+    const [first] = this.#memory.waiting;
+    return (first?.before ?? this.#memory.progress).position;
+  }
+
+  /** Where the calendar has a cost. */
+  get prices(): PriceSeries | undefined {
+    return this.#ports.prices;
+  }
+
+  /** Some price is not known of the time that it has still to seal before `untilSeconds`. */
+  lacksPrices(untilSeconds: number): boolean {
+    const { servedUntil = untilSeconds } = this.provisioning;
+    return !this.#arePricesKnown(this.nextInstant, Math.min(untilSeconds, servedUntil));
+  }
+
+  #arePricesKnown(fromSeconds: number, toSeconds: number): boolean {
+    return this.prices?.isKnown({ fromSeconds, toSeconds }) ?? true;
   }
 
   /**
-   * Seals the BLOCK frames of every day that ends by `untilSeconds`, as far as there is data and
-   * room.
+   * Seals the BLOCK frames of every day that ends by `untilSeconds`, as far as there is data, room,
+   * a key to seal to and a price to count by.
    */
   async sealUpTo(untilSeconds: number): Promise<SealResult> {
     const { source } = this.#ports;
@@ -164,24 +172,25 @@ export class Meter {
       const { servedUntil = blockEnd } = this.provisioning;
       const end = Math.min(blockEnd, servedUntil);
       if (end > untilSeconds || instantOf(this.provisioning, position) >= end) break;
-      if (!(await this.#mayWrap())) {
-        return { framesSealed, lacksData: false, lacksOpenerKey: true };
-      }
+      const sealed = { ...NOTHING_SEALED, framesSealed };
+      if (!(await this.#mayWrap())) return { ...sealed, lacksOpenerKey: true };
       if (installed) {
         const day = source.day(position.blockStart, blockEnd);
-        if (day === undefined) return { framesSealed, lacksData: true, lacksOpenerKey: false };
+        if (day === undefined) return { ...sealed, lacksData: true };
+        const from = instantOf(this.provisioning, position);
+        if (!this.#arePricesKnown(from, end)) return { ...sealed, lacksPrices: true };
         await this.#sealBlock(position, { blockEnd, end }, day);
       } else {
         await this.#sealInstallation(this.provisioning.installedAt);
       }
       framesSealed += 1;
     }
-    return { framesSealed, lacksData: false, lacksOpenerKey: false };
+    return { ...NOTHING_SEALED, framesSealed };
   }
 
   /**
    * Seals the newest intervals for the customer alone. Nothing to do for a meter without customer,
-   * behind, or without data.
+   * behind, without data or without prices.
    */
   async sealLive(fromSeconds: number, toSeconds: number): Promise<void> {
     const { zone, intervalSeconds } = this.provisioning;
@@ -196,7 +205,7 @@ export class Meter {
     if (this.waitingFrames >= WAITING_FRAMES_MAX) return;
     // From the last BLOCK on, because a frame carries the registers at its end.
     const readings = this.#ports.source.live(first, to);
-    if (readings === undefined) return;
+    if (readings === undefined || !this.#arePricesKnown(first, to)) return;
     const skipped = (from - first) / intervalSeconds;
     const count = (to - from) / intervalSeconds;
     if (!Number.isInteger(skipped) || !Number.isInteger(count)) return;
@@ -206,7 +215,7 @@ export class Meter {
     await this.#seal(
       { kind: "LIVE", blockStart, firstSlot, count },
       live,
-      this.#registersAfter(registers, readings, first),
+      addReadings(registers, readings, first, this.provisioning, this.prices),
       registers,
     );
   }
@@ -303,10 +312,7 @@ export class Meter {
   /** Voids the frames that wait and opens an epoch under which they will be sealed again. */
   async #startOver(): Promise<void> {
     await this.#write([{ kind: "VOIDED" }]);
-    const bits = Math.min(SKIP_BITS_MIN + 2 * this.#startsOver, SKIP_BITS_MAX);
-    const random = new DataView(Uint8Array.from(this.#ports.random(4)).buffer).getUint32(0);
-    const skip = 1 + (random >>> (32 - bits));
-    await this.#openEpoch(skip);
+    await this.#openEpoch(skipOf(this.#startsOver, this.#ports.random));
     this.#skipped.add(this.#epoch.keyEpoch);
     this.#startsOver += 1;
   }
@@ -337,18 +343,14 @@ export class Meter {
     const from = instantOf(this.provisioning, position);
     const count = Math.min(nextCount(this.provisioning, position), (end - from) / intervalSeconds);
     const readings = part(day, slot, count);
-    const registers = this.#registersAfter(this.#memory.progress.registers, readings, from);
+    const before = this.#memory.progress.registers;
+    const registers = addReadings(before, readings, from, this.provisioning, this.prices);
     await this.#seal(
       { kind: "BLOCK", blockStart, firstSlot: slot, count },
       readings,
       registers,
       registers,
     );
-  }
-
-  #registersAfter(registers: Registers, readings: Readings, fromSeconds: number): Registers {
-    const { calendar } = this.provisioning;
-    return addReadings(registers, readings, fromSeconds, calendar, this.provisioning);
   }
 
   /** Seals one frame and resolves when it is on disk. `kept` are the registers to go on from. */

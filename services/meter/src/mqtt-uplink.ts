@@ -1,13 +1,14 @@
 /**
  * The uplink over MQTT 3.1.1 (docs/protocol.md §4): one connection per meter under its id, one item
  * per message with QoS 1. The verdict comes on the meter's own topic down, before the PUBACK; the
- * list of the opener's keys is a retained message on a topic for all.
+ * list of the opener's keys and documents of prices are retained messages on topics for all.
  */
 import { fromBase64Url, primitives, toHex } from "@smarter-metering/protocol";
 import mqtt from "mqtt";
 import { z } from "zod";
 import { MeterError } from "./error.ts";
 import { OPENER_KEYS_CHARACTERS_MAX } from "./provisioning.ts";
+import { RetainedPrices } from "./retained-prices.ts";
 import {
   uplinkVerdict,
   type Uplink,
@@ -18,8 +19,10 @@ import {
 
 const TOPICS = "smarter-metering/v1";
 const OPENER_KEYS_TOPIC = `${TOPICS}/opener-keys`;
-/** A retained message follows a subscription at once, if there is one. */
+/** A retained message follows a subscription at once, if there is one … */
 const RETAINED_TIMEOUT_MS = 2_000;
+/** … and the next one that. */
+const NEXT_RETAINED_TIMEOUT_MS = 200;
 const CONNECT_TIMEOUT_MS = 10_000;
 const ACK_TIMEOUT_MS = 30_000;
 /** Messages from above that one request may bring to one meter. */
@@ -68,6 +71,13 @@ export function mqttUplink(options: MqttUplinkOptions): Uplink {
         throw new MeterError("UPLINK_UNREACHABLE", "the MQTT broker cannot be reached", cause);
       }
     },
+    async prices(meterId, series) {
+      try {
+        return await (await connectionOf(meterId)).prices(series);
+      } catch (cause) {
+        throw new MeterError("UPLINK_UNREACHABLE", "the MQTT broker cannot be reached", cause);
+      }
+    },
     async close() {
       for (const connection of connections.values()) {
         await connection.then(
@@ -88,6 +98,8 @@ interface Connection {
   takeMessages(): Uint8Array[];
   /** The newest list that came; waits a moment for the first. */
   openerKeys(): Promise<string | undefined>;
+  /** Those that stand now; waits a moment for them the first time. */
+  prices(series: string): Promise<readonly string[] | undefined>;
   end(): Promise<void>;
 }
 
@@ -112,11 +124,15 @@ async function connect(url: string, meterId: string, onEnd: () => void): Promise
   let messages: Uint8Array[] = [];
   let openerKeys: string | undefined;
   let onOpenerKeys = (): void => undefined;
+  const prices = new RetainedPrices();
+  let onPrices = (): void => undefined;
+  const subscribed = new Set<string>();
   client.on("message", (topic, payload) => {
     if (topic === OPENER_KEYS_TOPIC) {
       openerKeys = payload.subarray(0, OPENER_KEYS_CHARACTERS_MAX).toString("utf8");
       return onOpenerKeys();
     }
+    if (prices.hear(topic, payload)) return onPrices();
     const parsed = parseDown(payload);
     if (parsed === undefined) return;
     if ("item" in parsed) {
@@ -160,6 +176,25 @@ async function connect(url: string, meterId: string, onEnd: () => void): Promise
       });
       await Promise.race([came, ended]).finally(() => clearTimeout(timer));
       return openerKeys;
+    },
+    async prices(series) {
+      if (subscribed.has(series)) return prices.of(series);
+      let timer: NodeJS.Timeout | undefined;
+      const settled = new Promise<void>((resolve) => {
+        const within = (milliseconds: number): void => {
+          clearTimeout(timer);
+          timer = setTimeout(resolve, milliseconds);
+        };
+        within(RETAINED_TIMEOUT_MS);
+        onPrices = () => within(NEXT_RETAINED_TIMEOUT_MS);
+      });
+      const asking = client.subscribeAsync(RetainedPrices.filterOf(series));
+      await Promise.race([asking.then(() => settled), ended]).finally(() => {
+        onPrices = () => undefined;
+        clearTimeout(timer);
+      });
+      subscribed.add(series);
+      return prices.of(series);
     },
     end: () => client.endAsync(),
   };

@@ -77,6 +77,7 @@ function contextOf(provisioning: Provisioning, blockStart: number): Contribution
     blockSeconds: blockEndOf(provisioning, blockStart) - blockStart,
     ...(servedUntil !== undefined && { servedUntil }),
     bandCount: calendar.bands.length,
+    hasCost: calendar.cost !== undefined,
     load: contribution.loadAt(blockStart),
   };
 }

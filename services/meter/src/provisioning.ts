@@ -12,7 +12,13 @@ import {
   type Profile,
   type Signer,
 } from "@smarter-metering/protocol";
-import { assertZone, localDayStart, parseCalendar, type Calendar } from "@smarter-metering/tariff";
+import {
+  assertZone,
+  localDayStart,
+  parseCalendar,
+  type Calendar,
+  type CostTerms,
+} from "@smarter-metering/tariff";
 import { z } from "zod";
 import { MeterError } from "./error.ts";
 import { readOpenerKeys, type KnownOpenerKeys } from "./opener-desk.ts";
@@ -59,6 +65,13 @@ const document = z.strictObject({
       keys: z.string().max(OPENER_KEYS_CHARACTERS_MAX),
     })
     .optional(),
+  /** Of a calendar with a cost: who signs its prices. */
+  prices: z
+    .strictObject({
+      /** Ed25519, hex: pinned here. */
+      registryRootKey: z.string().regex(/^[0-9a-f]{64}$/),
+    })
+    .optional(),
   /** Of `meter-encrypts`: what the meter contributes, and under which key. */
   contribution: z
     .strictObject({
@@ -82,6 +95,8 @@ const document = z.strictObject({
     .optional(),
   /** As in the customer's letter. */
   enrolmentCode: z.string(),
+  /** How many codes of this contract the registry has made void by this one. */
+  recodes: z.number().int().nonnegative().max(0xffff_ffff).default(0),
   /**
    * Where the frames go, such as http://127.0.0.1:8080 or mqtt://127.0.0.1:1883; for the one who
    * makes the uplink.
@@ -106,6 +121,12 @@ export interface OpenerTerms {
   readonly installed: KnownOpenerKeys;
 }
 
+/** Whom a meter believes what a kWh costs, and what its register counts by (docs/protocol.md §6.6). */
+export interface PriceTerms {
+  readonly rootKey: Uint8Array;
+  readonly terms: CostTerms;
+}
+
 export interface Provisioning {
   readonly label: string;
   readonly networkPseudonym: Uint8Array;
@@ -127,9 +148,13 @@ export interface Provisioning {
   readonly powerWattsMax: number;
   /** In `pes-encrypts`, and nowhere else. */
   readonly opener: OpenerTerms | undefined;
+  /** Where the calendar has a cost, and nowhere else. */
+  readonly prices: PriceTerms | undefined;
   /** In `meter-encrypts`, and nowhere else. */
   readonly contribution: ContributionTerms | undefined;
   readonly enrolmentCode: Uint8Array;
+  /** The code's number within the contract, from 0. */
+  readonly recodes: number;
   readonly concentrator: string;
 }
 
@@ -182,8 +207,10 @@ export async function parseProvisioning(value: unknown): Promise<Provisioning> {
           ? Infinity
           : data.fuse.amps * data.fuse.phases * VOLTS * OVERCURRENT,
       opener: data.opener && (await openerTerms(data.opener)),
+      prices: priceTerms(data, calendar),
       contribution: data.contribution && (await contributionTerms(data.contribution)),
       enrolmentCode: parseEnrolmentCode(data.enrolmentCode),
+      recodes: data.recodes,
       concentrator: data.concentrator,
     };
   } catch (cause) {
@@ -197,6 +224,20 @@ async function openerTerms({
 }: NonNullable<ProvisioningDocument["opener"]>): Promise<OpenerTerms> {
   const rootKey = fromHex(registryRootKey, 32);
   return { rootKey, installed: await readOpenerKeys(keys, rootKey) };
+}
+
+function priceTerms(
+  { prices, intervalSeconds, contractStart }: ProvisioningDocument,
+  { cost: terms }: Calendar,
+): PriceTerms | undefined {
+  if ((terms === undefined) !== (prices === undefined)) {
+    throw new RangeError("whose prices are believed goes with a calendar that has a cost");
+  }
+  if (terms === undefined || prices === undefined) return undefined;
+  if (terms.stepSeconds % intervalSeconds !== 0 || contractStart % intervalSeconds !== 0) {
+    throw new RangeError("a price changes inside an interval of the meter");
+  }
+  return { rootKey: fromHex(prices.registryRootKey, 32), terms };
 }
 
 /** By identity: the meters of a fleet are often given one object, and parsing a key costs much. */

@@ -86,6 +86,13 @@ export interface EnrolmentRecord {
   readonly answer: Uint8Array;
 }
 
+/** The registry has issued a new code for this contract: the one before is void, and one more account may enrol. */
+export interface RecodedRecord {
+  readonly kind: "RECODED";
+  /** The new code's number. */
+  readonly recodes: number;
+}
+
 /** The customer's envelope for this epoch has been taken. */
 export interface WrappedRecord {
   readonly kind: "WRAPPED";
@@ -113,7 +120,8 @@ export type MeterRecord =
   | StateRecord
   | ContributedFrameRecord
   | ProfileRecord
-  | OpenerKeysRecord;
+  | OpenerKeysRecord
+  | RecodedRecord;
 
 const KINDS: readonly MeterRecord["kind"][] = [
   "EPOCH",
@@ -126,6 +134,7 @@ const KINDS: readonly MeterRecord["kind"][] = [
   "CONTRIBUTED_FRAME",
   "PROFILE",
   "OPENER_KEYS",
+  "RECODED",
 ];
 const PROFILES: readonly Profile[] = ["pes-encrypts", "meter-encrypts"];
 
@@ -175,6 +184,8 @@ export function encodeRecord(names: Names, record: MeterRecord): Uint8Array {
       return writer.vector(record.answer, PART_BYTES_MAX).finish();
     case "WRAPPED":
       return writer.u32(record.keyEpoch).finish();
+    case "RECODED":
+      return writer.u32(record.recodes).finish();
     default:
       writer
         .u32(record.lastEpoch)
@@ -247,6 +258,8 @@ function readRecord(kind: MeterRecord["kind"], reader: Reader): MeterRecord {
       };
     case "WRAPPED":
       return { kind, keyEpoch: reader.u32() };
+    case "RECODED":
+      return { kind, recodes: reader.u32() };
     default:
       return {
         kind: "STATE",

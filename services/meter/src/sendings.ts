@@ -1,5 +1,15 @@
 /** What the meters of a fleet have to send, and what became of it (docs/protocol.md §4). */
-import type { Meter, Outgoing, Settlement } from "./meter.ts";
+import type { OutgoingMessage } from "./customer-desk.ts";
+import type { WaitingFrame } from "./memory.ts";
+import type { Meter } from "./meter.ts";
+import type { UplinkVerdict } from "./uplink.ts";
+
+/** What is to be sent for a meter, and how its verdict is understood. */
+export type Outgoing =
+  | { readonly kind: "frame"; readonly item: Uint8Array; readonly frame: WaitingFrame }
+  | OutgoingMessage;
+
+export type Settlement = readonly [outgoing: Outgoing, verdict: UplinkVerdict];
 
 export interface Sending {
   readonly meter: Meter;

@@ -49,6 +49,15 @@ export interface Uplink {
    */
   openerKeys?(meterId: string): Promise<string | undefined>;
   /**
+   * Documents of prices (docs/protocol.md §6.6) as the concentrator has them, oldest first: those that end after `fromSeconds`, where
+   * there are many the first of them, perhaps older ones too. Undefined for a series without any. Else like `openerKeys`.
+   */
+  prices?(
+    meterId: string,
+    series: string,
+    fromSeconds: number,
+  ): Promise<readonly string[] | undefined>;
+  /**
    * The concentrator's time in epoch seconds, rounded down; undefined when it does not say. Throws
    * like `send`. Absent where there is no way to ask.
    */

@@ -23,12 +23,14 @@ import {
   fromHex,
   keyCommitment,
   openFrame,
+  signDocument,
   toHex,
   verifyContribution,
   type ContributionContext,
   type SealedFrame,
 } from "@smarter-metering/protocol";
 import { addLocalDays } from "@smarter-metering/tariff";
+import { dayAheadPrices, dayAheadTariff } from "../../../test/support/day-ahead.ts";
 import { makeWorld } from "../../../test/support/world.ts";
 import { MeterError, type MeterSource, type UplinkEntry } from "../src/index.ts";
 import type { AcceptedFrame } from "./fake-concentrator.ts";
@@ -139,6 +141,91 @@ describe("a meter's own contributions", () => {
       assert(opened.ok);
       assert.deepEqual(opened.values, registersAt(index, end));
     }
+  });
+
+  test("have the cost beside the bill, each in a ciphertext of its own that the customer computes", async () => {
+    const concentrator = newConcentrator();
+    const drawn = new Drawn();
+    const days = { startSeconds: world.startSeconds, endSeconds: world.dayStart(3) };
+    const prices = await signDocument("smarter-metering/prices", dayAheadPrices(days), world.root);
+    const counting = {
+      ...encrypting,
+      calendar: dayAheadTariff().calendar,
+      prices: { registryRootKey: toHex(world.root.publicKey) },
+    };
+    const asked: number[] = [];
+    const options: RigOptions = {
+      drawn: drawn.keep,
+      // Under one key with a meter that counts no cost, whose blindings come from the same stock.
+      provisioning: (index) => (index === 0 ? counting : encrypting),
+      prices: (_meterId, _series, from) => {
+        asked.push(from);
+        return Promise.resolve([prices]);
+      },
+    };
+    let down = false;
+    const send: Send = (entries) =>
+      down
+        ? Promise.reject(new MeterError("UPLINK_UNREACHABLE", "down"))
+        : concentrator.take(entries);
+    const { fleet, path, clock } = await startRig(send, options);
+    assert((await fleet.sendDay(world.dayStart(1))).complete);
+    down = true;
+    const stuck = fleet.sendDay(world.dayStart(2));
+    while (fleet.status().some(({ waitingFrames }) => waitingFrames === 0)) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await fleet.close();
+    assert.equal((await stuck).complete, false);
+    down = false;
+    const again = await startRig(send, { ...options, path, clock });
+    const waiting = again.fleet.status().map(({ waitingFrames }) => waitingFrames);
+    assert.deepEqual(waiting, [1, 1], "what waited is what it would make now");
+    asked.length = 0;
+    assert((await again.fleet.sendDay(world.dayStart(2))).complete);
+    assert.equal(asked[0], world.dayStart(1), "what waits may have to be made again");
+    await again.fleet.close();
+    let blocks = 0;
+    for (const { frame, hash, contributions } of concentrator.accepted) {
+      const { header } = frame;
+      const own = contributions.map(decodeContribution);
+      const context = { ...contextAt(header.blockStart), bandCount: 1, hasCost: true };
+      if (toHex(header.meterId) !== home(0).meterId) {
+        assert(own.every((each) => each.header.stream !== "COST"));
+        continue;
+      }
+      assert(arePrescribed(own, header, fromHex(hash), context));
+      assert(!arePrescribed(own, header, fromHex(hash), { ...context, hasCost: false }));
+      const wanted = header.count === 0 ? [] : ["LOAD", "LOAD_EXPORT"];
+      assert.deepEqual(
+        own.map((each) => each.header.stream),
+        [...wanted, "BILL", "COST"],
+      );
+      const dataKey = await drawn.keyOf(frame);
+      const expected = await recomputeContributions(frame, dataKey, context, encrypt);
+      assert.deepEqual(
+        own.map(({ headerBytes, ciphertext }) => [headerBytes, ciphertext]),
+        expected.map(({ headerBytes, ciphertext }) => [headerBytes, ciphertext]),
+      );
+      const checked = await validateCiphertexts(
+        world.engine,
+        publicKey,
+        own.slice(-2).map(({ ciphertext }) => ciphertext),
+      );
+      const valid = checked.map((each) => (each.ok ? each.ciphertext : assert.fail()));
+      const messages = await decryptBatch(world.engine, secretKey, valid);
+      const [bill, cost] = messages.map((message) => {
+        const opened = unpack(billPacking(publicKey.bits), message, { slots: 8, count: 1 });
+        return opened.ok ? opened.values : assert.fail();
+      });
+      const { registersMilliwattHours: registers } = await openFrame(frame, dataKey);
+      const zeros = [0n, 0n, 0n, 0n, 0n, 0n];
+      assert.deepEqual(bill, [registers[0], registers[1], ...zeros]);
+      assert.deepEqual(cost, [registers[2], 0n, ...zeros]);
+      assert.equal(registers[2] !== 0n, header.count > 0);
+      blocks += 1;
+    }
+    assert.equal(blocks, 3);
   });
 
   test("are to BILL alone without a cohort, in parts for minutes, and none of what cannot be", async () => {

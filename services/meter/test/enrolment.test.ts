@@ -10,6 +10,7 @@ import {
   decodeEnvelope,
   decodeOffer,
   decodeUplink,
+  encodeEnrolmentCode,
   encodeEnrolmentRequest,
   fromHex,
   meterMac,
@@ -27,6 +28,7 @@ import { silentLogger } from "@smarter-metering/runtime";
 import { Aedes } from "aedes";
 import { named } from "../../../test/support/world.ts";
 import { httpUplink, MeterError, mqttUplink, parseProvisioning, startFleet } from "../src/index.ts";
+import type { FakeConcentrator } from "./fake-concentrator.ts";
 import {
   JOURNAL,
   world,
@@ -38,6 +40,7 @@ import {
   sourceOf,
   registersAt,
   testClock,
+  type Rig,
   type Send,
   startRig,
   newConcentrator,
@@ -232,6 +235,168 @@ test("a new tenant: the old one's keys leave the journal, epochs go on rising", 
   assert(!second.fleet.status()[0]?.isEnrolled);
   assert((await second.fleet.sendDay(world.dayStart(3))).complete);
   await second.fleet.close();
+});
+
+/** Who asks a meter to enrol, with the code that he has. */
+interface Asking {
+  readonly account: string;
+  readonly to: typeof world.customer;
+  readonly code: Uint8Array;
+  readonly network?: string;
+}
+
+/** Asks the first household's meter with its newest offer. */
+async function asked(
+  { fleet }: Rig,
+  concentrator: FakeConcentrator,
+  { account, to, code, network = home(0).network }: Asking,
+): Promise<"accepted" | "refused" | "nothing"> {
+  await fleet.poll();
+  const offer = concentrator.messages.findLast(({ kind }) => kind === "ENROLMENT_OFFER");
+  const { nonce } = decodeOffer(offer?.message ?? new Uint8Array(0));
+  const { spki: customerSpki } = to.recipient;
+  const names = { meterId: fromHex(home(0).meterId), networkPseudonym: fromHex(network) };
+  const context = { ...names, account, customerSpki, nonce };
+  const message = encodeEnrolmentRequest({ ...context, mac: await customerMac(code, context) });
+  concentrator.downlink = [{ meterId: home(0).meterId, message }];
+  await fleet.poll();
+  concentrator.downlink = [];
+  const answer = concentrator.messages
+    .filter(({ kind }) => kind === "ENROLMENT_ANSWER")
+    .map((entry) => decodeEnrolmentAnswer(entry.message))
+    .find((entry) => toHex(entry.nonce) === toHex(nonce));
+  if (answer === undefined) return "nothing";
+  return answer.accepted ? "accepted" : "refused";
+}
+
+/** The data keys that were wrapped to somebody, by epoch. */
+async function keysFor(
+  concentrator: FakeConcentrator,
+  { recipient, secret }: typeof world.customer,
+): Promise<Map<number, Uint8Array>> {
+  const keys = new Map<number, Uint8Array>();
+  for (const { kind, message } of concentrator.messages) {
+    if (kind !== "ENVELOPE") continue;
+    const envelope = decodeEnvelope(message);
+    if (toHex(envelope.recipientKeyId) !== toHex(recipient.keyId)) continue;
+    keys.set(envelope.keyEpoch, await openEnvelope(envelope, secret));
+  }
+  return keys;
+}
+
+/** How many of the accepted frames these keys open. */
+async function openedBy(
+  keys: ReadonlyMap<number, Uint8Array>,
+  frames: FakeConcentrator["accepted"],
+): Promise<number> {
+  let opened = 0;
+  for (const { frame } of frames) {
+    const key = keys.get(frame.header.keyEpoch);
+    if (key === undefined) continue;
+    await openFrame(frame, key);
+    opened += 1;
+  }
+  return opened;
+}
+
+const recoded = (code: Uint8Array, recodes: number): object => ({
+  enrolmentCode: encodeEnrolmentCode(code),
+  recodes,
+});
+
+test("a new code from the registry: one new account gets the contract's history, the old code nothing", async () => {
+  const concentrator = newConcentrator();
+  const send: Send = (entries) => concentrator.take(entries);
+  const [oldCode, newCode] = [home(0).enrolmentCode, named("new code", 16)];
+  const anna = { account: "anna", to: world.customer, code: oldCode };
+  const anew = { account: "anna-2", to: world.mdms, code: newCode };
+  const thief = { account: "thief", to: world.opener };
+  let rig = await startRig(send, { households: 1 });
+  const { path, clock } = rig;
+  const restart = async (provisioning: object): Promise<void> => {
+    await rig.fleet.close();
+    rig = await startRig(send, { path, clock, households: 1, provisioning });
+  };
+  await rig.fleet.sendDay(world.dayStart(1));
+  assert.equal(await asked(rig, concentrator, anna), "accepted");
+  // Anna has lost password and recovery key. The code of her letter is used; a guess is a guess.
+  assert.equal(await asked(rig, concentrator, { ...anew, code: oldCode }), "refused");
+  assert.equal(await asked(rig, concentrator, anew), "refused");
+
+  await restart(recoded(newCode, 1));
+  await rig.fleet.sendDay(world.dayStart(2));
+  assert(rig.fleet.status()[0]?.isEnrolled, "whoever is enrolled stays until somebody else is");
+  assert.equal((await keysFor(concentrator, world.customer)).size, 2);
+  assert.equal(await asked(rig, concentrator, { ...thief, code: oldCode }), "refused");
+  await restart(recoded(newCode, 1));
+  assert.equal(await asked(rig, concentrator, { ...thief, code: oldCode }), "refused");
+  await assert.rejects(restart({}), { code: "METER_CODE_VOID" });
+  rig = await startRig(send, { path, clock, households: 1, provisioning: recoded(newCode, 1) });
+  await rig.fleet.sendDay(world.dayStart(3));
+  const before = await keysFor(concentrator, world.customer);
+
+  assert.equal(await asked(rig, concentrator, anew), "accepted");
+  const keys = await keysFor(concentrator, world.mdms);
+  const { accepted } = concentrator;
+  assert.equal(await openedBy(keys, accepted), accepted.length, "from the contract's start on");
+  assert.deepEqual(new Set(keys.keys()), new Set(before.keys()), "each epoch");
+
+  // The letter again, the order again, the old provisioning again: nobody gets anything by them.
+  assert.equal(await asked(rig, concentrator, { ...thief, code: newCode }), "refused");
+  clock.seconds += 86_400; // A day has five failures.
+  await restart(recoded(newCode, 1));
+  assert.equal(await asked(rig, concentrator, { ...thief, code: newCode }), "refused");
+  assert.equal(await asked(rig, concentrator, anna), "refused");
+  await assert.rejects(restart({}), { code: "METER_CODE_VOID" });
+  rig = await startRig(send, { path, clock, households: 1, provisioning: recoded(newCode, 1) });
+  await rig.fleet.sendDay(world.dayStart(4));
+  assert.equal((await keysFor(concentrator, world.opener)).size, 0);
+  assert.deepEqual(await keysFor(concentrator, world.customer), before, "nothing for the old key");
+  const after = await keysFor(concentrator, world.mdms);
+  assert.equal(await openedBy(after, concentrator.accepted), concentrator.accepted.length);
+  // Once each: nothing is wrapped again and again.
+  const envelopes = concentrator.messages.filter(({ kind }) => kind === "ENVELOPE");
+  assert.equal(envelopes.length, before.size + after.size);
+  await rig.fleet.close();
+});
+
+test("a new code opens its own contract: neither the tenant before nor the one after gets the other's", async () => {
+  const concentrator = newConcentrator();
+  const send: Send = (entries) => concentrator.take(entries);
+  const codes = [named("first new code", 16), named("second new code", 16)] as const;
+  const network = toHex(named("new tenant", 16));
+  const contract = { networkPseudonym: network, contractStart: world.dayStart(2) };
+  const first = await startRig(send, { households: 1 });
+  await first.fleet.sendDay(world.dayStart(2));
+  await first.fleet.close();
+  const formerFrames = [...concentrator.accepted];
+  const { path, clock } = first;
+
+  const next = { ...contract, enrolmentCode: encodeEnrolmentCode(codes[1]), recodes: 1 };
+  let rig = await startRig(send, { path, clock, households: 1, provisioning: next });
+  await rig.fleet.sendDay(world.dayStart(4));
+  const former = { account: "former", to: world.mdms };
+  for (const code of [codes[0], home(0).enrolmentCode]) {
+    assert.equal(await asked(rig, concentrator, { ...former, code, network }), "refused");
+    assert.equal(await asked(rig, concentrator, { ...former, code }), "nothing", "under his name");
+  }
+  const tenant = { account: "tenant", to: world.customer, code: codes[1], network };
+  assert.equal(await asked(rig, concentrator, tenant), "accepted");
+  const own = await keysFor(concentrator, world.customer);
+  assert.equal(
+    await openedBy(own, concentrator.accepted),
+    concentrator.accepted.length - formerFrames.length,
+  );
+  assert.equal(await openedBy(own, formerFrames), 0);
+  await rig.fleet.close();
+
+  // Were the meter told of the former contract again, with a code for it: its keys are gone.
+  const back = recoded(codes[0], 1);
+  rig = await startRig(send, { path, clock, households: 1, provisioning: back });
+  assert.equal(await asked(rig, concentrator, { ...former, code: codes[0] }), "accepted");
+  const formerKeys = await keysFor(concentrator, world.mdms);
+  assert.equal(await openedBy(formerKeys, concentrator.accepted), 0);
+  await rig.fleet.close();
 });
 
 test("provisioning: what is wrong is named, what is secret is not repeated", async () => {

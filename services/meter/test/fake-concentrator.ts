@@ -11,6 +11,7 @@ import {
   judgeFrame,
   openEnvelope,
   openFrame,
+  placeInBlock,
   ProtocolError,
   toHex,
   verifyFrame,
@@ -110,7 +111,7 @@ export class FakeConcentrator {
     const code = this.refuse.get(meterId);
     if (code !== undefined) return { status: "refused", code, reason: "" };
     const counter = `${meterId}/${header.keyEpoch}/${header.counter}`;
-    const slot = `${meterId}/${header.blockStart}/${header.firstSlot}`;
+    const slot = `${meterId}/${header.blockStart}/${placeInBlock(header)}`;
     const judgement = judgeFrame(header, hash, {
       head: this.#heads.get(meterId),
       sameCounter: this.#counters.get(counter),

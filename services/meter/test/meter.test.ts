@@ -63,6 +63,7 @@ test("days go out as one chain from the installation on, each frame on disk befo
       held: 0,
       lackingData: 0,
       lackingOpenerKey: 0,
+      lackingPrices: 0,
       clockAhead: false,
       attemptsFailed: 0,
     },

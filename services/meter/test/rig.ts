@@ -129,7 +129,7 @@ export interface RigOptions {
   readonly path?: string;
   readonly clock?: TestClock;
   readonly households?: number;
-  readonly provisioning?: object;
+  readonly provisioning?: object | ((index: number) => object);
   readonly compactAtBytes?: number;
   readonly source?: (index: number) => MeterSource;
   readonly engine?: Engine;
@@ -137,6 +137,8 @@ export interface RigOptions {
   readonly log?: Logger;
   /** The concentrator's, in seconds; by default it does not tell. */
   readonly time?: () => number | undefined;
+  /** The concentrator's documents of prices; by default it has no way to ask. */
+  readonly prices?: Uplink["prices"];
   /** Gets a copy of everything that the meters draw. */
   readonly drawn?: (bytes: Uint8Array) => void;
 }
@@ -147,12 +149,18 @@ export async function startRig(send: Send, options: RigOptions = {}): Promise<Ri
   const path = options.path ?? newFolder();
   const clock = options.clock ?? testClock();
   const meters = world.households.slice(0, options.households ?? 2).map((household, index) => ({
-    provisioning: provisioningOf(household, options.provisioning),
+    provisioning: provisioningOf(
+      household,
+      typeof options.provisioning === "function"
+        ? options.provisioning(index)
+        : options.provisioning,
+    ),
     source: (options.source ?? sourceOf)(index),
   }));
-  const { time } = options;
+  const { time, prices } = options;
   const uplink: Uplink = {
     send,
+    ...(prices && { prices }),
     ...(time && { time: () => Promise.resolve(time()) }),
     close: () => Promise.resolve(),
   };

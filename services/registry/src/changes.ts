@@ -11,8 +11,9 @@ import {
   type Profile,
   type Recipient,
 } from "@smarter-metering/protocol";
-import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
+import { addLocalDays, localDayStart, type Tariff } from "@smarter-metering/tariff";
 import { z } from "zod";
+import { costFault } from "./cost-grid.ts";
 import { RegistryError } from "./error.ts";
 import {
   consumptionClass,
@@ -89,6 +90,7 @@ export async function withServicePoints(
       // The installation frame stands at the contract's start; a meter may report from a day before.
       meters: [{ ...meter, from: dayBefore(terms.contractStart, home), to: null }],
       enrolmentCode: toHex(random(16)),
+      recodes: 0,
     };
     byLabel.set(point.label, point);
     meters.add(point);
@@ -129,10 +131,11 @@ export class MeterUse {
 function checkedHome(
   { label, neighbourhood, tariff, intervalSeconds, contractStart }: Omit<NewServicePoint, "meter">,
   neighbourhoods: readonly Neighbourhood[],
-  tariffs: ReadonlyMap<string, unknown>,
+  tariffs: ReadonlyMap<string, Tariff>,
 ): Neighbourhood {
   const home = neighbourhoods.find(({ id }) => id === neighbourhood);
-  if (home === undefined || !tariffs.has(tariff)) {
+  const calendar = tariffs.get(tariff)?.calendar;
+  if (home === undefined || calendar === undefined) {
     const message = `${label}: neighbourhood ${neighbourhood} or tariff ${tariff} is not known`;
     throw new RegistryError("REGISTRY_UNKNOWN", message);
   }
@@ -142,6 +145,9 @@ function checkedHome(
   if (home.intervalSeconds % intervalSeconds !== 0) {
     throw invalid(`${label}: ${home.intervalSeconds} s is no multiple of the meter's interval`);
   }
+  const place = { zone: home.zone, intervalSeconds };
+  const uncounted = calendar.cost && costFault(calendar.cost, place, contractStart);
+  if (uncounted !== undefined) throw invalid(`${label}: ${uncounted}`);
   return home;
 }
 

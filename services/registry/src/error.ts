@@ -19,6 +19,8 @@ export type RegistryErrorCode =
   | "REGISTRY_POLICY_NOTICE"
   /** A tariff that is not signed by a tariff signer, or not well-formed. */
   | "REGISTRY_TARIFF_INVALID"
+  /** Prices that are not a tariff signer's, or are no tariff's, or do not follow those before them. */
+  | "REGISTRY_PRICES_INVALID"
   /** An epoch or a view that was never issued. */
   | "REGISTRY_NO_SUCH_EPOCH";
 

@@ -19,8 +19,9 @@ import { z } from "zod";
 import { admission } from "./changes.ts";
 import { RegistryError, type RegistryErrorCode } from "./error.ts";
 import { exchange } from "./exchange.ts";
+import { recode } from "./recode.ts";
 import type { RegistryService } from "./registry.ts";
-import { label, name, profile } from "./state.ts";
+import { label, name, PRICES_CHARACTERS_MAX, profile } from "./state.ts";
 
 /** 10,000 service points of a few hundred bytes. */
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
@@ -49,6 +50,7 @@ const STATUS: Readonly<Record<RegistryErrorCode, 400 | 404 | 409 | 500>> = {
   REGISTRY_REWRITES_PAST: 409,
   REGISTRY_POLICY_NOTICE: 409,
   REGISTRY_TARIFF_INVALID: 400,
+  REGISTRY_PRICES_INVALID: 400,
   REGISTRY_NO_SUCH_EPOCH: 404,
 };
 
@@ -61,6 +63,7 @@ const viewParams = z.object({
 });
 const moveOut = z.strictObject({ label, contractEnd: z.number().int().nonnegative() });
 const tariff = z.strictObject({ jws: z.string().max(1024 * 1024) });
+const prices = z.strictObject({ jws: z.string().max(PRICES_CHARACTERS_MAX) });
 const openerKey = z.strictObject({ spki: z.string().max(1024), from: z.number(), to: z.number() });
 const policy = z.strictObject({ policy: z.unknown() });
 const raise = z.strictObject({ neighbourhood: name, profile });
@@ -102,11 +105,18 @@ export function makeApp(registry: RegistryService, tokens: RegistryTokens, ports
     await registry.publishTariff(tariff.parse(await c.req.json()).jws);
     return c.json({ epoch: registry.status().epoch }, 201);
   });
+  app.post("/v1/prices", admin, async (c) => {
+    await registry.publishPrices(prices.parse(await c.req.json()).jws);
+    return c.json({ epoch: registry.status().epoch }, 201);
+  });
   app.post("/v1/move-outs", admin, async (c) =>
     c.json(await registry.moveOut(moveOut.parse(await c.req.json())), 201),
   );
   app.post("/v1/exchanges", admin, async (c) =>
     c.json(await registry.exchangeMeter(exchange.parse(await c.req.json())), 201),
+  );
+  app.post("/v1/recodes", admin, async (c) =>
+    c.json(await registry.recode(recode.parse(await c.req.json())), 201),
   );
   app.post("/v1/profiles", admin, async (c) => {
     const body = raise.parse(await c.req.json());

@@ -17,6 +17,7 @@ export {
 } from "./cohort-plan.ts";
 export { RegistryError, type RegistryErrorCode } from "./error.ts";
 export type { RegistryTokens } from "./http.ts";
+export type { Recode } from "./recode.ts";
 export {
   createRegistryState,
   registryLogFields,

@@ -13,6 +13,7 @@ import {
   type ViewName,
 } from "@smarter-metering/protocol";
 import { RegistryError } from "./error.ts";
+import { currentPrices, signedPrices } from "./price-list.ts";
 import type { RegistryState, ServicePointRecord } from "./state.ts";
 import { tariffsOf } from "./tariff-list.ts";
 import { viewsOf, viewTexts } from "./views.ts";
@@ -52,7 +53,8 @@ async function makeEpoch(
 ): Promise<IssuedEpoch> {
   const { epoch, previous, issuedAt } = link;
   const openerKeys = state.openerKeys && (await signOpenerKeys(state.openerKeys, root));
-  const views = viewTexts(await viewsOf(state, tariffsOf(state), openerKeys));
+  const prices = await signedPrices(state, root, issuedAt);
+  const views = viewTexts(await viewsOf(state, tariffsOf(state), { openerKeys, prices }));
   const hash = async (text: string): Promise<string> => toHex(await documentHash(text));
   const hashes = {
     network: await hash(views.network),
@@ -61,12 +63,12 @@ async function makeEpoch(
   };
   const jws = await signEpoch({ epoch, previous, issuedAt, views: hashes }, root);
   const issued = { epoch, previous, issuedAt, hash: await hash(jws) };
-  return { state: { ...state, issued }, jws, views };
+  return { state: { ...state, prices: currentPrices(state, issuedAt), issued }, jws, views };
 }
 
 /**
- * What no epoch may change of those before it: names, tokens, cohort versions, assignments, ends of contracts; and a profile moves
- * towards `meter-encrypts` alone. Throws REGISTRY_REWRITES_PAST, REGISTRY_PROFILE_DOWNGRADE.
+ * What no epoch may change of those before it: names, tokens, cohort versions, assignments, ends of contracts, prices; and a profile
+ * moves towards `meter-encrypts` alone. Throws REGISTRY_REWRITES_PAST, REGISTRY_PROFILE_DOWNGRADE.
  */
 export function checkSuccession(before: RegistryState, after: RegistryState): void {
   const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
@@ -76,6 +78,7 @@ export function checkSuccession(before: RegistryState, after: RegistryState): vo
   if (!same(after.cohorts.slice(0, before.cohorts.length), before.cohorts)) {
     rewrites("earlier cohort versions");
   }
+  if (!same(after.prices.slice(0, before.prices.length), before.prices)) rewrites("earlier prices");
   if (Object.entries(before.cohortOf).some(([id, cohort]) => after.cohortOf[id] !== cohort)) {
     rewrites("which cohort a neighbourhood belongs to");
   }

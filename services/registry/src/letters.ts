@@ -39,8 +39,12 @@ export interface MeterProvisioning {
   readonly fuse: ServicePointRecord["fuse"];
   readonly registerBank: string;
   readonly calendar: Calendar;
+  /** Where the calendar has a cost: whose signature under prices the meter believes (docs/protocol.md §6.6), hex. */
+  readonly prices?: { readonly registryRootKey: string };
   /** 16 bytes, hex. */
   readonly enrolmentCode: string;
+  /** How many codes of this contract it makes void; a meter that knows a higher number refuses it. Absent: none. */
+  readonly recodes?: number;
   /** In `meter-encrypts`: what it contributes, as far as it is known now (docs/protocol.md §9.3). */
   readonly contribution?: { readonly load: readonly LoadTerms[] };
 }
@@ -60,10 +64,14 @@ export interface Admitted {
   readonly paillierKey: unknown;
 }
 
-/** Letters of the service points with these labels, and what all of their meters are to be told, as the state has it now. */
+/**
+ * Letters of the service points with these labels, and what all of their meters are to be told, as the state has it now. `rootKey` is the
+ * registry's own.
+ */
 export async function lettersOf(
   state: RegistryState,
   labels: readonly string[],
+  rootKey: Uint8Array,
 ): Promise<Admitted> {
   const tariffs = tariffsOf(state);
   const wanted = new Set(labels);
@@ -78,7 +86,9 @@ export async function lettersOf(
     const calendar = tariffs.get(point.tariff)?.calendar;
     assert(calendar !== undefined, "checked when it was admitted");
     for (const meter of point.meters) {
-      meters.push(await provisioningOf(state, point, meter, calendar));
+      const provisioning = await provisioningOf(state, point, meter, calendar);
+      const prices = calendar.cost && { prices: { registryRootKey: toHex(rootKey) } };
+      meters.push({ ...provisioning, ...prices });
     }
   }
   return { letters, meters, paillierKey: state.paillierKey };
@@ -90,7 +100,7 @@ async function provisioningOf(
   meter: MeterRecord,
   calendar: Calendar,
 ): Promise<MeterProvisioning> {
-  const { label, network, intervalSeconds, contractStart, fuse, enrolmentCode } = point;
+  const { label, network, intervalSeconds, contractStart, fuse, enrolmentCode, recodes } = point;
   const home = state.neighbourhoods.find(({ id }) => id === point.neighbourhood);
   assert(home !== undefined, "checked when it was admitted");
   const end = Math.min(meter.to ?? Infinity, point.contractEnd ?? Infinity);
@@ -108,6 +118,7 @@ async function provisioningOf(
     registerBank: toHex(await registerBankOf(calendar)),
     calendar,
     enrolmentCode: enrolmentCode ?? "",
+    ...(recodes > 0 && { recodes }),
     ...(home.profile === "meter-encrypts" && {
       contribution: { load: loadTermsOf(state, network) },
     }),

@@ -34,6 +34,8 @@ import { lettersOf, type Admitted } from "./letters.ts";
 import { withMoveOut, type MoveOut } from "./move-out.ts";
 import { firstOpenerKeys, withOpenerKey } from "./opener-keys.ts";
 import { withPolicy, withPolicyNotice } from "./policy-change.ts";
+import { withPrices } from "./price-list.ts";
+import { withRecode, type Recode } from "./recode.ts";
 import { loadState, policyOf, saveState, type Neighbourhood, type RegistryState } from "./state.ts";
 import { withPublishedTariff, withTariff } from "./tariff-list.ts";
 import { checkTrustees } from "./trustees.ts";
@@ -69,10 +71,14 @@ export interface RegistryService {
   /** New service points in one new epoch. */
   admit(request: Admission): Promise<Admitted>;
   publishTariff(jws: string): Promise<void>;
+  /** The next prices of a series that a tariff is billed by, as signed by a tariff signer. */
+  publishPrices(jws: string): Promise<void>;
   /** The end of a contract; what its meter is to be told. */
   moveOut(moveOut: MoveOut): Promise<Admitted>;
   /** Another meter from an instant on that is still to come; what both are to be told. */
   exchangeMeter(order: Exchange): Promise<Admitted>;
+  /** A new enrolment code for a contract that runs; the letter, and what its meters are to be told. */
+  recode(order: Recode): Promise<Admitted>;
   raiseProfile(neighbourhood: string, profile: Profile): Promise<void>;
   /** The opener's next key, or one that replaces a lost or stolen one at once. */
   addOpenerKey(key: OpenerKey): Promise<void>;
@@ -130,6 +136,7 @@ export async function createRegistryState(options: StateOptions): Promise<Regist
     policy,
     consumptionClasses: { ...consumptionClasses },
     tariffs: [],
+    prices: [],
     neighbourhoods: [...options.neighbourhoods],
     cohortOf: {},
     cohorts: [],
@@ -239,22 +246,32 @@ class Registry implements RegistryService {
     const random = this.#ports.random ?? systemRandom;
     await this.#change((state) => withServicePoints(state, request, random));
     const labels = request.servicePoints.map(({ label }) => label);
-    return lettersOf(this.#state, labels);
+    return this.#lettersOf(labels);
   }
 
   publishTariff(jws: string): Promise<void> {
     return this.#change((state) => withPublishedTariff(state, jws, this.#nowSeconds()));
   }
 
+  publishPrices(jws: string): Promise<void> {
+    return this.#change((state) => withPrices(state, jws, this.#nowSeconds()));
+  }
+
   async moveOut(moveOut: MoveOut): Promise<Admitted> {
     await this.#change((state) => withMoveOut(state, moveOut, this.#nowSeconds()));
-    return lettersOf(this.#state, [moveOut.label]);
+    return this.#lettersOf([moveOut.label]);
   }
 
   async exchangeMeter(order: Exchange): Promise<Admitted> {
     const random = this.#ports.random ?? systemRandom;
     await this.#change((state) => withExchange(state, order, this.#nowSeconds(), random));
-    return lettersOf(this.#state, [order.label]);
+    return this.#lettersOf([order.label]);
+  }
+
+  async recode(order: Recode): Promise<Admitted> {
+    const random = this.#ports.random ?? systemRandom;
+    await this.#change((state) => withRecode(state, order, random));
+    return this.#lettersOf([order.label]);
   }
 
   raiseProfile(neighbourhood: string, profile: Profile): Promise<void> {
@@ -320,6 +337,10 @@ class Registry implements RegistryService {
     await this.#archive.append(issued.jws, issued.views);
     this.#state = issued.state;
     log.info("registry epoch issued", { epoch: this.status().epoch });
+  }
+
+  #lettersOf(labels: readonly string[]): Promise<Admitted> {
+    return lettersOf(this.#state, labels, this.#ports.rootSigner.publicKey);
   }
 
   #nowSeconds(): number {

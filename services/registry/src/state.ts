@@ -83,8 +83,15 @@ const servicePoint = z.strictObject({
   meters: z.array(meter).min(1),
   /** 16 bytes; null once the contract ends. */
   enrolmentCode: hex16.nullable(),
+  /** How many codes of this contract a new one has made void. */
+  recodes: z.number().int().nonnegative().default(0),
 });
 export type ServicePointRecord = z.infer<typeof servicePoint>;
+
+/** Documents of prices in one state: ten series of a document a day, for the 400 days that they stay. */
+export const PRICE_DOCUMENTS_MAX = 4096;
+/** Of one as a JWS: a year of quarters at the largest prices. */
+export const PRICES_CHARACTERS_MAX = 1024 * 1024;
 
 const registryState = z.strictObject({
   kind: z.literal("smarter-metering/registry-state"),
@@ -106,6 +113,8 @@ const registryState = z.strictObject({
   consumptionClasses: z.record(consumptionClass, z.number().positive()),
   /** The newest document of each tariff, as JWS by a tariff signer. */
   tariffs: z.array(z.string()),
+  /** Documents of prices, in the order in which they came, as JWS by a tariff signer. A state from before there were any has none. */
+  prices: z.array(z.string().max(PRICES_CHARACTERS_MAX)).max(PRICE_DOCUMENTS_MAX).default([]),
   neighbourhoods: z.array(neighbourhood),
   /** Which cohort a neighbourhood belongs to: decided once, before its first block. */
   cohortOf: z.record(name, name),

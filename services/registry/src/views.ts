@@ -27,24 +27,39 @@ export interface Views {
   readonly ucs: UcsView;
 }
 
-/** `tariffs` are the parsed documents of `state.tariffs`, by id; `openerKeys` is the signed list, where there is one. */
+/** What the root has signed of a state beside its epoch, for those who hold no view. */
+export interface SignedDocuments {
+  readonly openerKeys?: string | undefined;
+  readonly prices?: readonly string[];
+}
+
+/** What a tariff's calendar says of its meters' registers. */
+type Bank = Pick<
+  NetworkViewDocument["servicePoints"][number],
+  "registerBank" | "bandCount" | "prices"
+>;
+
+/** `tariffs` are the parsed documents of `state.tariffs`, by id. */
 export async function viewsOf(
   state: RegistryState,
   tariffs: ReadonlyMap<string, Tariff>,
-  openerKeys?: string,
+  { openerKeys, prices = [] }: SignedDocuments = {},
 ): Promise<Views> {
   const neighbourhoods = new Map(state.neighbourhoods.map((entry) => [entry.id, entry]));
-  const banks = new Map<string, { registerBank: string; bandCount: number }>();
+  const banks = new Map<string, Bank>();
   const calendars: NetworkViewDocument["calendars"] = {};
   for (const [id, { calendar }] of tariffs) {
     const registerBank = toHex(await registerBankOf(calendar));
-    banks.set(id, { registerBank, bandCount: calendar.bands.length });
+    const { bands, cost } = calendar;
+    const series = cost && { prices: cost.prices };
+    banks.set(id, { registerBank, bandCount: bands.length, ...series });
     calendars[registerBank] = calendar;
   }
   const { parties, paillierKey, policy, consumptionClasses, cohorts } = state;
   const shared = state.verificationKey !== undefined && {
     verificationKey: state.verificationKey,
   };
+  const priced = prices.length > 0 && { prices: [...prices] };
   const { policyNotice } = state;
   const byNetwork = state.servicePoints.toSorted((a, b) => (a.network < b.network ? -1 : 1));
   const byMdms = state.servicePoints.toSorted((a, b) => (a.mdms < b.mdms ? -1 : 1));
@@ -58,6 +73,7 @@ export async function viewsOf(
       policy,
       ...(policyNotice && { policyNotice }),
       calendars,
+      ...priced,
       consumptionClasses,
       cohorts,
       servicePoints: byNetwork.map((point) =>
@@ -74,6 +90,7 @@ export async function viewsOf(
       policy,
       ...shared,
       tariffs: state.tariffs,
+      ...priced,
       cohorts: cohorts.map(({ id, version, fromBlock, zone, intervalSeconds, members }) => ({
         id,
         version,
@@ -116,7 +133,7 @@ function noticeForCustomers(state: RegistryState): Pick<UcsView, "policyNotice">
 function networkPoint(
   point: ServicePointRecord,
   { zone, profile }: Neighbourhood,
-  bank: { readonly registerBank: string; readonly bandCount: number },
+  bank: Bank,
 ): NetworkViewDocument["servicePoints"][number] {
   const { network, fuse, consumptionClass, intervalSeconds, contractStart, contractEnd } = point;
   const { mdmsToken, meters } = point;

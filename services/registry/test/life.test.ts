@@ -1,7 +1,15 @@
 /** The life of a service point at the registry: who moves out, who moves in, and whose meter is exchanged. */
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { parseNetworkView, toHex } from "@smarter-metering/protocol";
+import {
+  encodeEnrolmentCode,
+  fromHex,
+  parseEnrolmentCode,
+  parseNetworkView,
+  toHex,
+} from "@smarter-metering/protocol";
 import { named } from "../../../test/support/world.ts";
 import { day, newPoint, pointsOf, START, start, stateWith, strike, terms } from "./stage.ts";
 
@@ -73,6 +81,46 @@ describe("the life of a service point", () => {
       meters.map(({ meterId }) => meterId),
       [next.meter.meterId],
     );
+    await registry.close();
+  });
+
+  test("a new enrolment code within a contract, each with its number; the one before is void", async () => {
+    const { registry, folder } = await start(
+      await stateWith([terms("north")], pointsOf("north", 6)),
+    );
+    const { label } = newPoint("north", 0);
+    const first = (await registry.admit({ servicePoints: [newPoint("north", 0)] })).letters[0];
+    await assert.rejects(registry.recode({ label: "nobody" }), { code: "REGISTRY_UNKNOWN" });
+    const view = await registry.transport().view("network", 0);
+    const codes = [first?.enrolmentCode];
+    for (const recodes of [1, 2]) {
+      const { letters, meters } = await registry.recode({ label });
+      assert.equal(letters[0]?.networkPseudonym, first?.networkPseudonym, "the same contract");
+      assert.equal(meters.length, 1);
+      assert.equal(meters[0]?.recodes, recodes);
+      const told = encodeEnrolmentCode(fromHex(meters[0]?.enrolmentCode ?? ""));
+      assert.equal(told, letters[0]?.enrolmentCode, "the meter has what the letter has");
+      codes.push(told);
+    }
+    assert.equal(new Set(codes).size, 3);
+    assert.equal(await registry.transport().view("network", 2), view, "no view tells of it");
+    const state = await readFile(join(folder, "state.json"), "utf8");
+    const kept = codes.map((code) => state.includes(toHex(parseEnrolmentCode(code ?? ""))));
+    assert.deepEqual(kept, [false, false, true], "the registry forgets what is void");
+    // A meter that takes another's place goes on from the same number.
+    const order = { label, at: day(10), meter: newPoint("north", 50).meter };
+    const { meters } = await registry.exchangeMeter(order);
+    assert.deepEqual(
+      meters.map(({ recodes }) => recodes),
+      [2, 2],
+    );
+    await registry.moveOut({ label, contractEnd: day(30) });
+    const ended = { code: "REGISTRY_INVALID_CHANGE" };
+    await assert.rejects(registry.recode({ label }), ended, "no code for who moves out");
+    const next = newPoint("north", 50, { label: "next", contractStart: day(30) });
+    await registry.admit({ servicePoints: [next] });
+    await assert.rejects(registry.recode({ label }), ended, "nor for who was there before");
+    assert.equal((await registry.recode({ label: "next" })).meters[0]?.recodes, 1);
     await registry.close();
   });
 

@@ -1,95 +1,47 @@
 /** Changes of the release policy at the registry (docs/protocol.md §9.4): what may hold at once, and what has to be announced. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { serializePublicKey } from "@smarter-metering/paillier";
+import { after, test } from "node:test";
 import { defaultPolicy, POLICY_NOTICE_SECONDS, unsafePolicy } from "@smarter-metering/policy";
 import {
   parseNetworkView,
   parseUcsView,
-  toHex,
   type NetworkViewDocument,
-  type Party,
-  type Role,
   type UcsView,
 } from "@smarter-metering/protocol";
-import { createMetrics, manualClock, silentLogger } from "@smarter-metering/runtime";
-import { makeWorld, type World } from "../../../test/support/world.ts";
-import {
-  createRegistryState,
-  saveState,
-  startRegistry,
-  statePath,
-  type RegistryService,
-} from "../src/index.ts";
+import { NOW, post, start, stateWith, strike, type Running } from "./stage.ts";
 
-const NOW = 1_740_000_000;
-const ADMIN = "administrator-token-0";
+after(strike);
+
 const current = defaultPolicy();
 const looser = { ...current, id: "looser", contributorsMin: 50 };
 const tighter = { ...current, id: "tighter", contributorsMin: 200 };
 
-let world: World;
-let folder: string;
-before(async () => {
-  world = await makeWorld({ households: 1 });
-  folder = await mkdtemp(join(tmpdir(), "registry-policy-"));
-});
-after(async () => {
-  await world.close();
-  await rm(folder, { recursive: true });
-});
-
-interface Bench {
-  readonly registry: RegistryService;
-  readonly path: string;
+interface Bench extends Running {
   readonly pass: (seconds: number) => Promise<void>;
   readonly network: () => Promise<NetworkViewDocument>;
   readonly ucs: () => Promise<UcsView>;
-  readonly post: (
+  readonly propose: (
     path: string,
     policy: unknown,
     token?: string,
   ) => Promise<{ status: number; code?: string }>;
 }
 
-async function bench(policy: unknown = current, from?: string): Promise<Bench> {
-  const path = from ?? (await mkdtemp(join(folder, "r-")));
-  if (from === undefined) {
-    const state = await createRegistryState({
-      parties: Object.entries(world.parties).map(([role, party]): Party => {
-        return { role: role as Role, signingKey: toHex(party.signer.publicKey) };
-      }),
-      paillierKey: serializePublicKey(world.paillier.publicKey),
-      policy,
-      tariffs: [],
-      neighbourhoods: [],
-      servicePoints: [],
-      firstBlock: world.startSeconds,
-    });
-    await saveState(statePath(path), state);
-  }
-  const clock = manualClock(1000 * NOW);
-  const registry = await startRegistry(
-    { tokens: { admin: ADMIN, parties: {} } },
-    { clock, log: silentLogger, metrics: createMetrics(), folder: path, rootSigner: world.root },
-  );
+async function bench(from?: string): Promise<Bench> {
+  const state = from === undefined ? await stateWith([], [], { policy: current }) : undefined;
+  const running = await start(state, from);
+  const { registry, clock } = running;
   const newest = (name: "network" | "ucs"): Promise<string> =>
     registry.transport().view(name, registry.status().epoch);
   return {
-    registry,
-    path,
+    ...running,
     pass: (seconds) => clock.advanceTo(clock.nowMs() + 1000 * seconds),
     network: async () => parseNetworkView(await newest("network")).document,
     ucs: async () => parseUcsView(await newest("ucs")),
-    async post(address, body, token = ADMIN) {
-      const answer = await registry.app.request(address, {
-        method: "POST",
-        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-        body: JSON.stringify({ policy: body }),
-      });
+    async propose(path, policy, token) {
+      const answer = await post(registry, path, { policy }, token);
       const { code } = (await answer.json()) as { code?: string };
       return code === undefined ? { status: answer.status } : { status: answer.status, code };
     },
@@ -97,10 +49,10 @@ async function bench(policy: unknown = current, from?: string): Promise<Bench> {
 }
 
 test("a policy that only tightens holds at once; the way back is a loosening", async () => {
-  const { registry, network, post } = await bench();
-  assert.deepEqual(await post("/v1/policies", tighter), { status: 201 });
+  const { registry, network, propose } = await bench();
+  assert.deepEqual(await propose("/v1/policies", tighter), { status: 201 });
   assert.deepEqual((await network()).policy, tighter);
-  assert.deepEqual(await post("/v1/policies", current), {
+  assert.deepEqual(await propose("/v1/policies", current), {
     status: 409,
     code: "REGISTRY_POLICY_NOTICE",
   });
@@ -111,8 +63,8 @@ test("a policy that only tightens holds at once; the way back is a loosening", a
 });
 
 test("a looser one is announced to trustees and customers, and holds 30 days later, not a second before", async () => {
-  const { registry, network, ucs, pass, post } = await bench();
-  assert.deepEqual(await post("/v1/policy-notices", looser), { status: 201 });
+  const { registry, network, ucs, pass, propose } = await bench();
+  assert.deepEqual(await propose("/v1/policy-notices", looser), { status: 201 });
   const inForceFrom = NOW + POLICY_NOTICE_SECONDS;
   assert.deepEqual((await network()).policyNotice, { policy: looser, inForceFrom });
   assert.deepEqual((await network()).policy, current);
@@ -126,7 +78,7 @@ test("a looser one is announced to trustees and customers, and holds 30 days lat
   assert.equal(registry.status().epoch, 1, "the same again does not begin anew");
   await assert.rejects(registry.changePolicy(looser), { code: "REGISTRY_POLICY_NOTICE" });
   await pass(1);
-  assert.deepEqual(await post("/v1/policies", looser), { status: 201 });
+  assert.deepEqual(await propose("/v1/policies", looser), { status: 201 });
   assert.deepEqual((await network()).policy, looser);
   assert.equal((await network()).policyNotice, undefined);
   assert.equal((await ucs()).policyNotice, undefined);
@@ -159,10 +111,13 @@ const refused: readonly (readonly [string, unknown])[] = [
 ];
 for (const [what, policy] of refused) {
   test(`neither announced nor put in force: ${what}`, async () => {
-    const { registry, post } = await bench();
+    const { registry, propose } = await bench();
     for (const path of ["/v1/policies", "/v1/policy-notices"]) {
-      assert.deepEqual(await post(path, policy), { status: 400, code: "REGISTRY_INVALID_CHANGE" });
-      assert.equal((await post(path, looser, "another-token-00000000")).status, 401);
+      assert.deepEqual(await propose(path, policy), {
+        status: 400,
+        code: "REGISTRY_INVALID_CHANGE",
+      });
+      assert.equal((await propose(path, looser, "another-token-00000000")).status, 401);
     }
     assert.equal(registry.status().epoch, 0);
     await registry.close();
@@ -173,8 +128,8 @@ test("an announcement survives a restart, and its epoch is made again bit for bi
   const first = await bench();
   await first.registry.announcePolicy(looser);
   await first.registry.close();
-  await rm(join(first.path, "epochs", "000001.jws")); // A crash between the state and the epoch.
-  const again = await bench(undefined, first.path);
+  await rm(join(first.folder, "epochs", "000001.jws")); // A crash between the state and the epoch.
+  const again = await bench(first.folder);
   assert.equal(again.registry.status().epoch, 1);
   assert.deepEqual((await again.network()).policyNotice?.policy, looser);
   await again.registry.close();

@@ -257,6 +257,8 @@ describe("views", () => {
       ["GET", "/v1/cohort-plan", TOKENS.admin, 200],
       ["GET", "/v1/cohort-plan", TOKENS.parties.aggregator, 401],
       ["POST", "/v1/service-points", TOKENS.parties.aggregator, 401],
+      ["POST", "/v1/recodes", TOKENS.parties.aggregator, 401],
+      ["POST", "/v1/recodes", undefined, 401],
       ["POST", "/v1/service-points", TOKENS.admin, 201],
     ];
     for (const [method, path, token, status] of rows) {
@@ -512,7 +514,7 @@ describe("cohorts", () => {
     const refused = stateWith(fine, pointsOf("north", 6));
     await assert.rejects(refused, { code: "REGISTRY_COHORT_TOO_FINE" });
     const low = { ...defaultPolicy(), contributorsMin: 5 };
-    const refusal = stateWith([terms("north")], pointsOf("north", 6), low);
+    const refusal = stateWith([terms("north")], pointsOf("north", 6), { policy: low });
     await assert.rejects(refusal, { code: "REGISTRY_INVALID_CHANGE" });
   });
 
@@ -524,6 +526,7 @@ describe("cohorts", () => {
       policy,
       consumptionClasses: { household: 4500 },
       tariffs: [],
+      prices: [],
       neighbourhoods: [terms("north")],
       cohortOf: {},
       cohorts: [],
@@ -539,7 +542,8 @@ describe("cohorts", () => {
       const { meter, ...point } = newPoint("north", first + index);
       const name = toHex(named(`point ${first + index}`, 16));
       const meters = [{ ...meter, from: START, to: null }];
-      const secret = { network: name, mdms: name, mdmsToken: "A", enrolmentCode: null };
+      const code = { enrolmentCode: null, recodes: 0 };
+      const secret = { network: name, mdms: name, mdmsToken: "A", ...code };
       return { ...point, ...secret, contractEnd: null, meters };
     });
     return { ...state, servicePoints: [...state.servicePoints, ...added] };

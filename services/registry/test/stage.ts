@@ -23,10 +23,13 @@ import {
   type NewServicePoint,
   type RegistryService,
   type RegistryState,
+  type StateOptions,
 } from "../src/index.ts";
 
 export const ZONE = "Europe/Zurich";
 export const START = dayStartOf("2025-02-01", ZONE);
+/** When the clock of a registry stands as it starts. */
+export const NOW = START + 36_000;
 export const day = (days: number): number => addLocalDays(START, days, ZONE);
 export const TOKENS = {
   admin: "administrator-token-0",
@@ -76,7 +79,7 @@ export async function strike(): Promise<void> {
 export async function stateWith(
   neighbourhoods: readonly Neighbourhood[],
   servicePoints: readonly NewServicePoint[],
-  policy: unknown = unsafePolicy({ contributorsMin: 5 }),
+  changes: Partial<StateOptions> = {},
 ): Promise<RegistryState> {
   return createRegistryState({
     parties: Object.entries(world.parties).map(([role, { signer, recipient }]): Party => {
@@ -85,11 +88,12 @@ export async function stateWith(
       return { ...party, encryptionKey: toBase64Url(recipient.spki) };
     }),
     paillierKey: serializePublicKey(world.paillier.publicKey),
-    policy,
+    policy: unsafePolicy({ contributorsMin: 5 }),
     tariffs: [await tariffJws(worldTariff)],
     neighbourhoods,
     servicePoints,
     firstBlock: START,
+    ...changes,
   });
 }
 
@@ -106,7 +110,7 @@ let folders = 0;
 export const newFolder = (): string => join(folder, String(folders++));
 export async function start(state?: RegistryState, from?: string): Promise<Running> {
   const own = from ?? newFolder();
-  const clock = manualClock((START + 36_000) * 1000);
+  const clock = manualClock(NOW * 1000);
   const ports = { clock, log: silentLogger, metrics: createMetrics(), folder: own };
   if (state !== undefined) {
     await mkdir(own, { recursive: true });
@@ -114,4 +118,18 @@ export async function start(state?: RegistryState, from?: string): Promise<Runni
   }
   const registry = await startRegistry({ tokens: TOKENS }, { ...ports, rootSigner: world.root });
   return { registry, clock, folder: own };
+}
+
+/** What the registry answers the administrator, or whoever has another token. */
+export async function post(
+  { app }: RegistryService,
+  path: string,
+  body: unknown,
+  token: string = TOKENS.admin,
+): Promise<Response> {
+  return app.request(path, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
 }

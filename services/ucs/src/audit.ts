@@ -13,9 +13,30 @@ export type AuditEvent =
   | "enrolment-refused"
   /** Another account was enrolled for the same service point. */
   | "enrolment-ended"
+  | "invitation-made"
+  | "invitation-opened"
+  | "invitation-withdrawn"
+  | "household-joined"
+  /** By the first person of the household, or by himself. */
+  | "household-left"
+  /** By an invited account; once a day. */
+  | "readings-fetched"
   /** By the operator, for the data subject. */
   | "data-exported"
   | "data-erased";
+
+/** Those that every person of a household may know of. */
+export const HOUSEHOLD_EVENTS = [
+  "enrolment-accepted",
+  "enrolment-ended",
+  "invitation-made",
+  "invitation-opened",
+  "invitation-withdrawn",
+  "household-joined",
+  "household-left",
+  "readings-fetched",
+  "data-exported",
+] as const satisfies readonly AuditEvent[];
 
 /** `about`: the service point in hex, or nothing. */
 export async function audit(

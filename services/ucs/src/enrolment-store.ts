@@ -6,7 +6,8 @@ import type { EnrolmentAnswer, EnrolmentOffer, EnrolmentRequest } from "@smarter
 import { equalBytes, toHex } from "@smarter-metering/protocol";
 import type { Sql, Store } from "@smarter-metering/runtime";
 import { audit } from "./audit.ts";
-import type { Sender, ServicePoints } from "./service-points.ts";
+import { dropUnreadEnvelopes } from "./envelope-store.ts";
+import type { Sender } from "./service-points.ts";
 
 /** A request that no meter has answered in this time gives way to a new one of the same account. */
 const PENDING_SECONDS_MAX = 3_600;
@@ -22,13 +23,6 @@ const DOWNLINK_MAX = 100;
 
 export type EnrolmentState = "pending" | "accepted" | "refused" | "lapsed";
 export type Requested = "accepted" | "pending" | "stale" | "limited";
-
-export interface Link {
-  /** Hex. */
-  readonly servicePoint: string;
-  readonly contractStart: number;
-  readonly contractEnd: number | null;
-}
 
 /** `endedLogin`: the account that was enrolled before, if it is another one. */
 export type Answered =
@@ -174,19 +168,6 @@ export class EnrolmentStore {
     });
   }
 
-  /** The account's link, if its contract is the service point's current one. */
-  async link(login: string, points: ServicePoints): Promise<Link | undefined> {
-    const [row] = await this.#store.query<{ service_point: string; contract_start: bigint }>(
-      "select service_point, contract_start from ucs_link where login = $1",
-      [login],
-    );
-    const point = row === undefined ? undefined : points.get(row.service_point);
-    if (row === undefined || point === undefined) return undefined;
-    const { contractStart, contractEnd } = point;
-    if (BigInt(contractStart) !== row.contract_start) return undefined;
-    return { servicePoint: row.service_point, contractStart, contractEnd };
-  }
-
   /** Requests that the bus does not have yet. */
   async unpublished(): Promise<{ meter: string; nonce: Uint8Array; request: Uint8Array }[]> {
     return this.#store.query(
@@ -236,13 +217,13 @@ async function link(
     [servicePoint, login],
   );
   const endedLogin = ended[0]?.login;
-  if (endedLogin !== undefined) {
+  for (const each of [...ended, ...(await endHousehold(sql, login, servicePoint))]) {
     await sql.query("update ucs_account set enrolment_ended_at = $2 where login = $1", [
-      endedLogin,
+      each.login,
       nowSeconds,
     ]);
     const event = "enrolment-ended";
-    await audit(sql, { at: nowSeconds, login: endedLogin, event }, servicePoint);
+    await audit(sql, { at: nowSeconds, login: each.login, event }, servicePoint);
   }
   await sql.query(
     `insert into ucs_link values ($1, $2, $3, $4)
@@ -252,4 +233,30 @@ async function link(
   );
   await sql.query("update ucs_account set enrolment_ended_at = null where login = $1", [login]);
   return endedLogin === undefined ? { outcome: "accepted" } : { outcome: "accepted", endedLogin };
+}
+
+/**
+ * Whoever was invited by another account, and invitations by anyone else or to anywhere else, give way to an enrolment; so does what its
+ * account was invited to. An account that enrols again at the same service point keeps its household.
+ */
+async function endHousehold(
+  sql: Sql,
+  login: string,
+  servicePoint: string,
+): Promise<{ login: string }[]> {
+  await sql.query("delete from ucs_invitation where (service_point = $1) <> (inviter = $2)", [
+    servicePoint,
+    login,
+  ]);
+  const gone = await sql.query<{ login: string; recipient: Uint8Array }>(
+    `delete from ucs_member where login = $2 or (service_point = $1
+      and not exists (select 1 from ucs_link where service_point = $1 and login = $2))
+    returning login, recipient`,
+    [servicePoint, login],
+  );
+  await dropUnreadEnvelopes(
+    sql,
+    gone.map(({ recipient }) => recipient),
+  );
+  return gone.filter((member) => member.login !== login);
 }

@@ -27,6 +27,20 @@ const REFUSALS = {
     403,
     "this account is not enrolled for a service point with a current contract",
   ],
+  /** Wrong, used, withdrawn, expired or opened by somebody else: one answer. */
+  UCS_INVITATION_REFUSED: [
+    404,
+    "this invitation is wrong, used, withdrawn or too old; ask for another",
+  ],
+  /** After five failures of one account. */
+  UCS_INVITATION_LOCKED: [429, "too many wrong invitations; try again in 15 minutes"],
+  UCS_HOUSEHOLD_FULL: [409, "a household has four persons at most, open invitations included"],
+  UCS_HOUSEHOLD_FIRST: [403, "only the first person of the household may do this"],
+  UCS_HOUSEHOLD_ELSEWHERE: [
+    409,
+    "this account reads another meter already; make one of its own for this household",
+  ],
+  UCS_PERSON_UNKNOWN: [404, "nobody of this name was invited to the household"],
   UCS_OPERATOR_TOKEN: [401, "this is not the operator's token of the running portal"],
   UCS_SERVICE_POINT_UNKNOWN: [404, "the registry knows no such service point"],
   UCS_CONTRACT_RUNNING: [

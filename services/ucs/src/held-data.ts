@@ -15,6 +15,8 @@ export interface HeldData {
   readonly contractEnd: number | null;
   readonly meters: readonly string[];
   readonly account: HeldAccount | null;
+  /** Whom it has invited: accounts of their own, of other people. */
+  readonly invited: readonly { readonly login: string; readonly since: number }[];
   readonly enrolments: readonly {
     readonly meter: string;
     readonly state: string;
@@ -62,6 +64,10 @@ export async function readHeldData(
     order by requested_at desc limit $2`,
     [servicePoint, ROWS_MAX],
   );
+  const invited = await store.query<{ login: string; since: bigint }>(
+    "select login, since from ucs_member where service_point = $1 order by since, login",
+    [servicePoint],
+  );
   const [envelopes] = await store.query<{ count: number }>(
     "select count(*)::int4 as count from ucs_envelope where service_point = $1",
     [servicePoint],
@@ -72,6 +78,7 @@ export async function readHeldData(
     contractEnd,
     meters: [...meters.keys()],
     account,
+    invited: invited.map(({ login, since }) => ({ login, since: Number(since) })),
     enrolments: enrolments.map(({ meter, state, at }) => {
       return { meter, state, requestedAt: Number(at) };
     }),

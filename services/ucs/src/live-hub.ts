@@ -42,6 +42,11 @@ export class LiveHub {
     }
   }
 
+  /** Ends the streams of one account. */
+  endOf(login: string): void {
+    for (const listener of this.#all()) if (listener.login === login) listener.end();
+  }
+
   #all(): Listener[] {
     return [...this.#listeners.values()].flatMap((list) => [...list]);
   }

@@ -91,6 +91,29 @@ const sealed = [
     primary key (service_point, meter, key_epoch, recipient))`,
 ];
 
+/** `recipient`: SHA-256 of the household's public key, which outlives the account that brought it. `proof`: of an authentication key. */
+const households = [
+  `create table ucs_member (
+    login text primary key references ucs_account (login),
+    service_point text not null,
+    contract_start int8 not null,
+    recipient bytea not null,
+    item jsonb not null,
+    since int8 not null)`,
+  `create index ucs_member_service_point on ucs_member (service_point)`,
+  `create index ucs_member_recipient on ucs_member (recipient)`,
+  `create table ucs_invitation (
+    proof bytea primary key,
+    inviter text not null references ucs_account (login),
+    service_point text not null,
+    recipient bytea not null,
+    item jsonb not null,
+    expires_at int8 not null,
+    opened_by text)`,
+  `create index ucs_invitation_service_point on ucs_invitation (service_point)`,
+  `create index ucs_audit_about on ucs_audit (about, id) where about <> ''`,
+];
+
 export const migrations: readonly Migration[] = [
   { name: "0001-portal", statements: [...accounts, ...enrolment, ...sealed] },
   {
@@ -103,4 +126,5 @@ export const migrations: readonly Migration[] = [
       `create index ucs_account_key on ucs_account (sha256(public_key))`,
     ],
   },
+  { name: "0003-households", statements: households },
 ];

@@ -48,6 +48,8 @@ async function forgetAccounts(store: Store, before: number): Promise<void> {
       and not exists (select 1 from ucs_audit u where u.login = a.login)
       and not exists (select 1 from ucs_link l
         join ucs_frame f on f.service_point = l.service_point where l.login = a.login)
+      and not exists (select 1 from ucs_member m
+        join ucs_frame f on f.service_point = m.service_point where m.login = a.login)
     order by created_at limit $2`,
     [before, ROWS_AT_ONCE],
   );

@@ -5,6 +5,7 @@
 import {
   decodeFrame,
   frameHash,
+  placeInBlock,
   verifyFrame,
   type RegistryFeed,
   type UcsView,
@@ -60,7 +61,7 @@ async function examine(points: ServicePoints, delivery: Delivery): Promise<Store
       meter: sender.meter,
       kind: header.kind,
       block: header.blockStart,
-      firstSlot: header.firstSlot,
+      firstSlot: placeInBlock(header),
       starts,
       ends: starts + header.count * header.intervalSeconds,
       sealed: delivery.body,

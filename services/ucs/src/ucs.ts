@@ -23,6 +23,7 @@ import { EnvelopeStore } from "./envelope-store.ts";
 import { FrameStore } from "./frame-store.ts";
 import { createPortalApp } from "./http/portal-app.ts";
 import { SESSION_SECONDS, sessionAuth } from "./http/session-auth.ts";
+import { HouseholdStore } from "./household-store.ts";
 import { LiveHub } from "./live-hub.ts";
 import { LoginGuard } from "./login-guard.ts";
 import { migrations } from "./migrations.ts";
@@ -78,6 +79,7 @@ export async function startUcs(config: UcsConfig, ports: UcsPorts): Promise<UcsS
   const enrolments = new EnrolmentStore(store);
   const envelopes = new EnvelopeStore(store);
   const frames = new FrameStore(store);
+  const households = new HouseholdStore(store);
   const guard = await LoginGuard.create(store);
   const hub = new LiveHub();
   const flush = (): Promise<void> =>
@@ -94,6 +96,7 @@ export async function startUcs(config: UcsConfig, ports: UcsPorts): Promise<UcsS
     enrolments,
     envelopes,
     frames,
+    households,
     guard,
     hub,
     flush,
@@ -123,7 +126,7 @@ export async function startUcs(config: UcsConfig, ports: UcsPorts): Promise<UcsS
   const forget = async (): Promise<void> => {
     const nowSeconds = Math.floor(clock.nowMs() / 1000);
     try {
-      for (const part of [accounts, guard]) await part.forget(nowSeconds);
+      for (const part of [accounts, guard, households]) await part.forget(nowSeconds);
       await forgetOld(store, nowSeconds, config.framesKeptDays);
     } catch (error) {
       log.error("old rows were not forgotten; the next hour tries again", errorFields(error));

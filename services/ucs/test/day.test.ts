@@ -115,7 +115,9 @@ test("from sign-up to the day's total, as the page does it", async () => {
     { importMilliwattHours: [95_000] },
   );
   await publishSealed(portal, early);
-  const household = new Household(client, entered.vault, metersAt(house.network, pins));
+  const { recipientSecret } = entered.vault;
+  const meters = metersAt(house.network, pins);
+  const household = new Household(client, { recipientSecret, meters });
   const total = async (): Promise<number> => {
     const span = await household.load(from, portal.world.dayStart(1));
     const { readings } = await household.open(span);

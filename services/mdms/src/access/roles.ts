@@ -5,13 +5,13 @@ export type Role = (typeof ROLES)[number];
 
 /**
  * neighbourhoods: overview, load curves, tariffs, policy · customers: service points and statements, which are personal data ·
- * audit: who looked at what · feeders: to bring in what feeder meters measured.
+ * audit: who looked at what · feeders: to bring in what feeder meters measured · corrections: to make credit notes of corrected prices.
  */
-export type Permission = "neighbourhoods" | "customers" | "audit" | "feeders";
+export type Permission = "neighbourhoods" | "customers" | "audit" | "feeders" | "corrections";
 
 const PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
   viewer: ["neighbourhoods"],
-  billing: ["neighbourhoods", "customers"],
+  billing: ["neighbourhoods", "customers", "corrections"],
   operator: ["neighbourhoods", "customers", "feeders"],
   "privacy-officer": ["neighbourhoods", "audit"],
 };

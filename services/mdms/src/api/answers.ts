@@ -6,7 +6,7 @@ import { isExtended, type StatementRecord } from "../statement-query.ts";
 import type { statement } from "./schemas.ts";
 import { problem, toIso } from "./schemas.ts";
 
-const problemContent = { "application/problem+json": { schema: problem } };
+export const problemContent = { "application/problem+json": { schema: problem } };
 const refusals = {
   400: { description: "The request is not well formed", content: problemContent },
   401: { description: "No session", content: problemContent },
@@ -49,6 +49,9 @@ export function statementAnswer(
     ),
     export_mWh: String(record.exportMilliwattHours),
     energy_mWh: String(record.energyMilliwattHours),
+    ...(record.cost && {
+      cost: { prices: record.cost.prices, counted: record.cost.counted?.toString() ?? null },
+    }),
     amount: record.amount,
     currency: record.currency,
     estimated: record.estimated,
@@ -57,5 +60,10 @@ export function statementAnswer(
     tariff: record.tariff,
     tariffVersion: record.tariffVersion,
     requestDigest: record.requestDigest,
+    ...(record.notes.length > 0 && {
+      notes: record.notes.map(({ number, reason, amount, corrected }) => {
+        return { number, reason, amount, corrected };
+      }),
+    }),
   };
 }

@@ -82,6 +82,15 @@ export const statement = z
     registers_mWh: z.record(z.string(), milliwattHours),
     export_mWh: milliwattHours,
     energy_mWh: milliwattHours,
+    cost: z
+      .object({
+        prices: z.string().openapi({ description: "the series" }),
+        counted: z.string().regex(/^\d+$/).nullable().openapi({
+          description: "Σ mWh × (price − floor) / price step over the window; null: not released",
+        }),
+      })
+      .optional()
+      .openapi({ description: "of a tariff by prices that change by the hour" }),
     amount: z.string(),
     currency: z.string(),
     estimated: z.boolean(),
@@ -97,6 +106,17 @@ export const statement = z
     tariff: z.string(),
     tariffVersion: z.number(),
     requestDigest,
+    notes: z
+      .array(
+        z.object({
+          number: z.number(),
+          reason: z.string(),
+          amount: z.string().openapi({ description: "negative in the customer's favour" }),
+          corrected: z.string().openapi({ description: "the total with this note" }),
+        }),
+      )
+      .optional()
+      .openapi({ description: "credit notes of prices that were published late, in their order" }),
   })
   .openapi("Statement");
 export const statementPage = z.object({ statements: z.array(statement), next });
@@ -149,6 +169,17 @@ const described = {
 };
 export const tariffList = z.object({
   tariffs: z.array(z.object({ tariff: z.string(), currency: z.string(), ...described })),
+});
+
+export const priceList = z.object({
+  prices: z.array(
+    z.object({
+      from: isoText,
+      to: isoText,
+      signed: z.string().openapi({ description: "compact JWS by the registry's root" }),
+    }),
+  ),
+  next,
 });
 
 export const policyAnswer = z.object({

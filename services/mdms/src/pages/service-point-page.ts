@@ -7,6 +7,7 @@ import type { MdmsServicePoint } from "../registry-context.ts";
 import type { StatementRecord } from "../statement-query.ts";
 import { billTable, windowOf } from "./bill-table.ts";
 import type { Html } from "./layout.ts";
+import { noteTables } from "./note-table.ts";
 import { kilowattHoursText } from "./texts.ts";
 import { windowChart } from "./window-chart.ts";
 
@@ -86,8 +87,13 @@ function consumptionTable(records: readonly StatementRecord[]): Html {
 function billSection(record: StatementRecord): Html {
   const path = `/statements/${record.servicePoint}/${toIso(record.fromSeconds)}`;
   return html`<details>
-    <summary>${windowOf(record)}: ${record.amount} ${record.currency}</summary>
-    ${billTable(record)}
+    <summary>${windowOf(record)}: ${record.amount} ${record.currency}${corrected(record)}</summary>
+    ${billTable(record)} ${noteTables(record)}
     <p><a href="${path}">Statement to print</a></p>
   </details>`;
+}
+
+function corrected({ notes, currency }: StatementRecord): string {
+  const last = notes.at(-1);
+  return last === undefined ? "" : `, corrected to ${last.corrected} ${currency}`;
 }

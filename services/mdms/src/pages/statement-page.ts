@@ -6,6 +6,7 @@ import { isExtended, type StatementRecord } from "../statement-query.ts";
 import { toIso } from "../api/schemas.ts";
 import type { Html } from "./layout.ts";
 import { billTable } from "./bill-table.ts";
+import { noteTables } from "./note-table.ts";
 import { dateTimeText, kilowattHoursText, windowText } from "./texts.ts";
 
 interface Place {
@@ -43,7 +44,7 @@ export function statementBody(record: StatementRecord, { kind, before }: Place):
     </dl>
     ${isExtended(record) ? extendedNote(record) : ""}
     ${record.estimated ? html`<p class="note">Estimated; to be corrected later.</p>` : ""}
-    ${billTable(record)}
+    ${billTable(record)} ${noteTables(record)}
     <p class="screen-only"><a href="${signed}">Signed statement (JWS)</a></p>`;
 }
 

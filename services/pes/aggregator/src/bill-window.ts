@@ -10,6 +10,7 @@ import { nextContractWindow, windowEnd, type Contract } from "@smarter-metering/
 import type { NetworkView, ServicePoint } from "@smarter-metering/protocol";
 import { insertMany, type Sql, type SqlValue, type Store } from "@smarter-metering/runtime";
 import { gridInstantAtOrAfter, localDayStart } from "@smarter-metering/tariff";
+import { costsOf } from "./bill-cost.ts";
 import { exchangesOf, meterChain } from "./meter-chain.ts";
 import type { RegistryContext } from "./registry-context.ts";
 
@@ -36,6 +37,8 @@ export interface OpenWindow {
   readonly to: Border | undefined;
   /** Where the borders are of two meters: the registers at each exchange between them are there. */
   readonly hasExchanges?: boolean;
+  /** Of a service point with a cost: it is there for each border. */
+  readonly hasCosts?: boolean;
 }
 
 export type Decision =
@@ -51,11 +54,11 @@ export function decideWindow(
   cutoffSeconds: number,
   nowSeconds: number,
 ): Decision {
-  const { from, to, toGrid } = window;
+  const { from, to, toGrid, hasCosts = true } = window;
   const pastCutoff = nowSeconds >= toGrid + cutoffSeconds;
   const isWhole = from?.origin === to?.origin || window.hasExchanges === true;
   // Until the cutoff an earlier border may still arrive, unless this is the earliest there can be.
-  const isEarliest = to?.instant === toGrid && from !== undefined && isWhole;
+  const isEarliest = to?.instant === toGrid && from !== undefined && isWhole && hasCosts;
   if (!pastCutoff && !isEarliest) return { kind: "wait" };
   if (to === undefined) {
     const next = windowEnd(contract, gridInstantAtOrAfter(contract, toGrid + 1));
@@ -154,8 +157,7 @@ export function decideWindows(
       // The registry never forgets; a view that did is not acted on.
       if (point === undefined) continue;
       const contract = contractOf(point, registry.policy);
-      const hasExchanges = await areExchangesThere(sql, point, window);
-      const asked = { ...window, hasExchanges };
+      const asked = { ...window, ...(await bordersThere(sql, point, window)) };
       const decision = decideWindow(asked, contract, billCutoffSeconds, nowSeconds);
       if (decision.kind === "wait") continue;
       decided.push({ window, decision });
@@ -185,15 +187,19 @@ export function decideWindows(
   });
 }
 
-/** Whether what was registered at each exchange of the window's meters is in the ledger. */
-async function areExchangesThere(
+/** Whether what was registered at each exchange of the window's meters, and each cost, is in the ledger. */
+async function bordersThere(
   sql: Sql,
   point: ServicePoint,
   { from, to }: OpenWindow,
-): Promise<boolean> {
-  if (from === undefined || to === undefined || from.origin === to.origin) return false;
-  const borders = { earlier: from.encoded, later: to.encoded, isSealed: false };
-  return (await meterChain(sql, point, borders)) !== undefined;
+): Promise<Pick<OpenWindow, "hasExchanges" | "hasCosts">> {
+  const isOne = from?.origin === to?.origin;
+  if (from === undefined || to === undefined || (isOne && point.prices === undefined)) return {};
+  const ends = { earlier: from.encoded, later: to.encoded, isSealed: false };
+  const chain = await meterChain(sql, point, ends);
+  const hasExchanges = !isOne && chain !== undefined;
+  if (point.prices === undefined || chain === undefined) return { hasExchanges };
+  return { hasExchanges, hasCosts: (await costsOf(sql, point, chain)) !== undefined };
 }
 
 interface Decided {
@@ -266,7 +272,7 @@ export async function extendExposed(sql: Sql, refused: readonly Uint8Array[]): P
         returning e.service_point, e.from_grid, n.to_grid)
      update bill_window w set to_grid = f.to_grid, state = 'OPEN', to_block = null,
        to_slot = null, to_border = null, digest = null, request = null, entry = null,
-       sealed_at = null
+       sealed_at = null, cost = ''
       from following f where w.service_point = f.service_point and w.from_grid = f.from_grid`,
     [refused],
   );
@@ -312,7 +318,7 @@ function exchangesInsideDays(view: NetworkView): readonly InsideDay[] {
 /**
  * Open windows with the borders the ledger has for them. A border once shared with the window
  * before is fixed, even if it is in conflict by now; a new one is never an excluded contribution,
- * and never one of an exchange inside a day.
+ * and never one of an exchange inside a day; where a meter ends and another begins, the one that ends.
  */
 async function loadDecidable(
   sql: Sql,
@@ -342,7 +348,7 @@ async function loadDecidable(
            and c.instant between w.to_grid and w.to_grid + $1
            and not exists (select 1 from unnest($3::text[], $4::int8[]) as x(service_point, instant)
              where x.service_point = c.service_point and x.instant = c.instant)
-         order by c.instant, c.first_slot limit 1) b on true
+         order by c.instant, c.slots = 0, c.first_slot limit 1) b on true
       where w.state = 'OPEN' and w.to_grid <= $2
         and (w.to_grid + $1 <= $2 or (b.instant = w.to_grid and a.block is not null))
       order by w.to_grid, w.service_point limit ${DECISIONS_MAX}`,

@@ -12,6 +12,7 @@ import {
   fromHex,
   instantOf,
   isBorder,
+  isRegisterStream,
   loadPacking,
   ProtocolError,
   toHex,
@@ -44,7 +45,7 @@ export interface CheckedContribution {
   readonly encoded: Uint8Array;
   readonly servicePoint: string;
   readonly cohort: Cohort | undefined;
-  /** Slots with a value; 0 for BILL. */
+  /** Slots with a value; 0 for BILL and COST. */
   readonly valued: number;
   readonly instant: number;
 }
@@ -90,9 +91,10 @@ async function checkOne(
   const point = view.servicePoint(servicePoint);
   const meter = view.meterAt(servicePoint, toHex(header.meterId), instant);
   if (point === undefined || meter === undefined) return refused("CONTRIBUTION_FOREIGN");
-  const cohort =
-    header.stream === "BILL" ? undefined : view.cohortOf(servicePoint, header.blockStart);
-  if (header.stream !== "BILL" && cohort === undefined) return refused("CONTRIBUTION_FOREIGN");
+  const isRegister = isRegisterStream(header.stream);
+  const cohort = isRegister ? undefined : view.cohortOf(servicePoint, header.blockStart);
+  const isBilledSo = header.stream !== "COST" || point.prices !== undefined;
+  if ((!isRegister && cohort === undefined) || !isBilledSo) return refused("CONTRIBUTION_FOREIGN");
   if (header.profile !== (cohort ?? point).profile) return refused("CONTRIBUTION_PROFILE");
   if (!equalBytes(header.paillierKeyId, keyId)) return refused("CONTRIBUTION_KEY");
   if (contribution.ciphertext.length !== itemBytes(key.bits).ciphertext) {

@@ -62,6 +62,7 @@ const bill = z
     toGrid: seconds,
     fromBorder: seconds.nullable(),
     toBorder: seconds.nullable(),
+    costCodes: z.array(z.string()).readonly(),
     ...requestState,
   })
   .openapi("BillWindow");

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import type { NewEntry } from "@smarter-metering/log";
-import { primitives, type Stream } from "@smarter-metering/protocol";
+import { placeInBlock, primitives, type Stream } from "@smarter-metering/protocol";
 import { insertMany, type Sql, type SqlValue, type Store } from "@smarter-metering/runtime";
 import type { CheckedContribution } from "./check-contribution.ts";
 import { queueEntries } from "./entry-queue.ts";
@@ -47,7 +47,7 @@ type Judged = { readonly item: CheckedContribution; readonly outcome: Outcome };
 const placeName = (servicePoint: string, stream: string, block: number): string =>
   `${servicePoint}/${stream}/${block}`;
 
-/** Undefined for BILL, which has no sets. */
+/** Undefined for BILL and COST, which have no sets. */
 function setName({ cohort, contribution }: CheckedContribution): string | undefined {
   const { stream, blockStart } = contribution.header;
   return cohort && `${cohort.id}/${cohort.version}/${stream}/${blockStart}`;
@@ -111,8 +111,9 @@ function placeOf(places: ReadonlyMap<string, Place>, item: CheckedContribution):
 }
 
 function partOf({ contribution, valued }: CheckedContribution, place: Place): LedgerPart {
-  const { firstSlot, count, frameHash } = contribution.header;
+  const { count, frameHash } = contribution.header;
   const excluded = place.parts.some((part) => part.excluded);
+  const firstSlot = placeInBlock(contribution.header);
   return { firstSlot, slots: count, frameHash, valued, excluded };
 }
 
@@ -208,12 +209,12 @@ async function insertAccepted(sql: Sql, judged: readonly Judged[]): Promise<void
   const rows = judged
     .filter(({ outcome }) => outcome === "accepted")
     .map(({ item }): SqlValue[] => {
-      const { stream, blockStart, firstSlot, count, frameHash } = item.contribution.header;
+      const { stream, blockStart, count, frameHash } = item.contribution.header;
       return [
         item.servicePoint,
         stream,
         blockStart,
-        firstSlot,
+        placeInBlock(item.contribution.header),
         count,
         item.valued,
         item.cohort?.id ?? null,
@@ -264,8 +265,9 @@ async function insertConflicts(
   const rows = judged
     .filter(({ outcome }) => outcome === "conflict" || outcome === "overlap")
     .map(({ item, outcome }): SqlValue[] => {
-      const { stream, blockStart, firstSlot, frameHash } = item.contribution.header;
-      const place = [item.servicePoint, stream, blockStart, firstSlot];
+      const { header } = item.contribution;
+      const { stream, blockStart, frameHash } = header;
+      const place = [item.servicePoint, stream, blockStart, placeInBlock(header)];
       return [...place, frameHash, item.encoded, outcome, nowSeconds];
     });
   const columns = {

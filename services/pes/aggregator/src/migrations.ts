@@ -112,4 +112,11 @@ export const migrations: readonly Migration[] = [
       ]),
     ],
   },
+  {
+    name: "0004-cost",
+    statements: [
+      // Of a window with a cost: '' while it is not decided, 'ASKED', or the codes that keep it back.
+      `alter table bill_window add column cost text not null default ''`,
+    ],
+  },
 ];

@@ -7,6 +7,7 @@ import type { NewEntry } from "@smarter-metering/log";
 import { parseVerificationKey } from "@smarter-metering/paillier";
 import { toHex, type NetworkView, type Party } from "@smarter-metering/protocol";
 import { insertMany, type Sql, type Store } from "@smarter-metering/runtime";
+import { askWithoutCost } from "./bill-cost.ts";
 import { extendExposed } from "./bill-window.ts";
 import { queueEntries } from "./entry-queue.ts";
 import {
@@ -84,10 +85,11 @@ export async function recordAnswers(
     }
     await markReleased(sql, released);
     await markRefused(sql, refused);
-    await extendExposed(
+    const billed = await askWithoutCost(
       sql,
       refused.map(({ digest }) => digest),
     );
+    await extendExposed(sql, billed);
     return known;
   });
 }

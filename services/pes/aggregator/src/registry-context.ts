@@ -7,11 +7,19 @@ import { registeredQuorum, type Quorum as LogQuorum } from "@smarter-metering/lo
 import { parsePolicy, type ReleasePolicy } from "@smarter-metering/policy";
 import {
   fromHex,
+  unverifiedDocument,
   type Cohort,
   type NetworkView,
   type RegistrySnapshot,
 } from "@smarter-metering/protocol";
-import { addLocalDays } from "@smarter-metering/tariff";
+import {
+  addLocalDays,
+  parseCalendar,
+  pricesBySeries,
+  sameCostTerms,
+  type Calendar,
+  type DynamicPrices,
+} from "@smarter-metering/tariff";
 import { quorumOf, type Quorum } from "./quorum.ts";
 
 export interface RegistryContext {
@@ -22,6 +30,10 @@ export interface RegistryContext {
   readonly key: EngineKey;
   readonly keyId: Uint8Array;
   readonly policy: ReleasePolicy;
+  /** By register bank. */
+  readonly calendars: ReadonlyMap<string, Calendar>;
+  /** By register bank, of those with a cost: the prices that it counts by, as far as they are known. */
+  readonly prices: ReadonlyMap<string, readonly DynamicPrices[]>;
   readonly quorum: Quorum;
   /** Whose cosignatures a head needs (§13.4); its trustees are in the order of `quorum.trustees`. */
   readonly logQuorum: LogQuorum;
@@ -30,7 +42,7 @@ export interface RegistryContext {
 const contexts = new WeakMap<NetworkView, Promise<RegistryContext>>();
 
 /**
- * Parses key and policy of a snapshot at its first use. Rejects with PaillierError, PolicyError or LogError.
+ * Parses key and policy of a snapshot at its first use. Rejects with PaillierError, PolicyError, TariffError or LogError.
  */
 export function registryContext(snapshot: RegistrySnapshot<NetworkView>): Promise<RegistryContext> {
   let context = contexts.get(snapshot.view);
@@ -51,7 +63,29 @@ async function parseContext({
   const quorum = await quorumOf(view);
   const logQuorum = await registeredQuorum(view, quorum.threshold);
   const keyId = fromHex(key.id, 32);
-  return { epoch, hash: fromHex(hash, 32), view, key, keyId, policy, quorum, logQuorum };
+  const { calendars, prices = [] } = view.document;
+  const banks = Object.entries(calendars).map(
+    ([bank, value]) => [bank, parseCalendar(value)] as const,
+  );
+  const bySeries = pricesBySeries(
+    prices.map((jws) => unverifiedDocument("smarter-metering/prices", jws)),
+  );
+  const pricesOf = ({ cost }: Calendar) =>
+    cost === undefined
+      ? []
+      : (bySeries.get(cost.prices) ?? []).filter((each) => sameCostTerms(each, cost));
+  return {
+    epoch,
+    hash: fromHex(hash, 32),
+    view,
+    key,
+    keyId,
+    policy,
+    calendars: new Map(banks),
+    prices: new Map(banks.map(([bank, calendar]) => [bank, pricesOf(calendar)])),
+    quorum,
+    logQuorum,
+  };
 }
 
 /**

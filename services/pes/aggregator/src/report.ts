@@ -10,6 +10,7 @@ import type { LoadStream } from "./load-set.ts";
 import { logStandingsOf, notAppended, type LogStanding } from "./log-standing.ts";
 import { standingsOf, type Standing } from "./quorum.ts";
 import { blockOf, type RegistryContext } from "./registry-context.ts";
+import { COST_ASKED } from "./bill-cost.ts";
 import { codesOf, type SetState } from "./request-state.ts";
 
 const ENTRIES_MAX = 200;
@@ -50,6 +51,8 @@ export interface BillSummary {
   readonly toBorder: number | null;
   readonly state: SetState;
   readonly codes: readonly string[];
+  /** Why its cost is not asked for, where the service point has one. */
+  readonly costCodes: readonly string[];
   readonly requestDigest: string | null;
   readonly sealedAt: number | null;
   /** While it is SEALED and its request made: whose cosignatures of the log it waits for. */
@@ -142,7 +145,7 @@ export async function listBills(
   page: Page,
 ): Promise<BillSummary[]> {
   const rows = await sources.store.query<BillRow>(
-    `select service_point, from_grid, to_grid, from_border, to_border, state, codes,
+    `select service_point, from_grid, to_grid, from_border, to_border, state, codes, cost,
        digest, entry, sealed_at from bill_window
       where ($1::text is null or state = $1) and ($2::text is null or service_point = $2)
       order by to_grid desc, service_point limit $3 offset $4`,
@@ -210,6 +213,7 @@ interface BillRow extends RequestRow {
   readonly to_grid: bigint;
   readonly from_border: bigint | null;
   readonly to_border: bigint | null;
+  readonly cost: string;
 }
 
 const setSummary = (row: SetRow, waits: Waits): SetSummary => ({
@@ -233,6 +237,7 @@ const billSummary = (row: BillRow, waits: Waits): BillSummary => ({
   toGrid: Number(row.to_grid),
   fromBorder: numberOrNull(row.from_border),
   toBorder: numberOrNull(row.to_border),
+  costCodes: row.cost === COST_ASKED ? [] : codesOf(row.cost),
   ...requestSummary(row, waits),
 });
 

@@ -126,9 +126,9 @@ async function requestWindows(
   await store.transaction(async (sql) => {
     await sql.query(
       `update bill_window w set digest = r.digest, request = r.request, state = r.state,
-         codes = r.codes
-        from unnest($1::text[], $2::int8[], $3::bytea[], $4::bytea[], $5::text[], $6::text[])
-         as r(service_point, from_grid, digest, request, state, codes)
+         codes = r.codes, cost = r.cost
+        from unnest($1::text[], $2::int8[], $3::bytea[], $4::bytea[], $5::text[], $6::text[],
+          $7::text[]) as r(service_point, from_grid, digest, request, state, codes, cost)
         where w.service_point = r.service_point and w.from_grid = r.from_grid`,
       [
         windows.map(({ servicePoint }) => servicePoint),
@@ -137,6 +137,7 @@ async function requestWindows(
         made.map(({ encoded }) => encoded),
         made.map(({ state }) => state),
         made.map(({ codes }) => codes),
+        windows.map(({ cost }) => cost),
       ],
     );
     await queueEntries(

@@ -10,6 +10,7 @@ import {
   bandsOf,
   gridInstantAtOrAfter,
   parseCalendar,
+  priceAt,
   TariffError,
 } from "@smarter-metering/tariff";
 import type { LoadSetKey } from "./load-set.ts";
@@ -31,7 +32,8 @@ export async function isToBeWithheld(
 ): Promise<boolean> {
   const { endSeconds, slots } = blockOf(cohort, set.block);
   const exposed = slotsWithFewAbsent(cohort, headers, slots, registry.policy.auditMembersMin);
-  if (exposed.length === 0) return false;
+  const hidesCosts = set.stream === "LOAD" && isForCosts(cohort, set.block, registry);
+  if (exposed.length === 0 && !hidesCosts) return false;
   const rows = await sql.query<{ block: bigint }>(
     `select block from load_set
       where cohort = $1 and stream = $2 and state = 'SUPPRESSED' and block <> $3`,
@@ -41,6 +43,7 @@ export async function isToBeWithheld(
   const unreleased = rows
     .map(({ block }) => Number(block))
     .filter((block) => windowEnd(cohort, blockOf(cohort, block).endSeconds, registry) === window);
+  if (hidesCosts && !unreleased.some((block) => isForCosts(cohort, block, registry))) return true;
   try {
     const hidden = new Set<string>();
     for (const block of unreleased) {
@@ -55,6 +58,29 @@ export async function isToBeWithheld(
     if (error instanceof TariffError) return false;
     throw error;
   }
+}
+
+/**
+ * Whether a day without load hides the costs of the cohort (§8.3, R5): fewer than m members are billed by energy alone, and the prices of
+ * all others differ within the day.
+ */
+function isForCosts(
+  { members, intervalSeconds, ...cohort }: Cohort,
+  block: number,
+  { view, policy, prices }: RegistryContext,
+): boolean {
+  const points = members.flatMap((member) => view.servicePoint(member) ?? []);
+  const priced = points.filter((point) => point.prices !== undefined);
+  if (priced.length === 0 || points.length - priced.length >= policy.auditMembersMin) return false;
+  const { slots } = blockOf({ ...cohort, members, intervalSeconds }, block);
+  const banks = new Set(priced.map(({ registerBank }) => registerBank));
+  return [...banks].every((bank) => {
+    const known = prices.get(bank) ?? [];
+    const own = Array.from({ length: slots }, (_, i) =>
+      priceAt(known, block + i * intervalSeconds),
+    );
+    return own.every((price) => price !== undefined) && new Set(own).size > 1;
+  });
 }
 
 function slotsWithFewAbsent(

@@ -86,7 +86,8 @@ export async function contribute(
     paillierKeyId: fromHex(publicKey.id),
     modulusBits: publicKey.bits,
     blockSeconds: addLocalDays(header.blockStart, 1, world.zone) - header.blockStart,
-    bandCount: 2,
+    bandCount: world.tariff.calendar.bands.length,
+    hasCost: world.tariff.calendar.cost !== undefined,
     load: { intervalSeconds: HOUR, valueBits: LOAD_VALUE_BITS, exportToo: false },
   });
   const messages = planned.map((plan) => BigInt(`0x${toHex(plan.message)}`));

@@ -560,6 +560,7 @@ test("a message to the trustees stays below what the bus carries, whatever there
       registerBank: named("bank", 8),
       paillierKeyId: named("key"),
       product: new Uint8Array(productBytes),
+      costProduct: new Uint8Array(0),
     },
     contributionCount: 2,
     contributionsRoot: named("root"),

@@ -36,8 +36,10 @@ import {
   type ManualClock,
   type Store,
 } from "@smarter-metering/runtime";
+import { addLocalDays, dayStartOf } from "@smarter-metering/tariff";
 import * as fc from "fast-check";
 import { textbookBlind, textbookDecrypt } from "../../../../packages/paillier/test/textbook.ts";
+import { dayAheadDays, dayAheadTariff } from "../../../../test/support/day-ahead.ts";
 import {
   makeWorld,
   mutableFeed,
@@ -247,6 +249,80 @@ describe("contributions", () => {
     );
     assert.equal(run.opener.status().openerPlaintextReadingsSeenMax, 1);
     await run.close();
+  });
+
+  test("of a service point that counts a cost: COST beside BILL, and none of what its bank does not have", async () => {
+    const zone = "Europe/Zurich";
+    const startSeconds = dayStartOf("2025-02-01", zone);
+    const spot = await makeWorld({
+      households: 2,
+      exportLoad: true,
+      loadIntervalSeconds: 3600,
+      tariff: dayAheadTariff(),
+      prices: dayAheadDays(startSeconds, 1, zone),
+    });
+    const [first, second] = spot.households;
+    assert(first !== undefined && second !== undefined);
+    const previous = addLocalDays(startSeconds, -1, zone);
+    const installation = await first.frames.next(
+      { blockStart: previous, firstSlot: DAY_SLOTS },
+      { importMilliwattHours: [] },
+    );
+    const made = await first.frames.next({ blockStart: startSeconds }, dayOf(0));
+    const foreign = await second.frames.next({ blockStart: startSeconds }, dayOf(1));
+    const { networkDocument: document } = spot;
+    const servicePoints = document.servicePoints.map(({ prices, ...point }) =>
+      point.network === second.network ? point : { ...point, ...(prices && { prices }) },
+    );
+    // The second's bank has no cost, by the registry: its frame has a register too many.
+    const network = mutableFeed(0, indexNetworkView({ ...document, servicePoints }));
+    const run = await bench({ network });
+    await run.send(installation, made, foreign);
+    await run.settle();
+    assert.deepEqual(
+      (await run.dead()).map(({ reason }) => reason),
+      ["FRAME_OUT_OF_RANGE"],
+    );
+    const contributions = await run.contributions();
+    await run.close();
+    await spot.close();
+    const own = contributions.filter(({ header }) => toHex(header.frameHash) === toHex(made.hash));
+    const streams = (list: readonly Contribution[]) => list.map(({ header }) => header.stream);
+    assert.deepEqual(streams(own), ["LOAD", "LOAD_EXPORT", "BILL", "COST"]);
+    assert.deepEqual(streams(contributions.filter((each) => !own.includes(each))), [
+      "BILL",
+      "COST",
+    ]);
+    const { publicKey, secretKey } = world.paillier;
+    const context = {
+      paillierKeyId: fromHex(publicKey.id),
+      modulusBits: publicKey.bits,
+      blockSeconds: 86_400,
+      bandCount: 1,
+      hasCost: true,
+      load: { intervalSeconds: 3600, valueBits: LOAD_VALUE_BITS, exportToo: true },
+    };
+    const { dataKey } = first.frames;
+    const expected = await recomputeContributions(
+      made.frame,
+      dataKey,
+      context,
+      (message, blinding) => world.engine.encrypt(engineKeyOf(publicKey), message, blinding),
+    );
+    assert.deepEqual(
+      own.map(({ headerBytes, ciphertext }) => [headerBytes, ciphertext]),
+      expected.map(({ headerBytes, ciphertext }) => [headerBytes, ciphertext]),
+    );
+    const [bill, cost] = own.slice(2).map(({ ciphertext }) => {
+      const message = textbookDecrypt(secretKey, big(ciphertext));
+      const opened = unpack(billPacking(publicKey.bits), message, { count: 1, slots: 8 });
+      return opened.ok ? opened.values : assert.fail();
+    });
+    const { registersMilliwattHours: registers } = await openFrame(made.frame, dataKey);
+    const zeros = [0n, 0n, 0n, 0n, 0n, 0n];
+    assert((registers[2] ?? 0n) > 0n);
+    assert.deepEqual(bill, [registers[0], registers[1], ...zeros]);
+    assert.deepEqual(cost, [registers[2], 0n, ...zeros]);
   });
 
   test("stay the same, byte for byte, when a frame comes again", async () => {

@@ -93,16 +93,20 @@ export async function openAggregates(
   );
 }
 
-/** A share holder's part in opening each, with its proof, in order; each in a context of its own. */
+/** A share holder's part in opening each request's aggregates, with one proof for them, in order; each in a context of its own. */
 export function openPartially(
   engine: Engine,
   share: SecretShare,
-  requests: readonly { readonly aggregate: Aggregate; readonly context: Uint8Array }[],
+  requests: readonly {
+    readonly aggregates: readonly Aggregate[];
+    readonly context: Uint8Array;
+  }[],
 ): Promise<Uint8Array[]> {
   return Promise.all(
-    requests.map(({ aggregate, context }) =>
-      partialDecrypt(engine, share, [aggregate.ciphertext], context),
-    ),
+    requests.map(({ aggregates, context }) => {
+      const ciphertexts = aggregates.map(({ ciphertext }) => ciphertext);
+      return partialDecrypt(engine, share, ciphertexts, context);
+    }),
   );
 }
 

@@ -3,11 +3,17 @@
  * asked for. Whatever the ledger holds counts as released, a corrupt set and a share of an opening that never came about too: to audit
  * rows that nobody saw refuses more, never less. It knows who and when, no reading.
  */
-import { judgeAudit, overlaps, type Refusal, type TimeSpan } from "@smarter-metering/policy";
+import {
+  judgeAudit,
+  overlaps,
+  type Refusal,
+  type ReleasedBill,
+  type TimeSpan,
+} from "@smarter-metering/policy";
 import { fromHex, type NetworkView } from "@smarter-metering/protocol";
 import { TariffError } from "@smarter-metering/tariff";
 import type { RegistryContext } from "./registry-context.ts";
-import type { Claim, LoadStream, Spent } from "./spent.ts";
+import type { BillClaim, Claim, LoadStream, Spent } from "./spent.ts";
 
 /** One audit: a cohort's loads of one direction, and the bills of all who were ever its members. */
 export interface Series {
@@ -43,8 +49,9 @@ export function auditSeries(
   { stream, cohort }: Series,
   asked: TimeSpan,
   spent: Spent,
-  { view, policy, calendars }: RegistryContext,
+  context: RegistryContext,
 ): readonly Refusal[] {
+  const { view, policy, calendars } = context;
   const versions = view.versionsOf(cohort);
   const [{ zone } = { zone: "" }] = versions;
   const members = new Set(versions.flatMap((version) => version.members));
@@ -65,13 +72,20 @@ export function auditSeries(
         members: view.cohort(cohort, cohortVersion)?.members ?? [],
         runs: runs.map((run) => ({ ...run, members: fromHex(run.members) })),
       })),
-    bills: inside.map(({ registerBank, ...bill }) => {
-      // Export is counted in one register, whatever the time.
-      const calendar = stream === "LOAD" ? calendars.get(registerBank) : undefined;
-      return { ...bill, ...(calendar && { calendar }) };
-    }),
+    bills: inside.map((bill) => releasedBill(bill, stream, context)),
   };
   return judged(() => judgeAudit(facts, policy));
+}
+
+/** Export is counted in one register, whatever the time, and has no cost. */
+function releasedBill(
+  { registerBank, hasCost, ...bill }: BillClaim,
+  stream: LoadStream,
+  { calendars, costs }: RegistryContext,
+): ReleasedBill {
+  const calendar = stream === "LOAD" ? calendars.get(registerBank) : undefined;
+  const cost = calendar !== undefined && hasCost ? costs.get(registerBank) : undefined;
+  return { ...bill, ...(calendar && { calendar }), ...(cost && { cost }) };
 }
 
 /** The span with everything that overlaps it, and what overlaps that. */

@@ -1,10 +1,12 @@
 /**
  * Whether the contributions of a BILL request bear out its terms (docs/protocol.md §6.1, §7.3, §8.2). A raw register is never decrypted: a
- * request has two contributions for each meter of the window, and the product of their quotients is what is opened. Run by the trustee.
+ * request has two contributions for each meter of the window, and two more where the bill has a cost; the products of their quotients are
+ * what is opened. Run by the trustee.
  */
 import type { Engine } from "@smarter-metering/paillier";
 import {
   billPacking,
+  encodeContributionHeader,
   equalBytes,
   installedAt,
   instantOf,
@@ -32,6 +34,14 @@ const SEGMENTS_MAX = 8;
 interface Bordered {
   readonly bill: BillTerms;
   readonly segments: readonly Segment[];
+  /** The same borders' contributions to COST, of a bill that has one. */
+  readonly costs: readonly Segment[] | undefined;
+}
+
+/** What is opened of one bill. */
+export interface BillAggregates {
+  readonly aggregate: Aggregate;
+  readonly cost?: Aggregate;
 }
 
 /** One result for each, in order; all differences are computed with one call of the engine. */
@@ -39,16 +49,23 @@ export async function verifyBills(
   bills: readonly BillToVerify[],
   context: RegistryContext,
   engine: Engine,
-): Promise<(Aggregate | Faulty)[]> {
+): Promise<(BillAggregates | Faulty)[]> {
   const checked = await Promise.all(bills.map((bill) => checkBorders(bill, context)));
   const sound = checked.flatMap((one) => ("fault" in one ? [] : [one]));
-  const segments = sound.map((one) => one.segments);
-  const differences = await differencesOf(engine, context.publicKey, segments);
-  const differenceOf = new Map(sound.map((bill, index) => [bill, differences[index]]));
+  const parts = sound.flatMap(({ segments, costs }) => (costs ? [segments, costs] : [segments]));
+  const differences = await differencesOf(engine, context.publicKey, parts);
+  const differenceOf = new Map(parts.map((part, index) => [part, differences[index]]));
   return checked.map((one) => {
     if ("fault" in one) return one;
-    const aggregate = differenceOf.get(one);
-    if (aggregate !== undefined && states(one.bill.terms.product, aggregate)) return aggregate;
+    const { segments, costs, bill } = one;
+    const { product, costProduct } = bill.terms;
+    const aggregate = differenceOf.get(segments);
+    const cost = costs && differenceOf.get(costs);
+    const isStated =
+      aggregate !== undefined &&
+      states(product, aggregate) &&
+      (costs === undefined || (cost !== undefined && states(costProduct, cost)));
+    if (isStated) return { aggregate, ...(cost && { cost }) };
     const reason = "the product is not the difference of the borders";
     return { fault: fault("REQUEST_WRONG_PRODUCT", reason) };
   });
@@ -58,16 +75,37 @@ async function checkBorders(
   { bill, contributions }: BillToVerify,
   context: RegistryContext,
 ): Promise<Bordered | Faulty> {
-  const segments = segmentsOf(contributions);
-  if (segments === undefined) {
+  const { point, terms } = bill;
+  const hasCost = terms.costProduct.length > 0;
+  const half = contributions.length / 2;
+  const borders = hasCost ? contributions.slice(0, half) : contributions;
+  const costBorders = hasCost ? contributions.slice(half) : [];
+  const segments = segmentsOf(borders);
+  const costs = hasCost ? segmentsOf(costBorders) : undefined;
+  if (segments === undefined || (hasCost && costs?.length !== segments.length)) {
     return { fault: fault("REQUEST_MALFORMED", "a bill has two borders for each of its meters") };
   }
-  const { point } = bill;
   const wrong =
-    firstFault(contributions, (border) => borderFault(border, bill, context)) ??
+    firstFault(borders, (border) => borderFault(border, bill, context)) ??
     spanFault(segments, bill) ??
+    firstFault(borders, (border, index) => costFault(border, costBorders[index])) ??
     (await contributionsFault(contributions, point.profile, context));
-  return wrong === undefined ? { bill, segments } : { fault: wrong };
+  return wrong === undefined ? { bill, segments, costs } : { fault: wrong };
+}
+
+/** A cost is counted by the meter whose energy is billed, in the same frame: but for the stream, both say the same. */
+function costFault(
+  { header: border }: Contribution,
+  cost: Contribution | undefined,
+): Fault | undefined {
+  if (cost === undefined) return undefined; // A bill without one.
+  if (cost.header.stream !== "COST") {
+    return fault("REQUEST_WRONG_STREAM", `a cost of stream ${cost.header.stream}`);
+  }
+  const expected = encodeContributionHeader({ ...border, stream: "COST" });
+  return equalBytes(cost.headerBytes, expected)
+    ? undefined
+    : fault("REQUEST_BORDERS_DIFFER", "a cost is of another frame than its border");
 }
 
 /** In the order of time: from and to of the first meter, of the second, … */

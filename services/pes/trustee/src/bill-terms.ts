@@ -2,15 +2,22 @@
  * What the terms of a BILL request say (docs/protocol.md §8.1-8.3): one service point's registers over a billing window, from one border
  * to the other. Read by the trustee from the log; the two contributions must bear them out (bill-request.ts).
  */
-import { bandSeconds, fuseWatts, type BandFacts, type BillFacts } from "@smarter-metering/policy";
 import {
+  bandSeconds,
+  fuseWatts,
+  type BandFacts,
+  type BillFacts,
+  type CostFacts,
+} from "@smarter-metering/policy";
+import {
+  costClassSize,
   toHex,
   type BillAggregateTerms,
   type BillRequest,
   type NetworkView,
   type ServicePoint,
 } from "@smarter-metering/protocol";
-import { localDayStart } from "@smarter-metering/tariff";
+import { costFactsOf, localDayStart } from "@smarter-metering/tariff";
 import { fault, type Faulty } from "./fault.ts";
 import type { RegistryContext } from "./registry-context.ts";
 import type { BillClaim, Spent } from "./spent.ts";
@@ -31,8 +38,13 @@ export function readBill(terms: BillRequest, context: RegistryContext): BillTerm
   if (!isMidnight(terms.fromBorder) || !isMidnight(terms.toBorder)) {
     return { fault: fault("REQUEST_WRONG_BLOCK", "a border is not the end of a local day") };
   }
+  if (hasCost(terms) && point.prices === undefined) {
+    return { fault: fault("REQUEST_WRONG_STREAM", "a cost, and registers of energy alone") };
+  }
   return { kind: "BILL", terms, point };
 }
+
+const hasCost = ({ costProduct }: BillRequest): boolean => costProduct.length > 0;
 
 /** What the rules of the policy are asked about. */
 export function billFacts(
@@ -53,7 +65,7 @@ export function billFacts(
     fromBorderSeconds: terms.fromBorder,
     toBorderSeconds: terms.toBorder,
     recordedWindows: spent.windows(point.network),
-    registerCount: point.bandCount + 1,
+    registerCount: point.bandCount + (hasCost(terms) ? 2 : 1),
     complete: true,
     nowSeconds,
   };
@@ -90,6 +102,26 @@ export function bandFacts({ point, terms }: BillTerms, context: RegistryContext)
   };
 }
 
+/**
+ * What the rule about a cost is asked, of a bill that has one: the prices of the window, and who else is billed by them. `isLogged`: the
+ * epoch that names them stood in the log before the request. Throws TariffError where the registry has not all of the prices.
+ */
+export function costFacts(
+  { point, terms }: BillTerms,
+  { view, calendars, prices }: RegistryContext,
+  isLogged: boolean,
+): CostFacts | undefined {
+  if (!hasCost(terms)) return undefined;
+  const bank = toHex(terms.registerBank);
+  const span = { fromSeconds: terms.fromBorder, toSeconds: terms.toBorder };
+  return costFactsOf(prices.get(bank) ?? [], span, {
+    isLogged,
+    classSize: costClassSize(view, { prices: point.prices ?? "", ...span }),
+    bandCount: calendars.get(bank)?.bands.length ?? 0,
+    powerMaxWatts: fuseWatts(point.fuse) * FUSE_TOLERANCE,
+  });
+}
+
 /** What a release under these terms spends, whatever the registry says. */
 export function billClaim(terms: BillRequest): BillClaim {
   return {
@@ -100,7 +132,7 @@ export function billClaim(terms: BillRequest): BillClaim {
     fromBorderSeconds: terms.fromBorder,
     toBorderSeconds: terms.toBorder,
     registerBank: toHex(terms.registerBank),
-    hasCost: false,
+    hasCost: hasCost(terms),
   };
 }
 
@@ -118,6 +150,7 @@ export function billAggregateTerms(
     fromBorder: terms.fromBorder,
     toBorder: terms.toBorder,
     registerBank: toHex(terms.registerBank),
+    hasCost: hasCost(terms),
     policyId: policy.id,
     registryEpoch: epoch,
     paillierKeyId: publicKey.id,

@@ -6,6 +6,7 @@
 import {
   fromHex,
   instantOf,
+  isRegisterStream,
   ProtocolError,
   toHex,
   verifyContribution,
@@ -45,7 +46,7 @@ async function contributionFault(
   const meter = view.meterAt(network, meterId, instant);
   const underContract =
     point !== undefined &&
-    point.contractStart <= (header.stream === "BILL" ? instant : start) &&
+    point.contractStart <= (isRegisterStream(header.stream) ? instant : start) &&
     (point.contractEnd === null || instant <= point.contractEnd);
   if (meter === undefined || !view.meterAt(network, meterId, start) || !underContract) {
     return fault("REQUEST_FOREIGN_CONTRIBUTION", "a contribution is of no registered meter");

@@ -36,10 +36,10 @@ export const fault = (code: FaultCode, reason: string): Fault => ({ code, reason
 /** The first fault in a list, in order; checks after it do not run. */
 export function firstFault<T>(
   items: readonly T[],
-  check: (item: T) => Fault | undefined,
+  check: (item: T, index: number) => Fault | undefined,
 ): Fault | undefined {
-  for (const item of items) {
-    const found = check(item);
+  for (const [index, item] of items.entries()) {
+    const found = check(item, index);
     if (found !== undefined) return found;
   }
   return undefined;

@@ -54,7 +54,7 @@ export type TakenMessage =
   { readonly cosigned: string | undefined } | { readonly waitsFor: "entries" | "epoch" };
 
 /** A request of the log, signed by its operator. */
-interface LoggedRequest extends Logged {
+interface LoggedRequest extends Omit<Logged, "isEpochLogged"> {
   readonly index: number;
   /** Hex. */
   readonly digest: string;
@@ -63,6 +63,8 @@ interface LoggedRequest extends Logged {
 export class FollowedLog {
   readonly #ports: FollowPorts;
   readonly #follower: LogFollower;
+  /** Where each registry epoch stands in the log first, by its hash in hex. */
+  readonly #epochs = new Map<string, number>();
 
   private constructor(ports: FollowPorts, follower: LogFollower) {
     this.#ports = ports;
@@ -126,11 +128,14 @@ export class FollowedLog {
     return false;
   }
 
-  /** In order. What is not signed by the operator is no request, to no trustee. */
+  /** In order, and notes epochs. What is not signed by the operator is no request, to no trustee. */
   async #requestsOf(entries: readonly IndexedEntry[]): Promise<LoggedRequest[]> {
     const { publicKey } = this.#ports.quorum.log;
     const requests: LoggedRequest[] = [];
     for (const entry of entries) {
+      if (entry.kind === "registry-epoch" && !this.#epochs.has(toHex(entry.body))) {
+        this.#epochs.set(toHex(entry.body), entry.index);
+      }
       const signed = decodeTerms(entry);
       if (signed === undefined) continue;
       try {
@@ -156,11 +161,16 @@ export class FollowedLog {
       const made =
         typeof context === "string"
           ? run.map((one) => unjudged(one, context))
-          : judgeRun(run, context, spent, contexts.isSuperseded(epoch));
+          : judgeRun(this.#placed(run, context), context, spent, contexts.isSuperseded(epoch));
       for (const { claim } of made) if (claim !== null) spent.add(claim);
       decisions.push(...made);
     }
     await ledger.decide(decisions);
+  }
+
+  #placed(run: readonly LoggedRequest[], { hash }: RegistryContext) {
+    const place = this.#epochs.get(hash) ?? Infinity;
+    return run.map((request) => ({ ...request, isEpochLogged: place < request.index }));
   }
 
   /** From the first entry to the head that was cosigned last. */
@@ -171,7 +181,8 @@ export class FollowedLog {
     if (cosigned !== undefined) {
       const reader = messageReader(this.#ports.bus);
       const step = (entry: IndexedEntry): void => {
-        if (entry.kind === "release-request") entries.push(entry);
+        if (entry.kind === "release-request" || entry.kind === "registry-epoch")
+          entries.push(entry);
       };
       await rebuild(reader.read, parseHead(cosigned), step, ({ size, root }) => {
         const head = reader.heads.get(size);
@@ -196,7 +207,7 @@ export class FollowedLog {
 }
 
 function judgeRun(
-  run: readonly LoggedRequest[],
+  run: readonly (LoggedRequest & Logged)[],
   context: RegistryContext,
   spent: Spent,
   isSuperseded: boolean,

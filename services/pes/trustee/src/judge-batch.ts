@@ -5,13 +5,21 @@
 import {
   judgeBands,
   judgeBill,
+  judgeCost,
   judgeLoad,
   type Refusal,
   type TimeSpan,
 } from "@smarter-metering/policy";
 import { toHex, type RequestTerms } from "@smarter-metering/protocol";
 import { auditSeries, judged, seriesOf, spanOf, type Series } from "./audit.ts";
-import { bandFacts, billClaim, billFacts, readBill, type BillTerms } from "./bill-terms.ts";
+import {
+  bandFacts,
+  billClaim,
+  billFacts,
+  costFacts,
+  readBill,
+  type BillTerms,
+} from "./bill-terms.ts";
 import { fault, type Faulty } from "./fault.ts";
 import { loadClaim, loadFacts, readLoad, type LoadTerms } from "./load-terms.ts";
 import { judgeSets } from "./member-sets.ts";
@@ -36,6 +44,8 @@ export interface Logged {
   readonly terms: RequestTerms;
   /** The log's time, epoch seconds: no later than 300 s after any clock of a trustee that cosigned it (§13.5). */
   readonly timeSeconds: number;
+  /** The registry epoch that it names stands in the log before it. */
+  readonly isEpochLogged: boolean;
 }
 
 /** What a request says, fitted into the registry. */
@@ -90,14 +100,14 @@ interface Judging {
   readonly oneByOne: ReadonlySet<string>;
 }
 
-function judge({ terms, timeSeconds }: Logged, judging: Judging): Verdict {
+function judge({ terms, timeSeconds, isEpochLogged }: Logged, judging: Judging): Verdict {
   const { context, spent } = judging;
   const read = readTerms(terms, context);
   if ("fault" in read) return { reasons: [read.fault] };
   const reasons =
     read.kind === "LOAD"
       ? judgeLoadTerms(read, context, spent, timeSeconds)
-      : judgeBillTerms(read, context, spent, timeSeconds);
+      : judgeBillTerms(read, context, spent, { now: timeSeconds, isEpochLogged });
   if (reasons.length > 0) return { reasons };
   const claim = claimOf(terms);
   const exposed = auditAlone(claim, judging);
@@ -119,13 +129,16 @@ function judgeBillTerms(
   bill: BillTerms,
   context: RegistryContext,
   spent: Spent,
-  now: number,
+  { now, isEpochLogged }: { readonly now: number; readonly isEpochLogged: boolean },
 ): readonly Refusal[] {
   const { policy } = context;
   return judged(() => {
     const refusals = judgeBill(billFacts(bill, spent, context.view, now), policy);
     // A window that is none has no bands.
-    return refusals.length > 0 ? refusals : judgeBands(bandFacts(bill, context), policy);
+    if (refusals.length > 0) return refusals;
+    const cost = costFacts(bill, context, isEpochLogged);
+    const costRefusals = cost === undefined ? [] : judgeCost(cost, policy);
+    return [...judgeBands(bandFacts(bill, context), policy), ...costRefusals];
   });
 }
 

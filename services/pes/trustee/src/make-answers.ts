@@ -22,8 +22,13 @@ import type { Answer, GivenAnswer } from "./ledger.ts";
 /** A request that is within the policy and was found right. */
 export interface Verified {
   readonly aggregate: Aggregate;
+  /** Of a bill that has one. */
+  readonly cost?: Aggregate;
   readonly terms: AggregateTerms;
 }
+
+const aggregatesOf = ({ aggregate, cost }: Verified): readonly Aggregate[] =>
+  cost === undefined ? [aggregate] : [aggregate, cost];
 
 export interface SealingPorts {
   readonly engine: Engine;
@@ -54,12 +59,17 @@ async function releases(
   secretKey: SecretKey,
   { engine, signer, mdms }: SealingPorts,
 ): Promise<GivenAnswer[]> {
-  const aggregates = verified.map(({ aggregate }) => aggregate);
-  const plaintexts = await openAggregates(engine, secretKey, aggregates);
+  const aggregates = verified.flatMap(aggregatesOf);
+  const opened = await openAggregates(engine, secretKey, aggregates);
+  const plaintextOf = new Map(aggregates.map((aggregate, index) => [aggregate, opened[index]]));
   let sequence = firstSequence;
-  const made = verified.map(async ({ terms }, index): Promise<GivenAnswer> => {
+  const made = verified.map(async ({ terms, aggregate, cost }): Promise<GivenAnswer> => {
     const { requestDigest: digest } = terms;
-    const content = releaseOf(terms, secretKey.publicKey.bits, plaintexts[index] ?? -1n);
+    const costPlaintext = cost && plaintextOf.get(cost);
+    const content = releaseOf(terms, secretKey.publicKey, {
+      sum: plaintextOf.get(aggregate) ?? -1n,
+      ...(costPlaintext !== undefined && { cost: costPlaintext }),
+    });
     if (content === undefined) return { digest, answer: CORRUPT };
     const release = await sealRelease(content, sequence++, fromHex(digest), mdms, signer);
     return { digest, answer: { kind: "release", bytes: encodeRelease(release) } };
@@ -79,14 +89,18 @@ async function partialReleases(
   share: SecretShare,
   { engine, signer, mdms }: SealingPorts,
 ): Promise<GivenAnswer[]> {
-  const requests = verified.map(({ aggregate, terms: { requestDigest, policyId } }) => {
-    return { aggregate, context: partialContext(fromHex(requestDigest), policyId) };
+  const requests = verified.map((one) => {
+    const { requestDigest, policyId } = one.terms;
+    const context = partialContext(fromHex(requestDigest), policyId);
+    return { aggregates: aggregatesOf(one), context };
   });
   const partials = await openPartially(engine, share, requests);
   const { trustee } = share;
-  const made = verified.map(async ({ terms, aggregate }, index): Promise<GivenAnswer> => {
+  const made = verified.map(async ({ terms, aggregate, cost }, index): Promise<GivenAnswer> => {
     const partial = partials[index] ?? new Uint8Array(0);
-    const content = { terms, product: aggregate.ciphertext.bytes, partial };
+    const product = aggregate.ciphertext.bytes;
+    const costProduct = cost && { costProduct: cost.ciphertext.bytes };
+    const content = { terms, product, ...costProduct, partial };
     const number = { sequence: firstSequence + index, trustee };
     const bytes = encodePartialRelease(await sealPartialRelease(content, number, mdms, signer));
     return { digest: terms.requestDigest, answer: { kind: "release", bytes } };

@@ -7,28 +7,46 @@ import {
   serializeVerificationKey,
   type PublicKey,
 } from "@smarter-metering/paillier";
-import { isUnsafe, parsePolicy, type ReleasePolicy } from "@smarter-metering/policy";
+import {
+  isUnsafe,
+  parsePolicy,
+  type CostPrices,
+  type ReleasePolicy,
+} from "@smarter-metering/policy";
 import {
   fromBase64Url,
   recipientFromSpki,
   registerBankOf,
   toHex,
+  unverifiedDocument,
   type NetworkView,
   type Recipient,
   type RegistrySnapshot,
 } from "@smarter-metering/protocol";
-import { parseCalendar, type Calendar } from "@smarter-metering/tariff";
+import {
+  parseCalendar,
+  priceAt,
+  pricesBySeries,
+  sameCostTerms,
+  type Calendar,
+  type DynamicPrices,
+} from "@smarter-metering/tariff";
 import { TrusteeError } from "./error.ts";
 import { isShare, publicKeyOf, type HeldKey } from "./held-key.ts";
 
 export interface RegistryContext {
   readonly epoch: number;
+  /** SHA-256 of the epoch's JWS, hex: under this name it stands in the log. */
+  readonly hash: string;
   readonly view: NetworkView;
   readonly policy: ReleasePolicy;
   readonly publicKey: PublicKey;
   readonly mdms: Recipient;
   /** By register bank. The objects of an epoch are the same for its life: what is known of a calendar is kept beside it. */
   readonly calendars: ReadonlyMap<string, Calendar>;
+  /** By register bank, of those with a cost: the prices that it counts by, as far as they are known, and each alone. */
+  readonly prices: ReadonlyMap<string, readonly DynamicPrices[]>;
+  readonly costs: ReadonlyMap<string, CostPrices>;
 }
 
 export interface Pins {
@@ -41,7 +59,7 @@ export interface Pins {
 
 /** Throws TRUSTEE_POLICY_REFUSED, TRUSTEE_WRONG_KEY, TRUSTEE_REGISTRY_INCOMPLETE, and what the parsers throw. */
 export async function registryContext(
-  { epoch, view }: RegistrySnapshot<NetworkView>,
+  { epoch, hash, view }: RegistrySnapshot<NetworkView>,
   pins: Pins,
 ): Promise<RegistryContext> {
   const policy = parsePolicy(view.document.policy);
@@ -64,7 +82,31 @@ export async function registryContext(
     throw new TrusteeError("TRUSTEE_REGISTRY_INCOMPLETE", message);
   }
   const mdms = await recipientFromSpki(fromBase64Url(key));
-  return { epoch, view, policy, publicKey, mdms, calendars: await calendarsOf(view, epoch) };
+  const calendars = await calendarsOf(view, epoch);
+  const prices = pricesOf(view, calendars);
+  const costs = new Map(
+    [...prices].map(([bank, documents]) => {
+      const cost: CostPrices = { priceAt: (seconds) => priceAt(documents, seconds) };
+      return [bank, cost] as const;
+    }),
+  );
+  return { epoch, hash, view, policy, publicKey, mdms, calendars, prices, costs };
+}
+
+function pricesOf(
+  { document }: NetworkView,
+  calendars: ReadonlyMap<string, Calendar>,
+): ReadonlyMap<string, readonly DynamicPrices[]> {
+  const { prices: signed = [] } = document;
+  const bySeries = pricesBySeries(
+    signed.map((jws) => unverifiedDocument("smarter-metering/prices", jws)),
+  );
+  const byBank = [...calendars].flatMap(([bank, { cost }]) => {
+    if (cost === undefined) return [];
+    const series = bySeries.get(cost.prices) ?? [];
+    return [[bank, series.filter((each) => sameCostTerms(each, cost))] as const];
+  });
+  return new Map(byBank);
 }
 
 /** A bank is the hash of its calendar: none but the one that the meters follow may be read for it. */

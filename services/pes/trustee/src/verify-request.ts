@@ -51,9 +51,9 @@ export async function verifyRequests(
     } else if (isBill(one)) {
       const next = verifiedBills.next();
       assert(next.done !== true, "one result for each bill");
-      const aggregate = next.value;
+      const aggregates = next.value;
       const terms = billAggregateTerms(one.read, context, one.digest);
-      verified.push("fault" in aggregate ? aggregate : { aggregate, terms });
+      verified.push("fault" in aggregates ? aggregates : { ...aggregates, terms });
     } else if (isLoad(one)) {
       const aggregate = await verifyLoad(one.read, one.contributions, context, engine);
       const terms = loadAggregateTerms(one.read, context, one.digest);

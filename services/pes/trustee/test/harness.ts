@@ -70,6 +70,12 @@ export class TestLog {
     this.messages.push(encodeLogMessage(await this.#memory.append(entries, nowSeconds)));
   }
 
+  /** A registry epoch, as aggregators note it before they name it. */
+  async note(hash: Uint8Array, nowSeconds: number): Promise<void> {
+    const entries: NewEntry[] = [{ kind: "registry-epoch", body: hash }];
+    this.messages.push(encodeLogMessage(await this.#memory.append(entries, nowSeconds)));
+  }
+
   /** The head that a trustee cosigned, with the cosignatures of the others. */
   async standing(cosigned: string, nowSeconds: number): Promise<string> {
     let note = cosigned;

@@ -9,6 +9,7 @@ import {
   fromHex,
   indexNetworkView,
   instantOf,
+  isRegisterStream,
   loadPacking,
   openFrame,
   planContributions,
@@ -26,7 +27,12 @@ import {
   type Signer,
 } from "@smarter-metering/protocol";
 import { addLocalDays } from "@smarter-metering/tariff";
-import { makeWorld, type World, type WorldHousehold } from "../../../../test/support/world.ts";
+import {
+  makeWorld,
+  type World,
+  type WorldHousehold,
+  type WorldOptions,
+} from "../../../../test/support/world.ts";
 
 export const EPOCH = 5;
 const SLOTS = 24;
@@ -42,6 +48,8 @@ export interface Scene {
   /** BILL of household 0 by day at whose end it stands (−1: the installation), and its registers. */
   readonly borders: ReadonlyMap<number, Contribution>;
   readonly registers: ReadonlyMap<number, readonly bigint[]>;
+  /** COST of household 0 beside its borders, where the tariff has one. */
+  readonly costs: ReadonlyMap<number, Contribution>;
   /** Installation of household 7 a day later, and its border at the end of February. */
   readonly late: readonly [Contribution, Contribution];
   forge(
@@ -68,9 +76,13 @@ export type BillChanges = Partial<Omit<BillRequest, "kind">> & { readonly signer
  * Eight households: seven in cohort north, the eighth alone in south. Version 2 of north lacks one member from day 3 on. LOAD of days 0,
  * 1 (all) and 3 (north), BILL of household 0 at the ends of February and March and some days beside.
  */
-export async function makeScene(quorum?: Quorum): Promise<Scene> {
+export async function makeScene(
+  quorum?: Quorum,
+  priced: Pick<WorldOptions, "tariff" | "prices"> = {},
+): Promise<Scene> {
   const world = await makeWorld({
     ...(quorum && { quorum }),
+    ...priced,
     households: 8,
     intervalSeconds: 3600,
     loadIntervalSeconds: 3600,
@@ -81,6 +93,7 @@ export async function makeScene(quorum?: Quorum): Promise<Scene> {
   const consumed = new Map<number, number[][]>();
   const borders = new Map<number, Contribution>();
   const registers = new Map<number, readonly bigint[]>();
+  const costs = new Map<number, Contribution>();
   const late: Contribution[] = [];
   for (const [index, household] of world.households.entries()) {
     const install = index === 7 ? 0 : -1;
@@ -96,6 +109,8 @@ export async function makeScene(quorum?: Quorum): Promise<Scene> {
       assert(bill !== undefined);
       if (index === 0) borders.set(day, bill);
       if (index === 0) registers.set(day, after);
+      const cost = contributions.find(({ header }) => header.stream === "COST");
+      if (index === 0 && cost !== undefined) costs.set(day, cost);
       if (index === 7 && (isInstall || day === 27)) late.push(bill);
       for (const contribution of loads) {
         load.set(day, [...(load.get(day) ?? []), contribution]);
@@ -113,6 +128,7 @@ export async function makeScene(quorum?: Quorum): Promise<Scene> {
     consumed,
     borders,
     registers,
+    costs,
     late: [installed, february],
     forge: (header, values, signer) => forge(world, header, values, signer),
     loadRequest: (contributions, changes) => loadRequest(world, document, contributions, changes),
@@ -168,6 +184,7 @@ async function contribute(
     modulusBits: world.paillier.publicKey.bits,
     blockSeconds: addLocalDays(blockStart, 1, world.zone) - blockStart,
     bandCount: world.tariff.calendar.bands.length,
+    hasCost: world.tariff.calendar.cost !== undefined,
     load: { intervalSeconds: 3600, valueBits: north.loadValueBits, exportToo: false },
   });
   const contributions = await Promise.all(planned.map((each) => encrypt(world, each)));
@@ -195,8 +212,9 @@ function forge(
 ): Promise<Contribution> {
   const { bits } = world.paillier.publicKey;
   const [north] = world.networkDocument.cohorts;
-  const packing =
-    header.stream === "BILL" ? billPacking(bits) : loadPacking(north?.loadValueBits ?? 1, bits);
+  const packing = isRegisterStream(header.stream)
+    ? billPacking(bits)
+    : loadPacking(north?.loadValueBits ?? 1, bits);
   // Room for values that honest packing refuses.
   const plaintext = pack({ ...packing, valueMax: 1n << BigInt(packing.slotBits) }, values);
   const message = fromHex(plaintext.toString(16).padStart(bits / 4, "0"));
@@ -261,12 +279,17 @@ function billRequest(
   { signer, ...changes }: BillChanges = {},
 ): Promise<SignedRequest> {
   const { n2, id } = world.paillier.publicKey;
-  const [from, to] = [borders[0], borders.at(-1)];
+  const energies = borders.filter(({ header }) => header.stream !== "COST");
+  const costs = borders.filter(({ header }) => header.stream === "COST");
+  const [from, to] = [energies[0], energies.at(-1)];
   assert(from !== undefined && to !== undefined);
-  const product = borders.reduce((sum, border, index) => {
-    const isFrom = index % 2 === 0;
-    return (sum * (isFrom ? inverse(numberOf(border), n2) : numberOf(border))) % n2;
-  }, 1n);
+  const quotientOf = (pairs: readonly Contribution[]): Uint8Array => {
+    const quotient = pairs.reduce((sum, border, index) => {
+      const isFrom = index % 2 === 0;
+      return (sum * (isFrom ? inverse(numberOf(border), n2) : numberOf(border))) % n2;
+    }, 1n);
+    return bytesOf(world, quotient);
+  };
   const terms: BillRequest = {
     kind: "BILL",
     registryEpoch: EPOCH,
@@ -277,7 +300,8 @@ function billRequest(
     toBorder: instantOf(to.header),
     registerBank: from.header.registerBank,
     paillierKeyId: fromHex(id),
-    product: bytesOf(world, product),
+    product: quotientOf(energies),
+    costProduct: costs.length > 0 ? quotientOf(costs) : new Uint8Array(0),
     ...changes,
   };
   const encoded = borders.map(encodeContribution);

@@ -110,7 +110,7 @@ test("two answers combine to the sum, and neither holds it", async () => {
   );
   const combined = await combinePartials(world.engine, key, sums, context, verified);
   assert(combined.ok);
-  const release = releaseOf(first.terms, key.publicKey.bits, combined.plaintexts[0] ?? -1n);
+  const release = releaseOf(first.terms, key.publicKey, { sum: combined.plaintexts[0] ?? -1n });
   assert(release?.kind === "LOAD");
   const total = release.energy_Wh.reduce((sum, value) => sum + value, 0);
   const members = (scene.consumed.get(1) ?? []).slice(0, 7);

@@ -10,8 +10,8 @@ import {
 import { createRoute, type App, type Clock, type Metrics, z } from "@smarter-metering/runtime";
 import type { Account, AccountStore } from "../account-store.ts";
 import type { AuthenticationKeys } from "../authentication-key.ts";
-import type { EnrolmentStore } from "../enrolment-store.ts";
 import { UcsError } from "../error.ts";
+import type { HouseholdStore } from "../household-store.ts";
 import type { LoginGuard } from "../login-guard.ts";
 import { servicePointsOf } from "../service-points.ts";
 import * as schema from "./schemas.ts";
@@ -22,7 +22,7 @@ export interface AccountRoutesPorts {
   readonly metrics: Metrics;
   readonly registry: RegistryFeed<UcsView>;
   readonly accounts: AccountStore;
-  readonly enrolments: EnrolmentStore;
+  readonly households: HouseholdStore;
   readonly keys: AuthenticationKeys;
   readonly guard: LoginGuard;
   readonly auth: SessionAuth;
@@ -148,7 +148,7 @@ export function addAccountRoutes(app: App, ports: AccountRoutesPorts): void {
 
 /** Log-in and recovery: two keys, one count of failures, the same answers whether or not there is such a login. */
 function addEntrances(app: App, ports: AccountRoutesPorts): void {
-  const { clock, accounts, enrolments, keys, guard, auth, registry } = ports;
+  const { clock, accounts, households, keys, guard, auth, registry } = ports;
   const total = ports.metrics.counter("ucs_logins_total", "Logins by outcome", ["outcome"]);
 
   const admit = async (
@@ -178,7 +178,7 @@ function addEntrances(app: App, ports: AccountRoutesPorts): void {
     const { login, authenticationKey } = context.req.valid("json");
     const account = await admit(login, authenticationKey, ({ verifier }) => verifier);
     const opened = await auth.open(context, { login, scope: "full" });
-    const link = await enrolments.link(login, servicePointsOf(registry.current().view));
+    const reach = await households.reach(login, servicePointsOf(registry.current().view));
     context.header("cache-control", "no-store");
     return context.json(
       {
@@ -187,7 +187,8 @@ function addEntrances(app: App, ports: AccountRoutesPorts): void {
         items: account.items,
         pinnedMeters: account.pinnedMeters,
         publicKey: toBase64Url(account.publicKey),
-        servicePoint: link?.servicePoint ?? null,
+        servicePoint: reach?.servicePoint ?? null,
+        household: reach?.item ?? null,
         enrolmentEndedAt: account.enrolmentEndedAt,
       },
       200,

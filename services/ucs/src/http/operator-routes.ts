@@ -46,7 +46,12 @@ const routes = {
     path: "/v1/operator/erasures",
     request: {
       body: schema.body(
-        z.strictObject({ servicePoint: schema.servicePoint, accountOnly: z.boolean() }),
+        z.strictObject({
+          servicePoint: schema.servicePoint,
+          accountOnly: z.boolean(),
+          /** Whose account, where a household has several; absent: that which is enrolled. */
+          login: schema.login.optional(),
+        }),
       ),
     },
     responses: {

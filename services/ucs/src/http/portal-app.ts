@@ -9,6 +9,7 @@ import {
 } from "@smarter-metering/runtime";
 import { UcsError } from "../error.ts";
 import { addAccountRoutes, type AccountRoutesPorts } from "./account-routes.ts";
+import { addHouseholdRoutes, type HouseholdRoutesPorts } from "./household-routes.ts";
 import { addEnrolmentRoutes, type EnrolmentRoutesPorts } from "./enrolment-routes.ts";
 import { addNoticeRoute } from "./notice-routes.ts";
 import { addOperatorRoutes, type OperatorRoutesPorts } from "./operator-routes.ts";
@@ -19,7 +20,12 @@ import { addWebFiles, PORTAL_POLICY } from "./web-files.ts";
 const BODY_BYTES_MAX = 32 * 1024;
 
 export interface PortalAppPorts
-  extends AccountRoutesPorts, EnrolmentRoutesPorts, ReadingRoutesPorts, OperatorRoutesPorts {
+  extends
+    AccountRoutesPorts,
+    EnrolmentRoutesPorts,
+    HouseholdRoutesPorts,
+    ReadingRoutesPorts,
+    OperatorRoutesPorts {
   readonly log: Logger;
   /** Null: the API alone. */
   readonly webFolder: string | null;
@@ -39,6 +45,7 @@ export async function createPortalApp(ports: PortalAppPorts): Promise<App> {
   });
   addAccountRoutes(app, ports);
   addEnrolmentRoutes(app, ports);
+  addHouseholdRoutes(app, ports);
   addReadingRoutes(app, ports);
   addNoticeRoute(app, ports);
   addOperatorRoutes(app, ports);

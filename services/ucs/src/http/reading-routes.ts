@@ -1,10 +1,9 @@
 /**
  * What a customer takes home to open: his envelopes, his frames, and frames as they arrive. No request names a service point: it follows
- * from the session's own link, so that there is none to guess.
+ * from the session's account, enrolled or invited, so that there is none to guess.
  */
 import {
   fromHex,
-  primitives,
   toBase64Url,
   toHex,
   type RegistryFeed,
@@ -12,11 +11,10 @@ import {
 } from "@smarter-metering/protocol";
 import { createRoute, type App, type AppEnv, type Clock, z } from "@smarter-metering/runtime";
 import type { Context } from "hono";
-import type { AccountStore } from "../account-store.ts";
-import type { EnrolmentStore, Link } from "../enrolment-store.ts";
 import type { EnvelopeStore } from "../envelope-store.ts";
 import { UcsError } from "../error.ts";
 import type { FramePlace, FrameStore } from "../frame-store.ts";
+import type { HouseholdStore, Reach } from "../household-store.ts";
 import type { LiveHub } from "../live-hub.ts";
 import { servicePointsOf } from "../service-points.ts";
 import { liveStream } from "./live-stream.ts";
@@ -26,8 +24,7 @@ import type { Session, SessionAuth } from "./session-auth.ts";
 export interface ReadingRoutesPorts {
   readonly clock: Clock;
   readonly registry: RegistryFeed<UcsView>;
-  readonly accounts: AccountStore;
-  readonly enrolments: EnrolmentStore;
+  readonly households: HouseholdStore;
   readonly envelopes: EnvelopeStore;
   readonly frames: FrameStore;
   readonly hub: LiveHub;
@@ -67,38 +64,38 @@ const routes = {
 };
 
 export function addReadingRoutes(app: App, ports: ReadingRoutesPorts): void {
-  const { registry, accounts, enrolments, auth } = ports;
+  const { clock, registry, households, auth } = ports;
 
-  const linkOf = (login: string): Promise<Link | undefined> =>
-    enrolments.link(login, servicePointsOf(registry.current().view));
+  const reachOf = (login: string): Promise<Reach | undefined> =>
+    households.reach(login, servicePointsOf(registry.current().view));
 
-  const requireLink = async (
+  const requireReach = async (
     context: Context<AppEnv>,
-  ): Promise<{ session: Session; link: Link }> => {
+  ): Promise<{ session: Session; reach: Reach }> => {
     const session = await auth.require(context);
-    const link = await linkOf(session.login);
-    if (link === undefined) throw new UcsError("UCS_NOT_ENROLLED");
+    const { login } = session;
+    const reach = await reachOf(login);
+    if (reach === undefined) throw new UcsError("UCS_NOT_ENROLLED");
+    const nowSeconds = Math.floor(clock.nowMs() / 1000);
+    if (reach.item !== null) await households.noteReading(login, reach.servicePoint, nowSeconds);
     context.header("cache-control", "no-store");
-    return { session, link };
+    return { session, reach };
   };
 
   app.openapi(routes.envelopes, async (context) => {
-    const { session, link } = await requireLink(context);
-    const account = await accounts.find(session.login);
-    if (account === undefined) throw new UcsError("UCS_SESSION_REQUIRED");
-    const recipientKeyId = await primitives.sha256(account.publicKey);
-    const messages = await ports.envelopes.of({ ...link, recipientKeyId });
+    const { reach } = await requireReach(context);
+    const messages = await ports.envelopes.of(reach);
     return context.json({ envelopes: messages.map(toBase64Url) }, 200);
   });
 
   app.openapi(routes.frames, async (context) => {
-    const { link } = await requireLink(context);
+    const { reach } = await requireReach(context);
     const { from, to, cursor } = context.req.valid("query");
     const limit = ports.framesPerPageMax;
     const page = await ports.frames.page({
-      servicePoint: link.servicePoint,
-      from: Math.max(from, link.contractStart),
-      to: Math.min(to, link.contractEnd ?? to),
+      servicePoint: reach.servicePoint,
+      from: Math.max(from, reach.contractStart),
+      to: Math.min(to, reach.contractEnd ?? to),
       ...(cursor === undefined ? {} : { after: placeOf(cursor) }),
       limit,
     });
@@ -108,15 +105,15 @@ export function addReadingRoutes(app: App, ports: ReadingRoutesPorts): void {
   });
 
   app.openapi(routes.live, async (context) => {
-    const { session, link } = await requireLink(context);
+    const { session, reach } = await requireReach(context);
     const stream = liveStream({
-      clock: ports.clock,
+      clock,
       hub: ports.hub,
       login: session.login,
-      servicePoint: link.servicePoint,
+      servicePoint: reach.servicePoint,
       isAllowed: async () =>
         (await auth.isOpen(session)) &&
-        (await linkOf(session.login))?.servicePoint === link.servicePoint,
+        (await reachOf(session.login))?.servicePoint === reach.servicePoint,
     });
     if (stream === undefined) throw new UcsError("UCS_LIVE_FULL");
     return context.body(stream, 200, { "content-type": "text/event-stream" });

@@ -67,7 +67,7 @@ export const recover = z.strictObject({
   recoveryAuthenticationKey: password.authenticationKey,
 });
 
-const opened = {
+const entered = {
   /** Bearer sessions only: a browser's is in its cookie. */
   token: z.string().optional(),
   /** Cookie sessions only: to be sent back as `x-csrf-token` with every change. */
@@ -77,12 +77,14 @@ const opened = {
 };
 
 /** Ten minutes, for `PUT /v1/vault` alone. */
-export const recovery = z.object(opened);
+export const recovery = z.object(entered);
 
 export const session = z.object({
-  ...opened,
+  ...entered,
   /** Null before the first enrolment. */
   pinnedMeters: wrappedItem.nullable(),
+  /** Of an invited account: the household's key and meters, under the account's own master key. */
+  household: wrappedItem.nullable(),
   publicKey: z.string(),
   servicePoint: servicePoint.nullable(),
   /** Epoch seconds: another account was enrolled for the service point since. */
@@ -114,6 +116,28 @@ export const frames = z.object({
   frames: z.array(z.string()),
   /** Ask again with it as `cursor`; absent on the last page. */
   next: z.string().optional(),
+});
+
+/** Who invites, and who joins: both know the secret, and have wrapped the household's key each in his own way. */
+export const invitation = z.strictObject({
+  authenticationKey: password.authenticationKey,
+  item: wrappedItem,
+});
+export const opening = z.strictObject({ authenticationKey: password.authenticationKey });
+export const opened = z.object({ inviter: login, item: wrappedItem });
+export const invited = z.object({ expiresAt: z.int() });
+export const invitationId = z.string().regex(/^[0-9a-f]{64}$/);
+export const household = z.object({
+  /** The first may invite and end. Epoch seconds. */
+  persons: z.array(z.object({ login, since: z.int() })),
+  isFirst: z.boolean(),
+  /** Those that wait; for the first person's eyes. */
+  invitations: z.array(
+    z.object({ id: invitationId, expiresAt: z.int(), openedBy: login.nullable() }),
+  ),
+});
+export const householdEvents = z.object({
+  events: z.array(z.object({ at: z.int(), login, event: z.string() })),
 });
 
 const epochSeconds = z

@@ -2,7 +2,7 @@
 import {
   openReadings,
   type Findings,
-  type OpenVault,
+  type HouseholdKeys,
   type PinnedMeter,
   type PortalClient,
   type Reading,
@@ -23,14 +23,12 @@ export interface SealedSpan {
 
 export class Household {
   readonly #client: PortalClient;
-  readonly #vault: OpenVault;
-  readonly #meters: readonly PinnedMeter[];
+  readonly #keys: HouseholdKeys;
   #envelopes: readonly Uint8Array[] | undefined;
 
-  constructor(client: PortalClient, vault: OpenVault, meters: readonly PinnedMeter[]) {
+  constructor(client: PortalClient, keys: HouseholdKeys) {
     this.#client = client;
-    this.#vault = vault;
-    this.#meters = meters;
+    this.#keys = keys;
   }
 
   async load(from: number, to: number): Promise<SealedSpan> {
@@ -64,7 +62,8 @@ export class Household {
   }
 
   #openWith(envelopes: readonly Uint8Array[], frames: readonly Uint8Array[]): Promise<OpenedDay> {
-    return openReadings(this.#meters, this.#vault.recipientSecret, { envelopes, frames });
+    const { meters, recipientSecret } = this.#keys;
+    return openReadings(meters, recipientSecret, { envelopes, frames });
   }
 }
 

@@ -2,7 +2,7 @@
  * The portal's page, on the customer's device (docs/protocol.md §10): from login to the plot of a day. Keys and readings live in this
  * page's memory and end with it.
  */
-import { createPortalClient, type Login, type PinnedMeter } from "@smarter-metering/customer";
+import { createPortalClient, type HouseholdKeys, type Login } from "@smarter-metering/customer";
 import { primitives } from "@smarter-metering/protocol";
 import { DayPage } from "./day-page.ts";
 import { showEnrol } from "./enrol-page.ts";
@@ -30,14 +30,16 @@ function logOut(): void {
 
 async function entered(login: string, session: Login): Promise<void> {
   say("");
-  const showDay = (meters: readonly PinnedMeter[]): Promise<void> => {
-    const household = new Household(client, session.vault, meters);
+  const showDay = (reading: HouseholdKeys): Promise<void> => {
+    const household = new Household(client, reading);
     return new DayPage(household, login, ended.signal).start(logOut);
   };
-  const { servicePoint, pinnedMeters } = session;
-  const meters = servicePoint === null ? [] : metersAt(servicePoint, pinnedMeters);
-  if (meters.length > 0) return showDay(meters);
-  showEnrol(client, session, showDay);
+  const { servicePoint, vault } = session;
+  const { recipientSecret, meters: known } = session.reading;
+  const meters = servicePoint === null ? [] : metersAt(servicePoint, known);
+  if (meters.length > 0) return showDay({ recipientSecret, meters });
+  const { recipientSecret: own } = vault;
+  showEnrol(client, session, (proven) => showDay({ recipientSecret: own, meters: proven }));
   if (page.enrolmentEndedAt() !== null) {
     say(
       "Another account was enrolled for your meter. If that was not you, call your operator.",
