@@ -21,6 +21,7 @@ import { SESSION_SECONDS as MDMS_SESSION_SECONDS } from "../services/mdms/src/ac
 import { MDMS_KEPT_DAYS } from "../services/mdms/src/retention.ts";
 import { startFixture, type Fixture } from "../services/mdms/test/fixture.ts";
 import { destroyedAt } from "../services/pes/opener/src/key-ring.ts";
+import { INVITATION_SECONDS } from "../services/ucs/src/household-store.ts";
 import { SESSION_SECONDS as UCS_SESSION_SECONDS } from "../services/ucs/src/http/session-auth.ts";
 import { UCS_KEPT_DAYS } from "../services/ucs/src/retention.ts";
 import { openPortal, type Portal } from "../services/ucs/test/portal.ts";
@@ -37,6 +38,7 @@ const CONSTANTS: Readonly<Record<string, string>> = {
   destroyedAt: `${destroyedAt({ to: 0 }) / HOUR} hours after its period`,
   "MDMS SESSION_SECONDS": `${MDMS_SESSION_SECONDS / HOUR} hours`,
   "UCS SESSION_SECONDS": `${UCS_SESSION_SECONDS / HOUR} hours`,
+  INVITATION_SECONDS: `${INVITATION_SECONDS / DAY} days`,
   ...named("MDMS_KEPT_DAYS", MDMS_KEPT_DAYS),
   ...named("UCS_KEPT_DAYS", UCS_KEPT_DAYS),
 };
@@ -184,6 +186,22 @@ const ucsKinds: readonly Kind[] = [
         expires_at: at + UCS_SESSION_SECONDS,
       }),
     marks: "select scope as mark from ucs_session",
+  },
+  {
+    constant: "INVITATION_SECONDS",
+    keptSeconds: INVITATION_SECONDS,
+    async put(store, at, mark) {
+      await account(store, at + INVITATION_SECONDS, `${mark}-invites`);
+      await insert(store, "ucs_invitation", {
+        proof: bytes(mark),
+        inviter: `${mark}-invites`,
+        service_point: mark,
+        recipient: bytes("key"),
+        item: "{}",
+        expires_at: at + INVITATION_SECONDS,
+      });
+    },
+    marks: "select service_point as mark from ucs_invitation",
   },
 ];
 

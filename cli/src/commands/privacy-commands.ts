@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { MDMS_KEPT_DAYS } from "@smarter-metering/mdms";
 import { writeFileAtomic } from "@smarter-metering/runtime";
 import { UCS_KEPT_DAYS } from "@smarter-metering/ucs";
-import { CliError, EXIT } from "../cli-error.ts";
+import { CliError, EXIT, usageError } from "../cli-error.ts";
 import type { Command } from "../command.ts";
 import { loadRoleConfig } from "../deployment/role-config.ts";
 import {
@@ -63,13 +63,20 @@ export const privacyErase: Command = {
   options: {
     ...dirOption,
     ...householdOption,
+    login: {
+      type: "string",
+      value: "<login>",
+      text: "with --account-only: an invited person's account",
+    },
     "account-only": { type: "boolean", text: "while the contract runs: leave the sealed frames" },
   },
   async run({ terminal }, args) {
     const layout = layoutFrom(args);
     const { point } = await servicePointOf(layout, args.required("household"));
     const accountOnly = args.flag("account-only");
-    const erasure = { servicePoint: point.network, accountOnly };
+    const login = args.text("login");
+    if (login !== undefined && !accountOnly) throw usageError("--login goes with --account-only");
+    const erasure = { servicePoint: point.network, accountOnly, login };
     const deleted = await eraseAtUcs(layout, terminal, erasure);
     const { statementsKeptDays } = loadRoleConfig("mdms", layout.config("mdms")).value;
     const { framesKeptDays } = loadRoleConfig("ucs", layout.config("ucs")).value;

@@ -74,7 +74,11 @@ const erased = z.record(z.string(), z.number());
 export async function eraseAtUcs(
   layout: Layout,
   terminal: Terminal,
-  erasure: { readonly servicePoint: string; readonly accountOnly: boolean },
+  erasure: {
+    readonly servicePoint: string;
+    readonly accountOnly: boolean;
+    readonly login?: string | undefined;
+  },
 ): Promise<Readonly<Record<string, number>>> {
   try {
     return erased.parse(await askUcs(layout, terminal, "/v1/operator/erasures", erasure));

@@ -55,39 +55,21 @@ function grainOf({ loads }: AuditFacts, policy: ReleasePolicy): Grain {
 const GROUND = 1;
 
 /**
- * Registers of which some time is absent from some load or not covered by any. One with a cost counts
- * when its price differs within that time: what weighs it by σ + γ · price weighs it by nothing only
- * when both are 0.
- */
-function groundedIn({ units, costOf }: Coverage): ReadonlySet<number> {
-  const ranges = new Map<number, PriceRange>();
-  for (const { states, prices } of units) {
-    for (const state of states) {
-      if (state >= 0) continue;
-      const cost = costOf(-state);
-      const range = cost === undefined ? undefined : prices[cost];
-      ranges.set(-state, ranges.has(-state) ? rangeOfBoth(ranges.get(-state), range) : range);
-    }
-  }
-  const isGrounded = ([register, range]: readonly [number, PriceRange]): boolean =>
-    costOf(register) === undefined || (range !== undefined && range.min < range.max);
-  return new Set([...ranges].filter(isGrounded).map(([register]) => register));
-}
-
-/**
  * The ties of every unit, as register · memberCount + member. Unbilled time is tied to ground, and
- * so is a grounded register. Any other with a cost ties nothing: prices weigh its intervals
- * differently.
+ * so is a register that is absent from some load or whose time some load does not cover. Prices
+ * weigh the intervals of a register with a cost differently, so that it ties nothing unless it is
+ * `firm`.
  */
-function tiesOf(coverage: Coverage): Set<number>[] {
+function tiesOf(coverage: Coverage, firm: ReadonlySet<number>): Set<number>[] {
   const { units, memberCount, costOf } = coverage;
-  const grounded = groundedIn(coverage);
-  const isLoose = (register: number): boolean =>
-    costOf(register) !== undefined && !grounded.has(register);
+  const isFirm = (register: number): boolean =>
+    costOf(register) === undefined || firm.has(register);
+  const grounded = new Set<number>();
+  for (const { states } of units) for (const state of states) if (state < 0) grounded.add(-state);
   return units.map(({ states }) => {
     const ties = new Set<number>();
     for (const [member, state] of states.entries()) {
-      if (state < UNBILLED || (state >= FIRST_REGISTER && isLoose(state))) continue;
+      if (state < UNBILLED || (state >= FIRST_REGISTER && !isFirm(state))) continue;
       const tie = state === UNBILLED || grounded.has(state) ? GROUND : state;
       ties.add(tie * memberCount + member);
     }
@@ -147,11 +129,48 @@ function cellsOf(ties: readonly Set<number>[], memberCount: number, membersMin: 
   return { ground, cells: byUnit };
 }
 
+/** Fewer than `membersMin` members tie the intervals of its one unit: each of them stands alone. */
+const isLoose = (cell: Cell, { ground }: Cells, membersMin: number): boolean =>
+  cell !== ground && cell.units.length === 1 && cell.ties.size < membersMin;
+
+/**
+ * Registers with a cost whose price differs within a cell, ground too. There all intervals have one
+ * potential, and σ + γ · price is the same at two prices only when γ is 0: they tie like any other.
+ */
+function firmIn({ units, costOf }: Coverage, cells: Cells, membersMin: number): Set<number> {
+  const ranges = new Map<number, Map<Cell, PriceRange>>();
+  for (const [index, { states, prices }] of units.entries()) {
+    for (const state of states) {
+      const cost = costOf(Math.abs(state));
+      const cell = state < 0 ? cells.ground : cells.cells[index];
+      if (cost === undefined || cell === undefined || isLoose(cell, cells, membersMin)) continue;
+      const own = ranges.get(Math.abs(state)) ?? new Map<Cell, PriceRange>();
+      ranges.set(Math.abs(state), own);
+      const range = prices[cost];
+      own.set(cell, own.has(cell) ? rangeOfBoth(own.get(cell), range) : range);
+    }
+  }
+  const isFirm = ([, own]: readonly [number, ReadonlyMap<Cell, PriceRange>]): boolean =>
+    [...own.values()].some((range) => range !== undefined && range.min < range.max);
+  return new Set([...ranges].filter(isFirm).map(([register]) => register));
+}
+
+/** The cells with all registers that are found firm in them. */
+function settledCells(coverage: Coverage, membersMin: number): Cells {
+  let firm: ReadonlySet<number> = new Set();
+  for (;;) {
+    const cells = cellsOf(tiesOf(coverage, firm), coverage.memberCount, membersMin);
+    const found = new Set([...firm, ...firmIn(coverage, cells, membersMin)]);
+    if (found.size === firm.size) return cells;
+    firm = found;
+  }
+}
+
 interface Extent {
   seconds: number;
   readonly weeks: Set<number>;
-  /** Fewer than `membersMin` members tie the intervals of the unit: each of them stands alone. */
-  readonly isLoose: boolean;
+  /** Each of its intervals stands alone. */
+  readonly isAlone: boolean;
 }
 
 type Extents = ReadonlyMap<Cell, Extent>;
@@ -160,20 +179,21 @@ type Extents = ReadonlyMap<Cell, Extent>;
 function extentsOf(
   { units }: Coverage,
   member: number,
-  { ground, cells }: Cells,
+  joined: Cells,
   membersMin: number,
 ): ReadonlyMap<number, Extents> {
+  const { ground, cells } = joined;
   const extents = new Map<number, Map<Cell, Extent>>();
   for (const [index, { states, seconds, intervalSeconds, week }] of units.entries()) {
     const state = states[member] ?? 0;
     const cell = state < 0 ? ground : (cells[index] ?? ground);
     if (state === 0 || (state === UNBILLED && cell === ground)) continue;
-    const isLoose = cell !== ground && cell.units.length === 1 && cell.ties.size < membersMin;
+    const isAlone = isLoose(cell, joined, membersMin);
     const own = extents.get(Math.abs(state)) ?? new Map<Cell, Extent>();
     extents.set(Math.abs(state), own);
-    const extent = own.get(cell) ?? { seconds: 0, weeks: new Set(), isLoose };
+    const extent = own.get(cell) ?? { seconds: 0, weeks: new Set(), isAlone };
     own.set(cell, extent);
-    extent.seconds += isLoose ? intervalSeconds : seconds;
+    extent.seconds += isAlone ? intervalSeconds : seconds;
     extent.weeks.add(week);
   }
   return extents;
@@ -189,15 +209,15 @@ function extentsOf(
 export function exposedParts(releases: CohortReleases, grain: Grain): ExposedPart[] {
   const coverage = coverageOf(releases);
   const { memberCount, costOf } = coverage;
-  const cells = cellsOf(tiesOf(coverage), memberCount, grain.membersMin);
+  const cells = settledCells(coverage, grain.membersMin);
   const parts: ExposedPart[] = [];
   for (let member = 0; member < memberCount; member++) {
     for (const [register, extents] of extentsOf(coverage, member, cells, grain.membersMin)) {
       const isBilled = register !== UNBILLED;
       const isPriced = isBilled && costOf(register) !== undefined;
       const isWhole = isBilled && extents.size === 1;
-      for (const { seconds, weeks, isLoose } of extents.values()) {
-        if (isWhole && !isLoose) continue;
+      for (const { seconds, weeks, isAlone } of extents.values()) {
+        if (isWhole && !isAlone) continue;
         const isFine = seconds < grain.seconds || weeks.size < grain.weeks;
         if (isFine || isPriced) parts.push({ isBilled, seconds, weeks: weeks.size });
       }

@@ -207,6 +207,8 @@ test("what is released every month stays released", () => {
 /** Another price for each half day, and for each hour. */
 const market: CostPrices = { priceAt: (seconds) => 3 + ((seconds - start) / 3600) ** 2 };
 const flat: CostPrices = { priceAt: () => 7 };
+/** Low by night, dear by day. */
+const halvesOfDays: CostPrices = { priceAt: (at) => (((at - start) / day) % 1 < 0.5 ? 2 : 5) };
 
 test("a cost register ties nobody, and is not cut", () => {
   const loads = daysUpTo(31).map((dayIndex) => loadOf(everybody, dayIndex));
@@ -230,6 +232,19 @@ test("a cost register ties nobody, and is not cut", () => {
   );
   assert.deepEqual(new Set(alone.map(({ seconds }) => seconds)), new Set([3600]));
   assert.equal(alone.length, 24);
+});
+
+test("costs tie what the bands of others leave apart, when prices differ within a band", () => {
+  const loads = daysUpTo(31).map((index) => loadOf(everybody, index));
+  const bills = (cost: CostPrices, priced: number): ReleasedBill[] =>
+    everybody.members.map((member, i) =>
+      billOf(member, 0, 31, i < priced ? undefined : halves, i < priced ? cost : undefined),
+    );
+  const judged = (cost: CostPrices, priced: number): string[] =>
+    codes(judgeAudit({ zone, loads, bills: bills(cost, priced) }, policy));
+  assert.deepEqual(judged(market, 12), []);
+  assert.deepEqual(judged(halvesOfDays, 12), ["R5_EXPOSED"], "one price for each band");
+  assert.deepEqual(judged(market, 4), ["R5_EXPOSED"], "four could be parted from the others");
 });
 
 test("a day without load hides the costs of all, when its prices differ", () => {
@@ -465,9 +480,6 @@ function isExposed(system: System, grain: Grain): boolean {
     });
   });
 }
-
-/** Low by night, dear by day. */
-const halvesOfDays: CostPrices = { priceAt: (at) => (((at - start) / day) % 1 < 0.5 ? 2 : 5) };
 
 const anySystem = (weeksMin: number): fc.Arbitrary<System> =>
   fc

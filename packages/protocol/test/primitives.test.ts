@@ -1,13 +1,13 @@
 /**
  * Both implementations of the primitives against the same published vectors and each other, and the proof that a browser's bundle
- * takes the right one. Vectors: RFC 8032 §7.1, RFC 5869 A.3, RFC 4231 §4.3, FIPS 180-4, GCM test cases 13 to 16.
+ * takes the right one; and the encoding of binary messages (docs/protocol.md §1.1). Vectors: RFC 8032 §7.1, RFC 5869 A.3, RFC 4231 §4.3, FIPS 180-4, GCM test cases 13 to 16.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import * as fc from "fast-check";
-import { fromHex, toHex, utf8 } from "@smarter-metering/protocol";
+import { fromHex, Reader, toHex, utf8, Writer } from "@smarter-metering/protocol";
 import { primitives as browser } from "../src/primitives.browser.ts";
 import { primitives as node } from "../src/primitives.node.ts";
 
@@ -193,4 +193,60 @@ test("a browser's bundle holds no module of Node and the WebCrypto primitives on
   const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
   assert.deepEqual(imports, []);
   assert.doesNotMatch(outputFiles[0]?.text ?? "node:", /["']node:/);
+});
+
+const malformed = { code: "PROTOCOL_MALFORMED" };
+
+test("law: what Writer writes, Reader reads, in prefixes as narrow as can be", () => {
+  const max = fc.constantFrom(0xff, 0x100, 0xffff, 0x10000);
+  fc.assert(
+    fc.property(
+      fc.record({
+        u8: fc.nat(0xff),
+        u16: fc.nat(0xffff),
+        u32: fc.nat(0xffffffff),
+        u64: fc.bigInt(0n, 2n ** 64n - 1n),
+        safe: fc.maxSafeNat(),
+        vector: fc.uint8Array({ maxLength: 64 }),
+        max,
+      }),
+      (value) => {
+        const bytes = new Writer()
+          .u8(value.u8)
+          .u16(value.u16)
+          .u32(value.u32)
+          .u64(value.u64)
+          .u64(value.safe)
+          .vector(value.vector, value.max)
+          .finish();
+        const prefix = value.max < 0x100 ? 1 : value.max < 0x10000 ? 2 : 4;
+        assert.equal(bytes.length, 23 + prefix + value.vector.length);
+        const reader = new Reader(bytes);
+        assert.equal(reader.u8(), value.u8);
+        assert.equal(reader.u16(), value.u16);
+        assert.equal(reader.u32(), value.u32);
+        assert.equal(reader.u64(), value.u64);
+        assert.equal(reader.safeU64(), value.safe);
+        assert.deepEqual(reader.vector(value.max), value.vector);
+        reader.end();
+        assert.throws(() => reader.u8(), malformed);
+      },
+    ),
+  );
+  const refused = [
+    (writer: Writer) => writer.u8(256),
+    (writer: Writer) => writer.u8(-1),
+    (writer: Writer) => writer.u16(0.5),
+    (writer: Writer) => writer.u32(2 ** 32),
+    (writer: Writer) => writer.u64(2 ** 53),
+    (writer: Writer) => writer.u64(0.5),
+    (writer: Writer) => writer.u64(-1n),
+    (writer: Writer) => writer.u64(2n ** 64n),
+    (writer: Writer) => writer.fixed(new Uint8Array(3), 4),
+    (writer: Writer) => writer.vector(new Uint8Array(3), 2),
+    (writer: Writer) => writer.vector(new Uint8Array(0), 2, 1),
+  ];
+  for (const write of refused) assert.throws(() => write(new Writer()), malformed);
+  assert.throws(() => new Reader(fromHex("03000000")).vector(2), malformed);
+  assert.throws(() => new Reader(fromHex("00")).vector(2, 1), malformed);
 });

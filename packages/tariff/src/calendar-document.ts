@@ -8,6 +8,7 @@ import {
   type Calendar,
   type CalendarRule,
   type Holidays,
+  type MonthDays,
   type SeasonDates,
   type SpecialDay,
 } from "./calendar.ts";
@@ -44,10 +45,19 @@ function parseHours(rule: Readonly<Record<keyof HourRule, unknown>>, path: strin
   return { from, to, band: readText(rule.band, `${path}.band`, namePattern, "a band") };
 }
 
+function parseMonthDays(value: unknown, path: string): MonthDays {
+  const days = readObject(value, path, ["from", "to"]);
+  const from = readInteger(days.from, `${path}.from`, 1, 31);
+  const to = readInteger(days.to, `${path}.to`, 1, 31);
+  if (from <= to) return { from, to };
+  const message = "days of a month end on the day they begin or later; split those that pass its end";
+  throw new TariffError("TARIFF_OUT_OF_RANGE", message, path);
+}
+
 function parseRule(value: unknown, path: string): CalendarRule {
   const keys = ["weekdays", "from", "to", "band"] as const;
-  const rule = readObject(value, path, keys, ["seasons", "holidays"]);
-  const { seasons, holidays } = rule;
+  const rule = readObject(value, path, keys, ["seasons", "monthDays", "holidays"]);
+  const { seasons, monthDays, holidays } = rule;
   if (holidays !== undefined && holidays !== true) {
     throw new TariffError("TARIFF_MALFORMED", "expected true, or no such key", `${path}.holidays`);
   }
@@ -63,6 +73,7 @@ function parseRule(value: unknown, path: string): CalendarRule {
     weekdays: readDistinct(weekdays, `${path}.weekdays`),
     ...parseHours(rule, path),
     ...(seasons !== undefined && { seasons: readDistinct(names(seasons), `${path}.seasons`) }),
+    ...(monthDays !== undefined && { monthDays: parseMonthDays(monthDays, `${path}.monthDays`) }),
     ...(holidays === true && { holidays }),
   };
 }

@@ -10,7 +10,7 @@ import { offsetSpan } from "./zone.ts";
 
 /**
  * From `from` up to `to` ("07:00", "24:00") `band` holds: on ISO weekdays 1 (Monday) to 7, with
- * `holidays` on holidays as well, with `seasons` in these alone.
+ * `holidays` on holidays as well, with `seasons` and `monthDays` in these alone.
  */
 export interface CalendarRule {
   readonly weekdays: readonly number[];
@@ -18,7 +18,17 @@ export interface CalendarRule {
   readonly to: string;
   readonly band: string;
   readonly seasons?: readonly string[];
+  readonly monthDays?: MonthDays;
   readonly holidays?: true;
+}
+
+/**
+ * First and last of some days of every local month, 1 to 31. With bands for the 1st to the 15th and
+ * others from the 16th on, a window of a month can be billed by new prices from the 16th on.
+ */
+export interface MonthDays {
+  readonly from: number;
+  readonly to: number;
 }
 
 /** First and last day of a season, MM-DD, every year; `from` after `to` passes New Year. */
@@ -42,7 +52,8 @@ export interface SpecialDay {
 
 /**
  * Bands in register order. Outside every rule the default band holds. Rules never overlap on one
- * kind of day: a special day, else a holiday or a weekday, in a season or outside every season.
+ * kind of day: a special day, else a holiday or a weekday, in a season or outside every season, on
+ * a day of the month.
  */
 export interface Calendar {
   readonly id: string;

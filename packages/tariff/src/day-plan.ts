@@ -2,7 +2,8 @@
 // docs/protocol.md: two streams, bill registers. Runs in meter, trustee, MDMS and browser.
 //
 // A day is special (its date has rules of its own), or a holiday, or one of seven weekdays, the
-// last two within a season or outside every season. Rules never overlap within one kind of day.
+// last two within a season or outside every season, and within a stretch of the month for all days
+// of which the same rules are. Rules never overlap within one kind of day.
 
 import { assert } from "./assert.ts";
 import type { Calendar, CalendarRule, SeasonDates } from "./calendar.ts";
@@ -21,8 +22,13 @@ export interface DayPlan {
 /** Every kind of day of a calendar, planned. */
 export interface CalendarPlan {
   readonly seasons: readonly SeasonDates[];
-  /** By season, the last for days outside every one; each from Monday to Sunday, then a holiday. */
-  readonly kinds: readonly (readonly DayPlan[])[];
+  /** Days of the month on which a stretch of it begins, ascending from 1. */
+  readonly stretches: readonly number[];
+  /**
+   * By season, the last for days outside every one; by stretch of the month; then from Monday to
+   * Sunday, and a holiday.
+   */
+  readonly kinds: readonly (readonly (readonly DayPlan[])[])[];
   /** YYYY-MM-DD, or MM-DD for every year. */
   readonly holidays: ReadonlySet<string>;
   /** Which kind a holiday is. */
@@ -101,6 +107,33 @@ function checkSeasons(seasons: readonly SeasonDates[]): void {
 
 const weekdayTexts = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
+/** Days of the month from which on other rules hold than on the day before; no more than 31. */
+function stretchesOf(rules: readonly CalendarRule[]): number[] {
+  const borders = rules.flatMap(({ monthDays }) =>
+    monthDays === undefined ? [] : [monthDays.from, monthDays.to + 1],
+  );
+  return [...new Set([1, ...borders])].filter((day) => day <= 31).toSorted((a, b) => a - b);
+}
+
+interface PlannedRule {
+  readonly rule: CalendarRule;
+  readonly span: Span;
+}
+
+/** The seven weekdays and a holiday, by the rules that hold `where`. */
+function planWeek(held: readonly PlannedRule[], fallback: number, where: string): DayPlan[] {
+  const planWith = (dayText: string, holds: (rule: CalendarRule) => boolean): DayPlan => {
+    const spans = held.filter(({ rule }) => holds(rule)).map(({ span }) => span);
+    return planDay(spans, fallback, dayText + where);
+  };
+  return [
+    ...weekdayTexts.map((text, index) =>
+      planWith(text, ({ weekdays }) => weekdays.includes(index + 1)),
+    ),
+    planWith("holidays", ({ holidays }) => holidays === true),
+  ];
+}
+
 /**
  * Plans every kind of day. Throws TARIFF_BAND_UNKNOWN, TARIFF_RULES_OVERLAP,
  * TARIFF_SEASONS_OVERLAP with the path of what is wrong.
@@ -109,44 +142,37 @@ export function planCalendar(calendar: Calendar): CalendarPlan {
   const { seasons = [], holidays, specialDays = [] } = calendar;
   checkSeasons(seasons);
   const fallback = bandIndex(calendar, calendar.defaultBand, "calendar.defaultBand");
-  const spans = calendar.rules.map((rule, index) => ({
-    rule,
-    span: spanOf(calendar, rule, `calendar.rules[${index}]`),
-  }));
+  const planned = calendar.rules.map((rule, index): PlannedRule => {
+    return { rule, span: spanOf(calendar, rule, `calendar.rules[${index}]`) };
+  });
+  const stretches = stretchesOf(calendar.rules);
   const kinds = [...seasons.map(({ name }) => name), undefined].map((season) => {
-    const inSeason = spans.filter(
+    const inSeason = planned.filter(
       ({ rule }) => rule.seasons === undefined || (season && rule.seasons.includes(season)),
     );
-    const where = season === undefined ? "" : ` in season ${season}`;
-    const weekdays = weekdayTexts.map((text, index) => {
-      const held = inSeason.filter(({ rule }) => rule.weekdays.includes(index + 1));
-      return planDay(
-        held.map(({ span }) => span),
-        fallback,
-        text + where,
+    const seasonText = season === undefined ? "" : ` in season ${season}`;
+    return stretches.map((first, index) => {
+      const last = (stretches[index + 1] ?? 32) - 1;
+      const onDays = inSeason.filter(
+        ({ rule: { monthDays } }) =>
+          monthDays === undefined || (monthDays.from <= first && first <= monthDays.to),
       );
+      const days = stretches.length === 1 ? "" : `, days ${first} to ${last} of the month`;
+      return planWeek(onDays, fallback, seasonText + days);
     });
-    const onHolidays = inSeason.filter(({ rule }) => rule.holidays === true);
-    return [
-      ...weekdays,
-      planDay(
-        onHolidays.map(({ span }) => span),
-        fallback,
-        `holidays${where}`,
-      ),
-    ];
   });
-  const planned = specialDays.map(({ date, rules }, index): [string, DayPlan] => {
+  const special = specialDays.map(({ date, rules }, index): [string, DayPlan] => {
     const path = `calendar.specialDays[${index}].rules`;
     const held = rules.map((rule, position) => spanOf(calendar, rule, `${path}[${position}]`));
     return [date, planDay(held, fallback, date)];
   });
   return {
     seasons,
+    stretches,
     kinds,
     holidays: new Set(holidays?.dates),
     holidayKind: holidays?.countAs === undefined ? holiday : holidays.countAs - 1,
-    specialDays: new Map(planned),
+    specialDays: new Map(special),
   };
 }
 
@@ -160,7 +186,8 @@ export function planOfDay(plan: CalendarPlan, day: number): DayPlan {
   const isHoliday = plan.holidays.has(date) || plan.holidays.has(monthDay);
   // 1970-01-01 was a Thursday; the day before it is what the clock shows west of Greenwich.
   const kind = isHoliday ? plan.holidayKind : (day + 10) % 7;
-  const found = plan.kinds.at(season)?.[kind]; // -1, outside every season, is the last
+  const stretch = plan.stretches.findLastIndex((first) => first <= Number(date.slice(8)));
+  const found = plan.kinds.at(season)?.[stretch]?.[kind]; // -1, outside every season, is the last
   assert(found !== undefined, "every kind of day is planned");
   return found;
 }

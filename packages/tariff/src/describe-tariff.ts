@@ -12,11 +12,17 @@ const weekdayNames = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const hoursText = ({ from, to }: Pick<CalendarRule, "from" | "to">): string =>
   `from ${from} to ${to}`;
 
+function monthDaysText({ monthDays }: CalendarRule): string {
+  if (monthDays === undefined) return "";
+  const { from, to } = monthDays;
+  return `${from === to ? `on day ${from}` : `on days ${from} to ${to}`} of the month, `;
+}
+
 function ruleText(rule: CalendarRule): string {
   const weekdays = rule.weekdays.map((weekday) => weekdayNames[weekday - 1]);
   const days = [...weekdays, ...(rule.holidays ? ["holidays"] : [])].join(", ");
   const seasons = rule.seasons === undefined ? "" : `in ${rule.seasons.join(" and ")}, `;
-  return `Band ${rule.band}: ${seasons}${days} ${hoursText(rule)}, local time.`;
+  return `Band ${rule.band}: ${seasons}${monthDaysText(rule)}${days} ${hoursText(rule)}, local time.`;
 }
 
 function calendarTexts({ rules, seasons, holidays, specialDays, ...calendar }: Calendar): string[] {

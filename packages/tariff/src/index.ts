@@ -6,7 +6,14 @@ export type { BillLine } from "./bill-line.ts";
 export { describeLine } from "./bill-text.ts";
 export type { LineText } from "./bill-text.ts";
 export { bandAt, bandsMax, bandsOf, secondsOfBands } from "./calendar.ts";
-export type { Calendar, CalendarRule, Holidays, SeasonDates, SpecialDay } from "./calendar.ts";
+export type {
+  Calendar,
+  CalendarRule,
+  Holidays,
+  MonthDays,
+  SeasonDates,
+  SpecialDay,
+} from "./calendar.ts";
 export { parseCalendar } from "./calendar-document.ts";
 export { reRate } from "./credit-note.ts";
 export type { CreditNote, DifferenceLine } from "./credit-note.ts";

@@ -28,6 +28,9 @@ import { silentLogger } from "@smarter-metering/runtime";
 import { Aedes } from "aedes";
 import { named } from "../../../test/support/world.ts";
 import { httpUplink, MeterError, mqttUplink, parseProvisioning, startFleet } from "../src/index.ts";
+import { CustomerDesk } from "../src/customer-desk.ts";
+import { openEpoch } from "../src/epoch.ts";
+import { MeterMemory } from "../src/memory.ts";
 import type { FakeConcentrator } from "./fake-concentrator.ts";
 import {
   JOURNAL,
@@ -349,6 +352,7 @@ test("a new code from the registry: one new account gets the contract's history,
   assert.equal(await asked(rig, concentrator, anna), "refused");
   await assert.rejects(restart({}), { code: "METER_CODE_VOID" });
   rig = await startRig(send, { path, clock, households: 1, provisioning: recoded(newCode, 1) });
+  assert.equal(await asked(rig, concentrator, { ...thief, code: newCode }), "refused");
   await rig.fleet.sendDay(world.dayStart(4));
   assert.equal((await keysFor(concentrator, world.opener)).size, 0);
   assert.deepEqual(await keysFor(concentrator, world.customer), before, "nothing for the old key");
@@ -358,6 +362,57 @@ test("a new code from the registry: one new account gets the contract's history,
   const envelopes = concentrator.messages.filter(({ kind }) => kind === "ENVELOPE");
   assert.equal(envelopes.length, before.size + after.size);
   await rig.fleet.close();
+});
+
+test("an envelope on its way to the customer before is not taken for the new one's", async () => {
+  const written: unknown[] = [];
+  const journal = {
+    memories: new Map(),
+    tornBytes: 0,
+    appendedBytes: 0,
+    append: (...records: unknown[]) => Promise.resolve(void written.push(records)),
+    compact: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  };
+  const random = (length: number): Uint8Array => primitives.randomBytes(length);
+  const nowSeconds = (): number => world.startSeconds;
+  const none = { source: sourceOf(0), blindings: undefined, prices: undefined };
+  const ports = { journal, random, nowSeconds, ...none };
+  const newCode = named("new code", 16);
+  const [first, second] = await Promise.all(
+    [{}, recoded(newCode, 1)].map((changes) => parseProvisioning(provisioningOf(home(0), changes))),
+  );
+  assert(first !== undefined && second !== undefined);
+  const memory = new MeterMemory(first, first.installedAt);
+  await openEpoch(first, memory, ports, undefined);
+  const enrolled = async (desk: CustomerDesk, code: Uint8Array, to: typeof world.customer) => {
+    const { nonce = new Uint8Array(0) } = memory.enrolment ?? {};
+    const { meterId, networkPseudonym } = first;
+    const { spki: customerSpki } = to.recipient;
+    const context = { meterId, networkPseudonym, account: "a", customerSpki, nonce };
+    const mac = await customerMac(code, context);
+    return desk.receive(encodeEnrolmentRequest({ ...context, mac }));
+  };
+  const envelopeOf = async (desk: CustomerDesk) => {
+    const sent = (await desk.outgoing()).find(({ kind }) => kind === "envelope");
+    assert(sent !== undefined);
+    return sent;
+  };
+  assert.equal(
+    await enrolled(
+      await CustomerDesk.open(first, memory, ports),
+      home(0).enrolmentCode,
+      world.mdms,
+    ),
+    "enrolled",
+  );
+  const desk = await CustomerDesk.open(second, memory, ports);
+  const toTheFormer = await envelopeOf(desk);
+  assert.equal(await enrolled(desk, newCode, world.customer), "enrolled");
+  assert.equal(desk.taken(toTheFormer), undefined);
+  const toTheNew = await envelopeOf(desk);
+  assert.notDeepEqual(toTheNew.item, toTheFormer.item);
+  assert.equal(desk.taken(toTheNew)?.kind, "WRAPPED");
 });
 
 test("a new code opens its own contract: neither the tenant before nor the one after gets the other's", async () => {

@@ -11,7 +11,7 @@ export interface Erasure {
   readonly servicePoint: string;
   /** Leaves the sealed frames, which nobody can open any more, to their own time. */
   readonly accountOnly: boolean;
-  /** Whose account, where a household has several; absent: that which is enrolled. */
+  /** With `accountOnly`: an invited person's account; absent: that which is enrolled. */
   readonly login?: string | undefined;
 }
 

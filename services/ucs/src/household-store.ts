@@ -10,7 +10,7 @@ import { dropUnreadEnvelopes } from "./envelope-store.ts";
 import type { ServicePoints } from "./service-points.ts";
 
 /** With whoever is invited and has not come yet. */
-export const PERSONS_MAX = 4;
+const PERSONS_MAX = 4;
 export const INVITATION_SECONDS = 7 * 86_400;
 const DAY_SECONDS = 86_400;
 /** Of one answer, the newest. */

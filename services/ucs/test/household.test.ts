@@ -191,6 +191,7 @@ describe("a second person", () => {
     assert.equal(codes.filter((code) => code === "UCS_INVITATION_LOCKED").length, 2);
     assert.equal((await open(eve, "storm")).body["code"], "UCS_INVITATION_LOCKED", "the right one");
     assert.equal((await logIn(portal, "eve")).status, 200, "but not out of her account");
+    assert.equal((await open(anna, "storm")).status, 404, "nobody invites himself");
     assert.equal((await open(fritz, "storm")).status, 200, "nor anybody else");
     await portal.clock.advanceTo(portal.clock.nowMs() + 900_000);
     assert.equal((await open(eve, "storm")).body["code"], "UCS_INVITATION_REFUSED");
@@ -293,7 +294,9 @@ describe("a household without its first", () => {
       (held["invited"] as { login: string }[]).map(({ login }) => login),
       ["ben", "cid"],
     );
-    assert.deepEqual((await erase({ login: "cid" })).body["accounts"], 1);
+    assert.equal((await erase({ login: "cid", accountOnly: false })).status, 400);
+    assert.equal((await erase({ login: "nobody" })).body["accounts"], 0);
+    assert.equal((await erase({ login: "cid" })).body["accounts"], 1);
     assert.equal((await logIn(portal, "cid")).status, 401);
     assert.deepEqual(await persons(anna), ["ada", "ben"]);
     assert.deepEqual((await anna.call("GET", range())).body["frames"], [frame]);

@@ -46,12 +46,14 @@ const routes = {
     path: "/v1/operator/erasures",
     request: {
       body: schema.body(
-        z.strictObject({
-          servicePoint: schema.servicePoint,
-          accountOnly: z.boolean(),
-          /** Whose account, where a household has several; absent: that which is enrolled. */
-          login: schema.login.optional(),
-        }),
+        z
+          .strictObject({
+            servicePoint: schema.servicePoint,
+            accountOnly: z.boolean(),
+            /** With `accountOnly`: an invited person's account; absent: that which is enrolled. */
+            login: schema.login.optional(),
+          })
+          .refine(({ accountOnly, login }) => accountOnly || login === undefined),
       ),
     },
     responses: {
