@@ -26,6 +26,7 @@ const ELSEWHERE = [
   "services/ucs/test/privacy.test.ts",
   "test/attacks/",
   "test/browser/",
+  "test/e2e/dynamic-prices.test.ts",
   "test/e2e/kill.test.ts",
   "test/e2e/meter-encrypts.test.ts",
   "test/e2e/package.test.ts",

@@ -20,11 +20,14 @@ import {
   wallAt,
 } from "./model.ts";
 import { foundRegion, POLICY, type Household, type Region } from "./region.ts";
+import { placesOf } from "./held.ts";
 import {
   EVENTS,
   HOMES_PER_TOWN,
   isDynamic,
   PRICE_DAYS,
+  PRICE_FLOOR,
+  priceAt,
   SLOT_SECONDS,
   START_DATE,
   TOWNS,
@@ -361,6 +364,45 @@ describe("loads", () => {
     assert.deepEqual(forked, [], "no meter contradicts itself, whatever happens inside a day");
     const alarms = await region.store.query("select code, subject from alarm");
     assert.deepEqual(alarms, []);
+  });
+});
+
+describe("what the parties hold", () => {
+  /** Each home's use and its cost in each hour of the first month, in the units of the registers. */
+  const hourly = (): Set<bigint> => {
+    const values = new Set<bigint>();
+    for (const place of places.filter(isDynamic)) {
+      for (let hour = 0; hour < 24 * 28; hour++) {
+        const at = dayStart(place.town, 0) + 3600 * hour;
+        const [first, second] = [at, at + SLOT_SECONDS].map((slot) => used(place, slot).imported);
+        const energy = BigInt((first ?? 0) + (second ?? 0));
+        for (const value of [first, second]) values.add(BigInt(value ?? 0));
+        values.add(energy);
+        values.add(energy * BigInt(priceAt(at) - PRICE_FLOOR));
+      }
+    }
+    // Shorter ones are any number.
+    return new Set([...values].filter((value) => value >= 1_000_000n));
+  };
+
+  test("no hourly value of a household billed by the hour is at any party, in a database or a ledger", async () => {
+    const values = hourly();
+    assert(values.size > 10_000, `${values.size} values`);
+    const ledger = join(folder, "trustee");
+    assert.deepEqual(await placesOf(values, region.store, ledger), new Map());
+    // What the search can find: the bill of one of them.
+    const [bill] = await region.store.query<{ cost: bigint }>(
+      "select cost from statement where cost is not null limit 1",
+    );
+    assert(bill !== undefined);
+    const found = await placesOf(new Set([bill.cost]), region.store, ledger);
+    assert.deepEqual([...found.keys()], ["statement.cost"]);
+    const planted = new Uint8Array(9);
+    new DataView(planted.buffer).setBigUint64(1, 1_234_567n);
+    planted[0] = 7;
+    await region.store.query("create table planted as select $1::bytea as bytes", [planted]);
+    const hidden = await placesOf(new Set([1_234_567n]), region.store, ledger);
+    assert.deepEqual([...hidden.keys()], ["planted.bytes"]);
   });
 });
 

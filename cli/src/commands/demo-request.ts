@@ -3,9 +3,13 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { UNITS } from "@smarter-metering/readings";
+import { parseTariff, TariffError, type Tariff } from "@smarter-metering/tariff";
+import { CliError, usageError } from "../cli-error.ts";
 import type { Arguments, Option } from "../command.ts";
 import type { DemoRequest } from "../demo/prepare.ts";
+import { readJsonFile } from "./json-file.ts";
 import { quorumOf, trusteesOption } from "./quorum-option.ts";
+import { readPrices } from "./tariff-check-prices.ts";
 
 const START_DATE = "2026-10-01";
 const SEED = "demo";
@@ -25,6 +29,17 @@ export const demoOptions: Readonly<Record<string, Option>> = {
     text: "unit of the values, if no header says",
   },
   zone: { type: "string", value: "<IANA zone>", text: "zone of the neighbourhood (Europe/Zurich)" },
+  tariff: {
+    type: "string",
+    value: "<tariff.json>",
+    text: "your own tariff instead of a made-up one",
+  },
+  prices: {
+    type: "string",
+    value: "<prices.json>",
+    multiple: true,
+    text: "what its cost counts by; once for each document",
+  },
   strict: { type: "boolean", text: "stop at the first bad row instead of counting it" },
   households: { type: "string", value: "<n>", text: "households (240, or all of the file)" },
   days: { type: "string", value: "<n>", text: "local days (31, or all of the file)" },
@@ -66,6 +81,7 @@ export async function demoRequestOf(
     root: resolve(args.text("dir") ?? (await mkdtemp(join(tmpdir(), "smarter-metering-")))),
     clock,
     file,
+    ...(await pricedBy(args)),
     zone: args.text("zone"),
     households: integer("households", 1, HOUSEHOLDS_MAX),
     days: integer("days", 1, 400),
@@ -79,4 +95,27 @@ export async function demoRequestOf(
     keyBits: KEY_BITS,
     quorum: quorumOf(args),
   };
+}
+
+/** Throws CLI_USAGE, FILE_UNREADABLE, FILE_NOT_JSON, PRICES_FOREIGN, TariffError. */
+async function pricedBy(args: Arguments): Promise<Pick<DemoRequest, "tariff" | "prices">> {
+  const path = args.text("tariff");
+  const tariff = path === undefined ? undefined : tariffIn(await readJsonFile(path), path);
+  const cost = tariff?.calendar.cost;
+  const isGiven = args.texts("prices").length > 0;
+  if (isGiven && cost === undefined)
+    throw usageError("--prices goes with a --tariff that has a cost");
+  if (tariff === undefined || cost === undefined) return { tariff, prices: [] };
+  if (!isGiven)
+    throw usageError(`tariff ${tariff.tariff} has a cost: give its prices with --prices`);
+  return { tariff, prices: await readPrices({ ...cost, currency: tariff.currency }, args) };
+}
+
+function tariffIn(document: unknown, path: string): Tariff {
+  try {
+    return parseTariff(document);
+  } catch (cause) {
+    if (!(cause instanceof TariffError)) throw cause;
+    throw new CliError(cause.code, `${path}: ${cause.message}`, undefined, cause);
+  }
 }

@@ -5,7 +5,7 @@ import { CliError, EXIT } from "../cli-error.ts";
 import type { Command } from "../command.ts";
 import { addHouseholds } from "../demo/access.ts";
 import { loadDemo, saveDemo } from "../demo/demo-options.ts";
-import { demoTariff } from "../demo/demo-tariff.ts";
+import { tariffOf } from "../demo/demo-tariff.ts";
 import { FUSE } from "../demo/prepare.ts";
 import { createMeter } from "../deployment/init.ts";
 import { addMeters } from "../deployment/meters-file.ts";
@@ -47,7 +47,7 @@ export const meterEnrol: Command = {
       fuse: FUSE,
       consumptionClass: "household",
       contractStart,
-      tariff: demoTariff(demo.zone).tariff,
+      tariff: tariffOf(demo).tariff,
       meter: { meterId, signingKey },
     }));
     const token = await adminToken(layout);

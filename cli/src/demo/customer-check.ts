@@ -9,7 +9,7 @@ import { CliError } from "../cli-error.ts";
 import type { MdmsReader } from "../serve/mdms-session.ts";
 import type { StatementEntry } from "../serve/released.ts";
 import { readWithKeys, type JoinedCustomer } from "./customers.ts";
-import { demoTariff } from "./demo-tariff.ts";
+import { tariffOf } from "./demo-tariff.ts";
 import type { HouseholdData } from "./household-data.ts";
 import type { RunningDemo } from "./run-demo.ts";
 import { sideBySide } from "./side-by-side.ts";
@@ -63,7 +63,8 @@ async function checkCustomer(
   statements: readonly StatementEntry[],
   end: number,
 ): Promise<CustomerCheck> {
-  const { contractStart, zone } = demo.options;
+  const { contractStart, prices } = demo.options;
+  const tariff = tariffOf(demo.options);
   const household = demo.households.find((candidate) => candidate.label === label);
   if (household === undefined) {
     throw new CliError("DEMO_HOUSEHOLD_UNKNOWN", `no readings for household ${label}`);
@@ -73,7 +74,7 @@ async function checkCustomer(
   for (const { from } of statements) {
     const jws = z.string().parse(await mdms.get(`/v1/statements/${servicePoint}/${from}/signed`));
     const statement = await verifyStatement(jws, mdmsKey);
-    if (compareStatement(statement, readings, demoTariff(zone)).explanation === "exact") {
+    if (compareStatement(statement, readings, tariff, prices).explanation === "exact") {
       billsExact += 1;
     }
   }

@@ -1,6 +1,7 @@
 /** What a demonstration shows: read from the command line once, kept in `demo.json`, so that a killed one goes on as it began. */
 import { readFile } from "node:fs/promises";
 import { writeFileAtomic } from "@smarter-metering/runtime";
+import { parseDynamicPrices, parseTariff } from "@smarter-metering/tariff";
 import { z } from "zod";
 import { CliError, isSystemError } from "../cli-error.ts";
 import type { Layout } from "../deployment/layout.ts";
@@ -17,6 +18,9 @@ const demoDocument = z.strictObject({
       strict: z.boolean(),
     }),
   ]),
+  /** The user's own, and what its cost counts by; without it, the demonstration's. */
+  tariff: z.unknown().transform((value) => (value === undefined ? value : parseTariff(value))),
+  prices: z.array(z.unknown().transform(parseDynamicPrices)).default([]),
   zone: z.string(),
   households: z.number().int().positive(),
   days: z.number().int().positive(),

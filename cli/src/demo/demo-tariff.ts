@@ -1,5 +1,6 @@
 /** The tariff of a demonstration: two bands, a standing charge, tax; in the currency of the zone. */
 import { parseTariff, type Tariff } from "@smarter-metering/tariff";
+import type { DemoOptions } from "./demo-options.ts";
 
 const CURRENCIES: readonly (readonly [prefix: string, currency: string])[] = [
   ["Europe/Zurich", "CHF"],
@@ -8,6 +9,10 @@ const CURRENCIES: readonly (readonly [prefix: string, currency: string])[] = [
   ["America/", "USD"],
   ["Australia/", "AUD"],
 ];
+
+/** The user's own, or the demonstration's. */
+export const tariffOf = ({ tariff, zone }: Pick<DemoOptions, "tariff" | "zone">): Tariff =>
+  tariff ?? demoTariff(zone);
 
 export function demoTariff(zone: string): Tariff {
   const currency = CURRENCIES.find(([prefix]) => zone.startsWith(prefix))?.[1] ?? "EUR";

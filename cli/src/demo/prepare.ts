@@ -10,7 +10,14 @@ import type { Quorum } from "@smarter-metering/paillier";
 import type { Profile } from "@smarter-metering/protocol";
 import { readSource, describeReport, UNITS, type Unit } from "@smarter-metering/readings";
 import type { Letter, Neighbourhood } from "@smarter-metering/registry";
-import { addLocalDays, localDayStart, localDaysBetween } from "@smarter-metering/tariff";
+import {
+  addLocalDays,
+  arePricesKnown,
+  localDayStart,
+  localDaysBetween,
+  type DynamicPrices,
+  type Tariff,
+} from "@smarter-metering/tariff";
 import type { ClockKind } from "../deployment/deployment-file.ts";
 import { CliError } from "../cli-error.ts";
 import { initDeployment } from "../deployment/init.ts";
@@ -18,7 +25,7 @@ import { layoutOf, type Layout } from "../deployment/layout.ts";
 import type { Terminal } from "../terminal.ts";
 import { createAccess } from "./access.ts";
 import { loadDemo, saveDemo, type DemoOptions } from "./demo-options.ts";
-import { demoTariff } from "./demo-tariff.ts";
+import { tariffOf } from "./demo-tariff.ts";
 import { seriesData, syntheticData, type HouseholdData } from "./household-data.ts";
 
 const LOAD_INTERVAL_SECONDS = 900;
@@ -44,6 +51,8 @@ export interface DemoRequest {
   readonly clock: ClockKind;
   readonly file:
     { readonly path: string; readonly unit?: Unit; readonly strict: boolean } | undefined;
+  readonly tariff?: Tariff | undefined;
+  readonly prices?: readonly DynamicPrices[];
   readonly zone: string | undefined;
   readonly households: number | undefined;
   readonly days: number | undefined;
@@ -76,13 +85,15 @@ export async function prepareDemo(request: DemoRequest, terminal: Terminal): Pro
     return openDemo(layout, terminal);
   }
   const { options, households } = await planDemo(request, terminal);
+  checkPrices(options);
   const policy = policyOf(options);
   const neighbourhoods = neighbourhoodsOf(options, policy);
   const letters = await initDeployment({
     root: request.root,
     clock: request.clock,
     policy,
-    tariff: demoTariff(options.zone),
+    tariff: tariffOf(options),
+    prices: options.prices,
     keyBits: options.keyBits,
     quorum: options.quorum,
     ceremonyProgress: (done, total) => terminal.progress("key ceremony", done, total),
@@ -100,6 +111,16 @@ export async function prepareDemo(request: DemoRequest, terminal: Terminal): Pro
   await createAccess(layout, letters, options.customers);
   await saveDemo(layout, options);
   return { layout, options, households, resumed: false };
+}
+
+/** Meters would wait for prices that nobody gave. Throws PRICES_MISSING. */
+function checkPrices({ tariff, prices, contractStart, days, zone }: DemoOptions): void {
+  const end = addLocalDays(contractStart, days, zone);
+  if (tariff?.calendar.cost === undefined) return;
+  if (arePricesKnown(prices, { fromSeconds: contractStart, toSeconds: end })) return;
+  const [from, to] = [contractStart, end].map((at) => new Date(1000 * at).toISOString());
+  const message = `the prices of ${tariff.calendar.cost.prices} do not cover ${from} to ${to} without a gap; give --prices for all of it`;
+  throw new CliError("PRICES_MISSING", message);
 }
 
 export type { Letter };
@@ -153,6 +174,8 @@ async function planDemo(
     profile: request.profile,
     keyBits: request.keyBits,
     quorum: request.quorum,
+    tariff: request.tariff,
+    prices: [...(request.prices ?? [])],
   };
   if (request.file === undefined) {
     const zone = request.zone ?? "Europe/Zurich";

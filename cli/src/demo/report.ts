@@ -13,7 +13,7 @@ import {
 } from "../serve/released.ts";
 import { checkCustomers } from "./customer-check.ts";
 import type { JoinedCustomer } from "./customers.ts";
-import { demoTariff } from "./demo-tariff.ts";
+import { tariffOf } from "./demo-tariff.ts";
 import { isUnsafeDemo, policyOf } from "./prepare.ts";
 import type { RunningDemo } from "./run-demo.ts";
 import { checkLoads, statementDifference, type TruthHousehold } from "./truth.ts";
@@ -78,7 +78,7 @@ export async function reportOf(
     truth,
     contractStart,
   );
-  const { calendar } = demoTariff(zone);
+  const { calendar } = tariffOf(options);
   const difference = statementDifference(statements.map(releasedOf), truth, calendar, zone);
   const end = addLocalDays(contractStart, options.days, zone);
   const total = totals(running, contractStart, end);
@@ -107,7 +107,7 @@ export async function reportOf(
       readingsMax: opener.openerPlaintextReadingsSeenMax,
       msP99: opener.openerPlaintextMsP99,
     },
-    contributions: sum(aggregator.contributions["LOAD"]) + sum(aggregator.contributions["BILL"]),
+    contributions: Object.values(aggregator.contributions).reduce((all, of) => all + sum(of), 0),
     releases: first?.released ?? 0,
     quorum: options.quorum,
     policyId: policy.id,

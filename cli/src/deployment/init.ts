@@ -16,6 +16,7 @@ import {
   toHex,
   type Party,
   type Role,
+  type Signer,
 } from "@smarter-metering/protocol";
 import {
   createRegistryState,
@@ -27,7 +28,7 @@ import {
   type NewServicePoint,
 } from "@smarter-metering/registry";
 import { writeFileAtomic, writeSecretFile } from "@smarter-metering/runtime";
-import type { Tariff } from "@smarter-metering/tariff";
+import type { DynamicPrices, Tariff } from "@smarter-metering/tariff";
 import { CliError } from "../cli-error.ts";
 import { writeDeployment, type ClockKind } from "./deployment-file.ts";
 import { createKeysFile } from "./keys-file.ts";
@@ -60,6 +61,8 @@ export interface InitOptions extends PaillierKeyOptions {
   readonly clock: ClockKind;
   readonly policy: ReleasePolicy;
   readonly tariff: Tariff;
+  /** What its cost counts by, if it has one. */
+  readonly prices?: readonly DynamicPrices[];
   readonly neighbourhoods: readonly Neighbourhood[];
   readonly households: readonly NewHousehold[];
   /** Contracts begin here: a local midnight, epoch seconds. */
@@ -118,7 +121,7 @@ export async function initDeployment(options: InitOptions): Promise<readonly Let
     await mkdir(layout.folder(party), { recursive: true, mode: 0o700 });
   }
   const parties = await createParties(layout, listed);
-  const tariffJws = await createTariffSigner(layout, parties, options.tariff);
+  const tariffSigner = await createTariffSigner(layout, parties);
   const registeredKey = await createPaillierKey(layout, parties, options);
   const { paillierKey } = registeredKey;
   for (const trustee of trusteeFolders(options.quorum)) {
@@ -144,7 +147,12 @@ export async function initDeployment(options: InitOptions): Promise<readonly Let
     openerKey,
     ...registeredKey,
     policy: options.policy,
-    tariffs: [tariffJws],
+    tariffs: [await signDocument("smarter-metering/tariff", options.tariff, tariffSigner)],
+    prices: await Promise.all(
+      (options.prices ?? []).map((each) =>
+        signDocument("smarter-metering/prices", each, tariffSigner),
+      ),
+    ),
     neighbourhoods: options.neighbourhoods,
     servicePoints,
     firstBlock: options.contractStart,
@@ -183,15 +191,11 @@ async function createParties(layout: Layout, listed: readonly Listed[]): Promise
 }
 
 /** The tariff signer's key stays with the registry until the tariff department has its own. */
-async function createTariffSigner(
-  layout: Layout,
-  parties: Party[],
-  tariff: Tariff,
-): Promise<string> {
+async function createTariffSigner(layout: Layout, parties: Party[]): Promise<Signer> {
   const path = join(layout.folder("registry"), "tariff-signer-keys.json");
   const { signer } = await createKeysFile(path, false);
   parties.push({ role: "tariff-signer", signingKey: toHex(signer.publicKey) });
-  return signDocument("smarter-metering/tariff", tariff, signer);
+  return signer;
 }
 
 /** A meter's own keys, made where it is installed. */

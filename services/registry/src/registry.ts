@@ -113,6 +113,8 @@ export interface StateOptions {
   readonly consumptionClasses?: Readonly<Record<string, number>>;
   /** JWS by a tariff signer among the parties. */
   readonly tariffs: readonly string[];
+  /** What their costs count by: JWS likewise, in order of time. */
+  readonly prices?: readonly string[];
   readonly neighbourhoods: readonly Neighbourhood[];
   readonly servicePoints: readonly NewServicePoint[];
   /** An instant in the first local day that cohorts hold for: nobody has contributed before epoch 0. */
@@ -146,6 +148,7 @@ export async function createRegistryState(options: StateOptions): Promise<Regist
   checkOpener(state);
   await checkTrustees(state);
   for (const jws of options.tariffs) state = await withTariff(state, jws);
+  for (const jws of options.prices ?? []) state = await withPrices(state, jws, firstBlock);
   if (options.servicePoints.length > 0) {
     const request = { servicePoints: [...options.servicePoints] };
     state = await withServicePoints(state, request, options.random ?? systemRandom);

@@ -4,10 +4,12 @@
  */
 import { decodeEntry } from "@smarter-metering/log";
 import type { StoreLog } from "@smarter-metering/log/store";
-import type { Stream } from "@smarter-metering/protocol";
+import type { NetworkView, Stream } from "@smarter-metering/protocol";
 import type { Sql } from "@smarter-metering/runtime";
+import { COST_ASKED, costsOf } from "./bill-cost.ts";
 import { contributionEntry } from "./ledger.ts";
 import { contributionsOfSet, type LoadStream } from "./load-set.ts";
+import { meterChain } from "./meter-chain.ts";
 import type { SetState } from "./request-state.ts";
 
 export interface LoggedContribution {
@@ -61,6 +63,7 @@ export async function findRequest(
   sql: Sql,
   log: StoreLog,
   digest: Uint8Array,
+  view: NetworkView,
 ): Promise<LoggedRequest | undefined> {
   const [set] = await sql.query<
     RequestPlace & { cohort: string; version: number; stream: LoadStream; block: bigint }
@@ -71,8 +74,8 @@ export async function findRequest(
     const contributions = await contributionsOfSet(sql, { ...set, block: Number(set.block) });
     return logged(log, set, contributions);
   }
-  const [bill] = await sql.query<RequestPlace & { earlier: Uint8Array; later: Uint8Array }>(
-    `select w.state, w.entry, a.encoded as earlier, b.encoded as later
+  const [bill] = await sql.query<RequestPlace & BillPlace>(
+    `select w.service_point, w.cost, w.state, w.entry, a.encoded as earlier, b.encoded as later
       from bill_window w
       join contribution a on a.service_point = w.service_point and a.stream = 'BILL'
        and a.block = w.from_block and a.first_slot = w.from_slot
@@ -81,7 +84,27 @@ export async function findRequest(
       where w.digest = $1`,
     [digest],
   );
-  return bill && logged(log, bill, [bill.earlier, bill.later]);
+  return bill && logged(log, bill, await contributionsOfBill(sql, bill, view));
+}
+
+interface BillPlace {
+  readonly service_point: string;
+  readonly cost: string;
+  readonly earlier: Uint8Array;
+  readonly later: Uint8Array;
+}
+
+/** Two for each meter, and their costs where these were asked for; no more than the ends of what is not whole any more. */
+async function contributionsOfBill(
+  sql: Sql,
+  { service_point, cost, earlier, later }: BillPlace,
+  view: NetworkView,
+): Promise<readonly Uint8Array[]> {
+  const point = view.servicePoint(service_point);
+  const borders = point && (await meterChain(sql, point, { earlier, later, isSealed: true }));
+  if (point === undefined || borders === undefined) return [earlier, later];
+  if (cost !== COST_ASKED) return borders;
+  return [...borders, ...((await costsOf(sql, point, borders)) ?? [])];
 }
 
 async function logged(

@@ -3,7 +3,12 @@
  * their receipts, and what requests were made of. Ciphertexts and network pseudonyms; no reading is anywhere here.
  */
 import type { StoreLog } from "@smarter-metering/log/store";
-import { fromHex, toBase64Url } from "@smarter-metering/protocol";
+import {
+  fromHex,
+  toBase64Url,
+  type NetworkView,
+  type RegistryFeed,
+} from "@smarter-metering/protocol";
 import { createRoute, problemResponse, z, type App, type Sql } from "@smarter-metering/runtime";
 import { findRequest, listContributions } from "./audit.ts";
 import { SET_STATES, type SetState } from "./request-state.ts";
@@ -90,7 +95,13 @@ const getRequest = createRoute({
   },
 });
 
-export function addAuditRoutes(app: App, sql: Sql, log: StoreLog): void {
+export interface AuditSources {
+  readonly sql: Sql;
+  readonly log: StoreLog;
+  readonly registry: Pick<RegistryFeed<NetworkView>, "current">;
+}
+
+export function addAuditRoutes(app: App, { sql, log, registry }: AuditSources): void {
   app.openapi(getHead, async (context) => {
     const newest = await log.batch(log.size);
     const standing = await log.quorumHead();
@@ -113,7 +124,7 @@ export function addAuditRoutes(app: App, sql: Sql, log: StoreLog): void {
   });
   app.openapi(getRequest, async (context) => {
     const digest = fromHex(context.req.valid("param").digest, 32);
-    const found = await findRequest(sql, log, digest);
+    const found = await findRequest(sql, log, digest, registry.current().view);
     if (found === undefined) {
       return problemResponse(context, {
         status: 404,

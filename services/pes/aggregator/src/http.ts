@@ -168,6 +168,6 @@ export function aggregatorApp(
   app.openapi(postRequests, async (context) =>
     context.json(await service.askDue(context.req.valid("json")), 200),
   );
-  addAuditRoutes(app, store, publicLog);
+  addAuditRoutes(app, { sql: store, log: publicLog, registry });
   return app;
 }

@@ -204,3 +204,32 @@ test("one day of a window has no load where all are billed with a cost", async (
   await bench.aggregator.close();
   await world.close();
 });
+
+/** All that the aggregator keeps: names, times, counts, hashes, and what is encrypted or signed (`encoded`, `request`, `body`). */
+const COLUMNS = {
+  contribution:
+    "service_point stream block first_slot slots valued cohort version instant origin excluded frame_hash encoded",
+  contribution_conflict: "service_point stream block first_slot frame_hash encoded outcome seen_at",
+  load_set:
+    "cohort version stream block block_end members slots covered valued state codes digest request sealed_at entry",
+  load_watermark: "cohort next_block",
+  bill_window:
+    "service_point from_grid to_grid from_block from_slot from_border to_block to_slot to_border state codes digest request sealed_at entry cost",
+  tally: "stream outcome total",
+  request_answer: "digest trustee codes",
+  entry: "position kind body",
+  entry_cursor: "id position",
+};
+
+test("every column of every table is on the list", async () => {
+  const rows = await store.query<{ table: string; columns: string }>(
+    `select table_name::text as table,
+        string_agg(column_name::text, ' ' order by ordinal_position) as columns
+      from information_schema.columns
+      where table_schema = 'public' and table_name not like 'log\\_%'
+        and table_name <> 'runtime_migration'
+      group by table_name`,
+  );
+  const found = Object.fromEntries(rows.map(({ table, columns }) => [table, columns]));
+  assert.deepEqual(found, COLUMNS);
+});

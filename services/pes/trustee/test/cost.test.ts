@@ -3,7 +3,8 @@
  * single readings into a bill (design of the attacks: 2^(20t); 30000 with one 30001; one price off a common residue).
  */
 import assert from "node:assert/strict";
-import { rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { after, test } from "node:test";
 import { combinePartials, validateCiphertexts, verifyPartials } from "@smarter-metering/paillier";
 import {
@@ -57,6 +58,24 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
+/** All that a ledger's records say: names and times, whether there was a cost, and the answer, sealed to the MDMS. */
+const LEDGER_KEYS = [
+  "answer",
+  "claim",
+  "digest",
+  "fromBorderSeconds",
+  "fromGridSeconds",
+  "hasCost",
+  "index",
+  "kind",
+  "reasons",
+  "registerBank",
+  "sequence",
+  "servicePoint",
+  "toBorderSeconds",
+  "toGridSeconds",
+];
+
 const EPOCH_HASH = fromHex(EPOCH.toString(16).padStart(64, "0"));
 const border = (day: number): Contribution => defined(scene.borders.get(day));
 const cost = (day: number): Contribution => defined(scene.costs.get(day));
@@ -109,6 +128,21 @@ test("a cost is opened beside its energy: two differences of registers, and noth
   assert.deepEqual(decrypted.slice(before), [toHex(product), toHex(costProduct)]);
   const energies = content.registers_mWh.map(BigInt);
   assert(defined(energies[0]) > 0n && energies.slice(2).every((register) => register === 0n));
+});
+
+test("what a trustee keeps of a cost: that there was one", async () => {
+  const { trustee, bus, ask, ledger } = await start({ view: scene.view });
+  await bus.log.note(EPOCH_HASH, bus.nowSeconds);
+  const request = await withCost();
+  const content = await contentOf((await ask(request)).release);
+  await trustee.close();
+  const text = await readFile(join(ledger, "releases.journal"), "latin1");
+  const keys = new Set([...text.matchAll(/"([A-Za-z_]+)":/g)].map(([, key = ""]) => key));
+  assert.deepEqual([...keys].toSorted(), LEDGER_KEYS);
+  assert(content.kind === "BILL" && content.cost !== undefined);
+  for (const number of [content.cost, ...content.registers_mWh.filter((one) => one !== "0")]) {
+    assert(!text.includes(number));
+  }
 });
 
 test("without a cost the same window is billed by energy alone, and once", async () => {
