@@ -9,6 +9,7 @@ import {
   describeTariff,
   localMonthStart,
   parseTariff,
+  publishNotes,
   tariffFaults,
   type Tariff,
 } from "@smarter-metering/tariff";
@@ -64,9 +65,15 @@ export const tariffCheck: Command = {
     const tariff = parseTariff(document);
     const fromSeconds = firstMonth(tariff, zone, args);
     const months = bandMonths(tariff.calendar, { fromSeconds, months: MONTHS, zone });
-    const profiles = await profileBills(tariff, { zone, fromSeconds }, args, context);
-    if (terminal.json) terminal.printJson(jsonOf(tariff, zone, months, profiles));
-    else printReport(terminal, tariff, zone, months, profiles);
+    const report = {
+      tariff,
+      zone,
+      notes: notesOf(tariff, zone, fromSeconds),
+      months,
+      profiles: await profileBills(tariff, { zone, fromSeconds }, args, context),
+    };
+    if (terminal.json) terminal.printJson(jsonOf(report));
+    else printReport(terminal, report);
     return EXIT.ok;
   },
 };
@@ -79,6 +86,19 @@ function firstMonth(tariff: Tariff, zone: string, args: Arguments): number {
   const inForce = dayStartOf(tariff.versions[0]?.validFrom ?? "1970-01-02", zone);
   const first = localMonthStart(inForce, zone);
   return Math.max(month, first === inForce ? first : addLocalMonths(first, 1, zone));
+}
+
+/** What versions that start inside windows from `fromSeconds` on mean for them; those before are history. */
+function notesOf(tariff: Tariff, zone: string, fromSeconds: number): string[] {
+  const past = tariff.versions.filter(({ validFrom }) => dayStartOf(validFrom, zone) < fromSeconds);
+  const { billGrid, billWindowDaysMin: windowDaysMin, bandIntervalsMin } = defaultPolicy();
+  return publishNotes(past.length === 0 ? undefined : { ...tariff, versions: past }, tariff, {
+    nowSeconds: fromSeconds,
+    billGrid,
+    windowDaysMin,
+    bandIntervalsMin,
+    contracts: [{ zone, contractStartSeconds: fromSeconds, intervalSeconds: 900 }],
+  });
 }
 
 async function profileBills(
@@ -99,11 +119,8 @@ async function profileBills(
 }
 
 /** Of a bill by a tariff with a cost: whether the prices of its series were known. */
-function pricedBy({ bill }: MonthBill): "prices" | "fallback" | "both" {
-  const kinds = new Set(bill.lines.map(({ kind }) => kind));
-  if (!kinds.has("cost-fallback")) return "prices";
-  return kinds.has("cost") ? "both" : "fallback";
-}
+const pricedBy = ({ bill }: MonthBill): "prices" | "fallback" =>
+  bill.lines.some(({ kind }) => kind === "cost-fallback") ? "fallback" : "prices";
 
 /** Months in which a band holds for fewer intervals than R9 (docs/protocol.md §8.3) lets a bill have. */
 const narrowOf = ({ hours }: BandMonth): string[] => {
@@ -111,15 +128,19 @@ const narrowOf = ({ hours }: BandMonth): string[] => {
   return Object.entries(hours).flatMap(([band, each]) => (each > 0 && each < needed ? [band] : []));
 };
 
-function jsonOf(
-  tariff: Tariff,
-  zone: string,
-  months: readonly BandMonth[],
-  profiles: readonly ProfileBills[],
-): object {
+interface Report {
+  readonly tariff: Tariff;
+  readonly zone: string;
+  readonly notes: readonly string[];
+  readonly months: readonly BandMonth[];
+  readonly profiles: readonly ProfileBills[];
+}
+
+function jsonOf({ tariff, zone, notes, months, profiles }: Report): object {
   return {
     tariff,
     faults: [],
+    notes,
     zone,
     hours: months.map((month) => ({ ...month, narrow: narrowOf(month) })),
     profiles: profiles.map(({ label, bills }) => ({
@@ -137,15 +158,9 @@ function jsonOf(
   };
 }
 
-function printReport(
-  terminal: Terminal,
-  tariff: Tariff,
-  zone: string,
-  months: readonly BandMonth[],
-  profiles: readonly ProfileBills[],
-): void {
+function printReport(terminal: Terminal, { tariff, zone, notes, months, profiles }: Report): void {
   const { bands } = tariff.calendar;
-  terminal.print(describeTariff(tariff).join("\n"));
+  terminal.print([...describeTariff(tariff), ...notes].join("\n"));
   const rows = months.map(({ month, hours }) => [month, ...bands.map((band) => `${hours[band]}`)]);
   terminal.print(
     `\nHours of each band, ${zone}\n${terminal.table([["month", ...bands], ...rows])}`,

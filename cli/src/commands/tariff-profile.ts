@@ -1,6 +1,6 @@
 /**
- * What households would pay by a tariff: their readings, one bill for each local month, a part for each version in force in it. Reads a
- * customer's own file, or makes readings up.
+ * What households would pay by a tariff: their readings, one bill for each local month, as the MDMS would make it. Reads a customer's own
+ * file, or makes readings up.
  */
 import { seriesEndSeconds, syntheticHousehold, type Series } from "@smarter-metering/readings";
 import {
@@ -9,7 +9,6 @@ import {
   arePricesKnown,
   bandsOf,
   costOf,
-  dayStartOf,
   formatMinor,
   localDate,
   localDayStart,
@@ -66,8 +65,8 @@ export interface Pricing {
 }
 
 /**
- * Whole local days of the readings, month by month; days without prices of the series are billed at the tariff's price for that. Throws
- * PROFILE_TOO_SHORT, TariffError.
+ * Whole local days of the readings, month by month; a month without prices of the series for all of them is billed at the tariff's price
+ * for that. Throws PROFILE_TOO_SHORT, TariffError.
  */
 export function billsOf(
   { tariff, prices = [] }: Pricing,
@@ -85,10 +84,8 @@ export function billsOf(
   let from = first;
   while (from < end) {
     const to = Math.min(end, addLocalMonths(localMonthStart(from, zone), 1, zone));
-    const parts = partsOf(tariff, { from, to }, zone).map((span) =>
-      measured({ tariff, prices }, series, span, zone),
-    );
-    bills.push(monthBill(priceBill({ tariff, zone, parts }), zone));
+    const counted = measured({ tariff, prices }, series, { from, to }, zone);
+    bills.push(monthBill(priceBill({ tariff, zone, ...counted }), zone));
     from = to;
   }
   return { label: series.label, bills };
@@ -97,13 +94,6 @@ export function billsOf(
 interface Span {
   readonly from: number;
   readonly to: number;
-}
-
-/** Cut where versions start. */
-function partsOf({ versions }: Tariff, { from, to }: Span, zone: string): Span[] {
-  const starts = versions.map(({ validFrom }) => dayStartOf(validFrom, zone));
-  const cuts = [from, ...starts.filter((start) => from < start && start < to), to];
-  return cuts.slice(1).map((end, index) => ({ from: cuts[index] ?? from, to: end }));
 }
 
 function measured(

@@ -21,8 +21,10 @@ import {
   parseDynamicPrices,
   parseTariff,
   publishFaults,
+  publishNotes,
   type DynamicPrices,
   type PublishContract,
+  type PublishTerms,
   type Tariff,
 } from "@smarter-metering/tariff";
 import { CliError, EXIT, usageError } from "../cli-error.ts";
@@ -76,13 +78,18 @@ export const tariffPublish: Command = {
   },
 };
 
-/** In words; undefined when it is published as it is. Throws what speaks against it. */
+/** In words; undefined when it is published as it is. Throws the first fault's code, with all of them in words. */
 async function tariffChanges(layout: Layout, next: Tariff): Promise<string[] | undefined> {
   const current = await publishedTariff(layout, next.tariff);
   if (JSON.stringify(current) === JSON.stringify(next)) return undefined;
   const changes = describeChanges(current, next);
-  await refuseFaults(layout, current, next);
-  return changes;
+  const terms = await publishTerms(layout, next);
+  const faults = publishFaults(current, next, terms);
+  const [first] = faults;
+  if (first !== undefined) {
+    throw new CliError(first.code, faults.map(({ message }) => message).join("; "), EXIT.refused);
+  }
+  return [...changes, ...publishNotes(current, next, terms)];
 }
 
 /** The same of prices, of which the registry alone knows whether they follow the last ones. */
@@ -102,12 +109,8 @@ async function publishedTariff(layout: Layout, id: string): Promise<Tariff | und
   return tariffs.map((jws) => parseTariff(payloadOf(jws))).find(({ tariff }) => tariff === id);
 }
 
-/** Throws the first fault's code, with all of them in words. */
-async function refuseFaults(
-  layout: Layout,
-  current: Tariff | undefined,
-  next: Tariff,
-): Promise<void> {
+/** The policy in force, and the contracts whose registers are those of `next`. */
+async function publishTerms(layout: Layout, next: Tariff): Promise<PublishTerms> {
   const { document } = parseNetworkView((await newestView(layout, "network")).text);
   const policy = parsePolicy(document.policy);
   const bank = toHex(await registerBankOf(next.calendar));
@@ -117,16 +120,13 @@ async function refuseFaults(
     .map(({ zone, contractStart, intervalSeconds }): PublishContract => {
       return { zone, contractStartSeconds: contractStart, intervalSeconds };
     });
-  const faults = publishFaults(current, next, {
+  return {
     nowSeconds: Math.floor((await presentMs(layout)) / 1000),
     billGrid: policy.billGrid,
     windowDaysMin: policy.billWindowDaysMin,
     bandIntervalsMin: policy.bandIntervalsMin,
     contracts,
-  });
-  const [first] = faults;
-  if (first === undefined) return;
-  throw new CliError(first.code, faults.map(({ message }) => message).join("; "), EXIT.refused);
+  };
 }
 
 /**

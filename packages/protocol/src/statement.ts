@@ -25,6 +25,7 @@ const statement = z.strictObject({
    */
   cost: z.strictObject({ prices: z.string(), counted: register.nullable() }).optional(),
   tariff: z.string(),
+  /** In force on the window's first day; where another takes effect inside, the lines say from when (§11). */
   tariffVersion: z.number().int().positive(),
   lines: z.array(
     z.strictObject({

@@ -2,6 +2,7 @@
 // docs/protocol.md: two streams; statements. Runs in the MDMS, which sees a window's totals, and
 // again in the browser, on the customer's own readings: the same bill to the last cent.
 
+import { splitPart } from "./bill-parts.ts";
 import { importOf, sumOf, type BillLine, type PricedPart } from "./bill-line.ts";
 import { chargeLines, minimumLines } from "./charge-lines.ts";
 import { TariffError } from "./error.ts";
@@ -21,13 +22,13 @@ export interface BillPart {
   readonly cost?: bigint;
 }
 
-/** A window whose registers were not split. */
+/** A window whose registers were counted as one: every statement's. */
 export interface BillInput extends BillPart {
   readonly tariff: Tariff;
   readonly zone: string;
 }
 
-/** A window in parts, in order of time, each beginning where the one before ends; at most 8. */
+/** A window counted in parts, in order of time, each beginning where the one before ends. */
 export interface BillPartsInput {
   readonly tariff: Tariff;
   readonly zone: string;
@@ -47,10 +48,13 @@ export interface Bill {
   readonly currency: string;
   readonly minorDigits: number;
   readonly zone: string;
-  /** The tariff version applied, in the first part. */
+  /** The tariff version applied, in the first part: the one in force on the window's first day. */
   readonly version: number;
   /** Local days of the window. */
   readonly days: number;
+  /** As it was counted. */
+  readonly counted: readonly BillPart[];
+  /** As it was priced: cut where versions took effect inside. At most 8. */
   readonly parts: readonly BilledPart[];
   readonly lines: readonly BillLine[];
   readonly amountMinor: bigint;
@@ -81,26 +85,36 @@ function checkPart({ tariff, zone }: BillPartsInput, part: BillPart): void {
   }
 }
 
+/** The part's own fields, of an object that has others too. */
+function ownFields(part: BillPart): BillPart {
+  const { fromSeconds, toSeconds, registersMilliwattHours, exportMilliwattHours, cost } = part;
+  const counted = {
+    registersMilliwattHours,
+    exportMilliwattHours,
+    ...(cost !== undefined && { cost }),
+  };
+  return { fromSeconds, toSeconds, ...counted };
+}
+
 function pricedParts(input: BillPartsInput): PricedPart[] {
-  const { tariff, zone, parts } = input;
+  const { tariff, zone } = input;
+  const parts = input.parts.flatMap((part, index) => {
+    checkPart(input, part);
+    if (index > 0 && input.parts[index - 1]?.toSeconds !== part.fromSeconds) {
+      const message = `part ${index} does not begin where the one before ends`;
+      throw new TariffError("TARIFF_WINDOW_INVALID", message);
+    }
+    return splitPart(tariff, part, zone);
+  });
   if (parts.length === 0 || parts.length > partsMax) {
     throw new TariffError("TARIFF_WINDOW_INVALID", `a window has 1 to ${partsMax} parts`);
   }
   let importBeforeMilliwattHours = 0n;
   return parts.map((part, index) => {
-    checkPart(input, part);
     const { fromSeconds, toSeconds } = part;
-    if (index > 0 && parts[index - 1]?.toSeconds !== fromSeconds) {
-      const message = `part ${index} does not begin where the one before ends`;
-      throw new TariffError("TARIFF_WINDOW_INVALID", message);
-    }
     const priced: PricedPart = {
       part: index,
-      fromSeconds,
-      toSeconds,
-      registersMilliwattHours: part.registersMilliwattHours,
-      exportMilliwattHours: part.exportMilliwattHours,
-      ...(part.cost !== undefined && { cost: part.cost }),
+      ...ownFields(part),
       version: versionOn(tariff, localDate(fromSeconds, zone)),
       days: localDaysBetween(fromSeconds, toSeconds, zone),
       importBeforeMilliwattHours,
@@ -123,36 +137,31 @@ function linesOf({ tariff, zone }: BillPartsInput, parts: readonly PricedPart[])
 }
 
 /**
- * Prices one window. The version in force on the first local day of a part applies to all of it;
- * one that starts inside takes effect with the next part (its registers cannot be split afterwards).
- * How each price is billed: docs/protocol.md, statements. A negative total is a credit.
+ * Prices one window. The version in force on its first local day applies to all of it, but where one
+ * that starts inside takes effect on its day (`versionsInside`): there begins another part. How each
+ * price is billed: docs/protocol.md, statements. A negative total is a credit.
  * Throws TARIFF_WINDOW_INVALID, TARIFF_REGISTERS_MISMATCH, TARIFF_NOT_IN_FORCE, ZONE_UNKNOWN.
  */
 export function priceBill(input: BillInput | BillPartsInput): Bill {
   const { tariff, zone } = input;
-  const parted = { tariff, zone, parts: "parts" in input ? input.parts : [input] };
+  const counted = "parts" in input ? input.parts.map(ownFields) : [ownFields(input)];
+  const parted = { tariff, zone, parts: counted };
   const parts = pricedParts(parted);
   const lines = linesOf(parted, parts);
   const amountMinor = roundExact(sumOf(lines), tariff.minorDigits);
-  const billed = parts.map((part): BilledPart => {
-    const { fromSeconds, toSeconds, registersMilliwattHours, exportMilliwattHours, days } = part;
-    return {
-      fromSeconds,
-      toSeconds,
-      registersMilliwattHours,
-      exportMilliwattHours,
-      ...(part.cost !== undefined && { cost: part.cost }),
-      version: part.version.version,
-      fromDate: localDate(fromSeconds, zone),
-      days,
-    };
-  });
+  const billed = parts.map((part): BilledPart => ({
+    ...ownFields(part),
+    version: part.version.version,
+    fromDate: localDate(part.fromSeconds, zone),
+    days: part.days,
+  }));
   return {
     currency: tariff.currency,
     minorDigits: tariff.minorDigits,
     zone,
     version: billed[0]?.version ?? 0, // there is a first part
     days: billed.reduce((sum, { days }) => sum + days, 0),
+    counted,
     parts: billed,
     lines,
     amountMinor,

@@ -50,7 +50,8 @@ function parseMonthDays(value: unknown, path: string): MonthDays {
   const from = readInteger(days.from, `${path}.from`, 1, 31);
   const to = readInteger(days.to, `${path}.to`, 1, 31);
   if (from <= to) return { from, to };
-  const message = "days of a month end on the day they begin or later; split those that pass its end";
+  const message =
+    "days of a month end on the day they begin or later; split those that pass its end";
   throw new TariffError("TARIFF_OUT_OF_RANGE", message, path);
 }
 

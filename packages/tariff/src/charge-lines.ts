@@ -23,9 +23,12 @@ import type { Calendar } from "./calendar.ts";
 import type { Tariff, Tiers } from "./tariff.ts";
 import { addLocalMonths, localDaysBetween, localMonthStart } from "./zone.ts";
 
-/** A line for each band; beside what prices every kWh already, tiers or a cost, only for bands with a price. */
-function bandLines({ bands, cost }: Calendar, priced: PricedPart): BandLine[] {
-  const { part, version, registersMilliwattHours } = priced;
+/**
+ * A line for each band; beside what prices every kWh already, tiers or a cost, only for bands with a
+ * price; in a window of several parts only for registers that counted in this one.
+ */
+function bandLines({ bands, cost }: Calendar, priced: PricedPart, windowDays: number): BandLine[] {
+  const { part, version, days, registersMilliwattHours } = priced;
   return registersMilliwattHours.flatMap((register, index): BandLine[] => {
     const band = bands[index];
     const price = band === undefined ? undefined : version.pricesMicroPerKilowattHour[band];
@@ -33,6 +36,7 @@ function bandLines({ bands, cost }: Calendar, priced: PricedPart): BandLine[] {
       throw new TariffError("TARIFF_BAND_UNKNOWN", `no price for register ${index}`);
     }
     if (price === 0 && (version.tiers ?? cost) !== undefined) return [];
+    if (register === 0n && days < windowDays) return [];
     return [{ kind: "energy", part, band, ...energyOf(register, price) }];
   });
 }
@@ -110,7 +114,7 @@ export function chargeLines(
   const { standingChargeMicroPerMonth: perMonth } = version;
   const { cost } = tariff.calendar;
   const lines: BillLine[] = cost === undefined ? [] : [costLine(cost, priced)];
-  lines.push(...bandLines(tariff.calendar, priced));
+  lines.push(...bandLines(tariff.calendar, priced, windowDays));
   if (tiers !== undefined) lines.push(...tierLines(tiers, priced, windowDays));
   if (perDay > 0 || perMonth === undefined) {
     lines.push({ kind: "standing-charge", part, ...dailyOf(days, perDay) });

@@ -26,15 +26,19 @@ export interface CreditNote {
   readonly corrected: Bill;
 }
 
-/** What a line charges for: lines of two bills over the same parts belong together by it. */
-function subjectOf(line: BillLine): string {
-  const part = [line.part, line.kind];
+/**
+ * What a line charges for: lines of two bills of the same counts belong together by it. Where a
+ * window is cut may differ between them; a register that was counted once has one line in each.
+ */
+function subjectOf({ parts, counted }: Bill, line: BillLine): string {
+  const from = parts[line.part]?.fromDate;
+  const part = [from, line.kind];
   switch (line.kind) {
     case "energy":
-      return [...part, line.band].join("/");
+      return [counted.length === 1 ? "" : from, line.kind, line.band].join("/");
     case "cost":
     case "cost-fallback":
-      return [line.part, "cost", line.prices].join("/");
+      return [from, "cost", line.prices].join("/");
     case "tier":
       return [...part, line.tier].join("/");
     case "levy":
@@ -66,15 +70,15 @@ function difference(
 
 /**
  * The credit note from `issued` to what `tariff` makes of the same registers; undefined when nothing
- * is due. A version that starts inside a part changes nothing: its registers cannot be split. Throws
+ * is due. A version that starts inside is priced as in any bill of these registers. Throws
  * TARIFF_REGISTERS_MISMATCH when the calendar has other bands, TARIFF_NOT_IN_FORCE.
  */
 export function reRate(issued: Bill, tariff: Tariff): CreditNote | undefined {
-  const { currency, minorDigits, zone, parts } = issued;
+  const { currency, minorDigits, zone, counted } = issued;
   assert(tariff.currency === currency && tariff.minorDigits === minorDigits, "another tariff");
-  const corrected = priceBill({ tariff, zone, parts });
-  const before = new Map(issued.lines.map((line) => [subjectOf(line), line]));
-  const after = new Map(corrected.lines.map((line) => [subjectOf(line), line]));
+  const corrected = priceBill({ tariff, zone, parts: counted });
+  const before = new Map(issued.lines.map((line) => [subjectOf(issued, line), line]));
+  const after = new Map(corrected.lines.map((line) => [subjectOf(corrected, line), line]));
   const subjects = [...new Set([...before.keys(), ...after.keys()])];
   const lines = subjects.flatMap((subject) =>
     difference(issued, corrected, [before.get(subject), after.get(subject)]),

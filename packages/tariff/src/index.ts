@@ -43,7 +43,8 @@ export { TariffError } from "./error.ts";
 export type { TariffErrorCode, TariffFault } from "./error.ts";
 export { exactDigits, formatMicro, formatMinor, roundExact, roundHalfEven } from "./money.ts";
 export { publishFaults } from "./publish-faults.ts";
-export type { PublishContract, PublishTerms } from "./publish-faults.ts";
+export { publishNotes } from "./publish-notes.ts";
+export type { PublishContract, PublishTerms } from "./publish-terms.ts";
 export { parseTariff, tariffFaults, versionOn } from "./tariff.ts";
 export type { Credit, Tariff, TariffVersion, Tax, TaxBase, Tiers, TierStep } from "./tariff.ts";
 export {

@@ -17,11 +17,11 @@ import {
 } from "./bill-line.ts";
 import type { Credit, Tax, TaxBase } from "./tariff.ts";
 
-/** Feed-in, as a credit; none when nothing was exported and nothing would be paid. */
+/** Feed-in, as a credit; none when nothing was exported and nothing would be paid, or in a later part. */
 export function feedInLines(priced: PricedPart): FeedInLine[] {
   const { part, version, exportMilliwattHours } = priced;
   const price = version.feedInMicroPerKilowattHour;
-  if (exportMilliwattHours === 0n && price === 0) return [];
+  if (exportMilliwattHours === 0n && (price === 0 || part > 0)) return [];
   const energy = energyOf(exportMilliwattHours, price);
   return [{ kind: "feed-in", part, ...energy, amountE16: -energy.amountE16 }];
 }

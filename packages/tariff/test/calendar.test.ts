@@ -69,6 +69,136 @@ test("a calendar without what came later keeps its bank", async () => {
   assert.equal(new Set(hashes.map(toHex)).size, 3, "what a calendar says names its bank");
 });
 
+/** Until the 15th and from the 16th on, by turns with the days on which prices may change. */
+const halves = {
+  id: "halves",
+  bands: ["high-1", "low-1", "high-2", "low-2"],
+  rules: [
+    {
+      weekdays: workdays,
+      from: "00:00",
+      to: "07:00",
+      band: "low-1",
+      monthDays: { from: 1, to: 15 },
+    },
+    {
+      weekdays: workdays,
+      from: "07:00",
+      to: "24:00",
+      band: "high-1",
+      monthDays: { from: 1, to: 15 },
+    },
+    {
+      weekdays: [6, 7],
+      from: "00:00",
+      to: "24:00",
+      band: "low-1",
+      monthDays: { from: 1, to: 15 },
+      holidays: true,
+    },
+    {
+      weekdays: workdays,
+      from: "07:00",
+      to: "24:00",
+      band: "high-2",
+      monthDays: { from: 16, to: 31 },
+    },
+  ],
+  defaultBand: "low-2",
+  holidays: { dates: ["05-01", "12-25"] },
+};
+
+const day31 = {
+  weekdays: [7],
+  from: "07:00",
+  to: "08:00",
+  band: "high-1",
+  monthDays: { from: 31, to: 31 },
+};
+
+test("days of the month: the band at an instant, in banks of their own", async () => {
+  const calendar = parseCalendar(halves);
+  assert.deepEqual(calendar, halves);
+  const zone = "Europe/Zurich";
+  const rows: [string, string][] = [
+    ["2026-04-01T00:00", "low-1"],
+    ["2026-04-01T07:00", "high-1"],
+    ["2026-04-15T23:59", "high-1"],
+    ["2026-04-16T00:00", "low-2"],
+    ["2026-04-16T07:00", "high-2"],
+    ["2026-04-30T23:59", "high-2"],
+    ["2026-04-11T12:00", "low-1"], // a Saturday
+    ["2026-04-18T12:00", "low-2"],
+    ["2026-05-01T12:00", "low-1"], // holidays
+    ["2026-12-25T12:00", "low-2"],
+    ["2026-03-31T12:00", "high-2"],
+    ["2027-02-26T12:00", "high-2"],
+  ];
+  for (const [wall, band] of rows) {
+    const [date = "", time = ""] = wall.split("T");
+    const minutes = Number(time.slice(0, 2)) * 60 + Number(time.slice(3));
+    const instant = dayStartOf(date, zone) + minutes * 60;
+    assert.equal(calendar.bands[bandAt(calendar, instant, zone)], band, wall);
+  }
+  const last = parseCalendar({ ...halves, rules: [...halves.rules.slice(2), day31] });
+  const sundays = ["2026-05-30", "2026-05-31", "2026-06-07"].map((date) =>
+    secondsOfBands(
+      last,
+      { fromSeconds: dayStartOf(date, zone), toSeconds: dayStartOf(date, zone) + 86_400 },
+      zone,
+    ).at(0),
+  );
+  assert.deepEqual(sundays, [0, 3600, 0], "an hour of the 31st");
+  const rule = (monthDays: unknown, change: object = {}): unknown => ({
+    id: "any",
+    bands: ["a", "b"],
+    rules: [
+      { weekdays: workdays, from: "07:00", to: "20:00", band: "b", monthDays, ...change },
+      { weekdays: [1], from: "19:00", to: "21:00", band: "a", monthDays: { from: 10, to: 20 } },
+    ],
+    defaultBand: "a",
+  });
+  const accepted: [string, unknown][] = [
+    ["days before", rule({ from: 1, to: 9 })],
+    ["days after", rule({ from: 21, to: 31 })],
+    ["one day", rule({ from: 31, to: 31 })],
+    ["other hours", rule({ from: 10, to: 20 }, { to: "19:00" })],
+    ["other weekdays", rule({ from: 15, to: 15 }, { weekdays: [2] })],
+    ["all days, other hours", rule(undefined, { to: "19:00" })],
+    ["all days by number", rule({ from: 1, to: 31 }, { to: "19:00" })],
+  ];
+  const banks = new Set<string>();
+  for (const [name, value] of accepted) {
+    const parsed = parseCalendar(JSON.parse(JSON.stringify(value)));
+    assert.deepEqual(parsed, JSON.parse(JSON.stringify(value)), name);
+    banks.add(toHex(await registerBankOf(parsed)));
+  }
+  assert.equal(banks.size, accepted.length, "days of the month name a bank");
+  const path = "calendar.rules[0].monthDays";
+  const refused: [string, string, unknown][] = [
+    ["TARIFF_OUT_OF_RANGE", path, rule({ from: 10, to: 9 })],
+    ["TARIFF_OUT_OF_RANGE", `${path}.from`, rule({ from: 0, to: 9 })],
+    ["TARIFF_OUT_OF_RANGE", `${path}.to`, rule({ from: 1, to: 32 })],
+    ["TARIFF_MALFORMED", `${path}.to`, rule({ from: 1, to: 1.5 })],
+    ["TARIFF_MALFORMED", `${path}.from`, rule({ from: "1", to: 2 })],
+    ["TARIFF_MALFORMED", path, rule({ from: 1 })],
+    ["TARIFF_UNKNOWN_KEY", path, rule({ from: 1, to: 2, month: 3 })],
+    ["TARIFF_MALFORMED", path, rule([1, 2])],
+    ["TARIFF_MALFORMED", path, rule(null)],
+    ["TARIFF_RULES_OVERLAP", "calendar.rules[1]", rule({ from: 20, to: 31 })],
+    ["TARIFF_RULES_OVERLAP", "calendar.rules[1]", rule({ from: 1, to: 10 })],
+    ["TARIFF_RULES_OVERLAP", "calendar.rules[1]", rule({ from: 15, to: 15 })],
+    ["TARIFF_RULES_OVERLAP", "calendar.rules[1]", rule(undefined)],
+  ];
+  for (const [code, at, value] of refused) {
+    const document: unknown = JSON.parse(JSON.stringify(value));
+    assert.throws(() => parseCalendar(document), { code, path: at }, `${code} ${at}`);
+  }
+  assert.throws(() => parseCalendar(rule({ from: 1, to: 10 })), {
+    message: /at some of these hours on Monday, days 10 to 10 of the month$/,
+  });
+});
+
 test("seasons, holidays, special days: the band at an instant", () => {
   const calendar = parseCalendar(full);
   const countAs = { dates: ["2026-04-03"], countAs: 7 };
@@ -293,6 +423,33 @@ test("describeTariff: a calendar in words", () => {
   ]);
 });
 
+test("describeTariff: days of the month in words", () => {
+  const prices = Object.fromEntries(halves.bands.map((band) => [band, 1]));
+  const tariff = parseTariff({
+    kind: "smarter-metering/tariff",
+    tariff: "halves",
+    currency: "CHF",
+    minorDigits: 2,
+    calendar: { ...halves, rules: [...halves.rules.slice(2), day31] },
+    versions: [
+      {
+        version: 1,
+        validFrom: "2026-01-01",
+        pricesMicroPerKilowattHour: prices,
+        feedInMicroPerKilowattHour: 0,
+        standingChargeMicroPerDay: 0,
+        taxBasisPoints: 0,
+      },
+    ],
+  });
+  assert.deepEqual(describeTariff(tariff).slice(2, -1), [
+    "Band low-1: on days 1 to 15 of the month, Sat, Sun, holidays from 00:00 to 24:00, local time.",
+    "Band high-2: on days 16 to 31 of the month, Mon, Tue, Wed, Thu, Fri from 07:00 to 24:00, local time.",
+    "Band high-1: on day 31 of the month, Sun from 07:00 to 08:00, local time.",
+    "Band low-2: at all other times.",
+  ]);
+});
+
 const zones = ["Europe/Zurich", "America/New_York", "Australia/Lord_Howe"] as const;
 const clocks = new Map(
   zones.map((timeZone) => [
@@ -368,7 +525,9 @@ function readerOf(calendar: Calendar): (minute: Shown) => string {
         isHoliday && countAs === undefined
           ? each.holidays === true
           : each.weekdays.includes(isHoliday ? (countAs ?? 0) : weekday);
-      return inSeason && isDay && holds(each);
+      const { from: firstDay = 1, to: lastDay = 31 } = each.monthDays ?? {};
+      const monthDay = Number(date.slice(8));
+      return inSeason && isDay && firstDay <= monthDay && monthDay <= lastDay && holds(each);
     });
     return rule?.band ?? calendar.defaultBand;
   };
@@ -386,6 +545,9 @@ const anyRule = fc.record(
     hours: anyHours,
     band: anyBand,
     seasons: fc.subarray(["s", "t"], { minLength: 1 }),
+    monthDays: fc
+      .tuple(fc.integer({ min: 1, max: 31 }), fc.integer({ min: 1, max: 31 }))
+      .map(([a, b]) => ({ from: Math.min(a, b), to: Math.max(a, b) })),
     holidays: fc.constant(true),
   },
   { requiredKeys: ["weekdays", "hours", "band"] },

@@ -6,18 +6,19 @@ import { test } from "node:test";
 import { defaultPolicy, judgeBands, judgeCost } from "@smarter-metering/policy";
 import * as fc from "fast-check";
 import {
+  addLocalDays,
   addLocalMonths,
   arePricesKnown,
   costAmountE16,
   costFactsOf,
   costOf,
   dayStartOf,
-  localDate,
   parseDynamicPrices,
   sameCostTerms,
   wrapCost,
   parseTariff,
   publishFaults,
+  publishNotes,
   secondsOfBands,
   type BillGrid,
   type DynamicPrices,
@@ -25,12 +26,16 @@ import {
 } from "../src/index.ts";
 
 const zone = "Europe/Zurich";
+const workdays = [1, 2, 3, 4, 5];
+const days = { monthDays: { from: 1, to: 15 } };
+const later = { monthDays: { from: 16, to: 31 } };
+const first = { monthDays: { from: 1, to: 2 } };
 const calendars = {
   flat: { id: "flat", bands: ["all"], rules: [], defaultBand: "all" },
   two: {
     id: "two",
     bands: ["high", "low"],
-    rules: [{ weekdays: [1, 2, 3, 4, 5], from: "07:00", to: "20:00", band: "high" }],
+    rules: [{ weekdays: workdays, from: "07:00", to: "20:00", band: "high" }],
     defaultBand: "low",
   },
   four: {
@@ -43,8 +48,33 @@ const calendars = {
     ],
     defaultBand: "d",
   },
+  /** Two bands to the 15th, and two from the 16th on. */
+  halves: {
+    id: "halves",
+    bands: ["high-1", "low-1", "high-2", "low-2"],
+    rules: [
+      { ...days, weekdays: workdays, from: "00:00", to: "07:00", band: "low-1" },
+      { ...days, weekdays: workdays, from: "07:00", to: "20:00", band: "high-1" },
+      { ...days, weekdays: workdays, from: "20:00", to: "24:00", band: "low-1" },
+      { ...days, weekdays: [6, 7], from: "00:00", to: "24:00", band: "low-1" },
+      { ...later, weekdays: workdays, from: "07:00", to: "20:00", band: "high-2" },
+    ],
+    defaultBand: "low-2",
+  },
+  /** The first two days of a month by bands of their own, one of them on working days. */
+  start: {
+    id: "start",
+    bands: ["first-high", "first-low", "rest"],
+    rules: [
+      { ...first, weekdays: workdays, from: "00:00", to: "07:00", band: "first-low" },
+      { ...first, weekdays: workdays, from: "07:00", to: "20:00", band: "first-high" },
+      { ...first, weekdays: workdays, from: "20:00", to: "24:00", band: "first-low" },
+      { ...first, weekdays: [6, 7], from: "00:00", to: "24:00", band: "first-low" },
+    ],
+    defaultBand: "rest",
+  },
 };
-const calendarNames = ["flat", "two", "four"] as const;
+const calendarNames = ["flat", "two", "four", "halves", "start"] as const;
 
 function tariffOf(
   calendar: keyof typeof calendars,
@@ -81,10 +111,16 @@ const terms = {
 };
 const year = "2025-01-01";
 
+const weekly = { ...terms, billGrid: { unit: "day", days: 7 } as BillGrid };
+const faultsOf = (next: Tariff, asked = terms): string[] =>
+  publishFaults({ ...next, versions: next.versions.slice(0, 1) }, next, asked).map(
+    ({ code, path }) => `${code} ${path}`,
+  );
+const notesOf = (next: Tariff, asked = terms): string[] =>
+  publishNotes({ ...next, versions: next.versions.slice(0, 1) }, next, asked);
+
 test("publishFaults: by hand", () => {
   const near = "TARIFF_VERSION_TOO_NEAR versions[1].validFrom";
-  const many = "TARIFF_TOO_MANY_REGISTERS versions[1].validFrom";
-  const weekly = { ...terms, billGrid: { unit: "day", days: 7 } as BillGrid };
   const hourly = {
     ...terms,
     contracts: terms.contracts.map((each) => ({ ...each, intervalSeconds: 3600 })),
@@ -97,116 +133,148 @@ test("publishFaults: by hand", () => {
   };
   const rows: [string, Tariff, typeof terms, string[]][] = [
     ["at a border", tariffOf("four", [year, "2026-03-01"], [1]), terms, []],
-    [
-      "at a border, and then near the next",
-      tariffOf("two", [year, "2026-03-01", "2026-03-31"]),
-      terms,
-      ["TARIFF_VERSION_TOO_NEAR versions[2].validFrom"],
-    ],
     ["yesterday", tariffOf("two", [year, "2026-01-19"]), terms, [near]],
     ["today", tariffOf("two", [year, "2026-01-20"]), terms, [near]],
     ["at a border that is past", tariffOf("two", [year, "2026-01-01"]), terms, [near]],
-    ["in mid-month", tariffOf("two", [year, "2026-03-15"], [1]), terms, []],
+    ["begins earlier in the east", tariffOf("flat", [year, "2026-01-20"]), eastern, [near]],
     ["tomorrow", tariffOf("flat", [year, "2026-01-21"]), terms, []],
-    ["four bands twice", tariffOf("four", [year, "2026-03-15"]), terms, []],
-    ["and export", tariffOf("four", [year, "2026-03-15"], [1]), terms, [many]],
+    // With the next window: no more registers than a window has anyway, nor shorter ones.
+    ["two bands, export, in mid-month", tariffOf("two", [year, "2026-03-15"], [1]), terms, []],
+    ["four bands and export", tariffOf("four", [year, "2026-03-15"], [1]), terms, []],
+    ["high for a Monday", tariffOf("two", [year, "2026-03-03"]), terms, []],
+    ["high for the last Tuesday", tariffOf("two", [year, "2026-03-31"]), terms, []],
     [
-      "two bands thrice, export",
-      tariffOf("two", [year, "2026-03-10", "2026-03-20"], [1]),
+      "many versions",
+      tariffOf("two", [year, "2026-03-08", "2026-03-16", "2026-03-24"], [1, 2, 3, 4]),
       terms,
       [],
     ],
+    ["weeks: a day after a border", tariffOf("two", [year, "2026-03-10"]), weekly, []],
+    // In the window.
+    ["on the 16th", tariffOf("halves", [year, "2026-03-16"]), terms, []],
+    ["on the 3rd, after two working days", tariffOf("start", [year, "2026-04-03"]), terms, []],
+    // Sunday 1 March has no hour of first-high; Monday has 13, of 15 h that 60 quarters are.
+    ["on the 3rd, after a Monday", tariffOf("start", [year, "2026-03-03"]), terms, [near]],
+    ["after two days of a weekend", tariffOf("start", [year, "2026-08-03"]), terms, []],
     [
-      "two bands four times, export",
-      tariffOf("two", [year, "2026-03-08", "2026-03-16", "2026-03-24"], [1]),
-      terms,
-      [
-        many,
-        "TARIFF_TOO_MANY_REGISTERS versions[2].validFrom",
-        "TARIFF_TOO_MANY_REGISTERS versions[3].validFrom",
-      ],
-    ],
-    [
-      "two bands thrice, export at three prices",
-      tariffOf("two", [year, "2026-03-10", "2026-03-20"], [1, 2, 3]),
-      terms,
-      [many, "TARIFF_TOO_MANY_REGISTERS versions[2].validFrom"],
-    ],
-    // Sunday 1 March has 24 h of low; Monday has the first 13 of high, of 15 h that 60 quarters are.
-    ["high for a Monday", tariffOf("two", [year, "2026-03-03"]), terms, [near]],
-    ["high for two days", tariffOf("two", [year, "2026-03-04"]), terms, []],
-    ["low for a Sunday, high never", tariffOf("two", [year, "2026-03-02"]), terms, []],
-    ["high for the last Tuesday", tariffOf("two", [year, "2026-03-31"]), terms, [near]],
-    ["a flat day", tariffOf("flat", [year, "2026-03-31"]), terms, []],
-    [
-      "48 hours, of 60 that meters of an hour need",
-      tariffOf("flat", [year, "2026-03-30"]),
+      "26 hours, of 60 that meters of an hour need",
+      tariffOf("start", [year, "2026-04-03"]),
       hourly,
       [near],
     ],
-    ["of 71, for clocks change", tariffOf("flat", [year, "2026-03-29"]), hourly, []],
-    // Windows of four weeks from Sunday 1 June 2025: one from 8 March 2026 on.
-    ["weeks: at a border", tariffOf("two", [year, "2026-03-08"]), weekly, []],
-    ["weeks: a day after it", tariffOf("two", [year, "2026-03-10"]), weekly, [near]],
-    ["begins earlier in the east", tariffOf("flat", [year, "2026-01-20"]), eastern, [near]],
+    [
+      "the second of two",
+      tariffOf("start", [year, "2026-04-03", "2026-11-03"]),
+      terms,
+      ["TARIFF_VERSION_TOO_NEAR versions[2].validFrom"],
+    ],
+    // The same hours, but the version waits for the next window, for export changes its price.
+    ["another price for export", tariffOf("start", [year, "2026-03-03"], [1, 2]), terms, []],
   ];
   for (const [name, next, asked, expected] of rows) {
-    const [first] = next.versions;
-    assert.ok(first);
-    const faults = publishFaults({ ...next, versions: [first] }, next, asked);
-    assert.deepEqual(
-      faults.map(({ code, path }) => `${code} ${path}`),
-      expected,
-      name,
-    );
+    assert.deepEqual(faultsOf(next, asked), expected, name);
     assert.deepEqual(publishFaults(next, next, asked), [], "what is published is not asked about");
   }
-  const [fault] = publishFaults(
-    tariffOf("two", [year]),
-    tariffOf("two", [year, "2026-03-31"]),
-    terms,
-  );
-  assert.match(fault?.message ?? "", /band high would hold for 13 h under version 2, 15 h needed/);
-  assert.deepEqual(
-    publishFaults(undefined, tariffOf("two", [year]), terms),
-    [],
-    "nobody has it yet",
-  );
-  const fresh = publishFaults(undefined, tariffOf("two", [year, "2026-03-31"]), terms);
-  assert.deepEqual(
-    fresh.map(({ code }) => code),
-    ["TARIFF_VERSION_TOO_NEAR"],
-  );
+  const narrow = tariffOf("start", [year, "2026-03-03"]);
+  const [fault] = publishFaults(tariffOf("start", [year]), narrow, terms);
+  const said =
+    /2026-03-01 to 2026-04-01 \(Europe\/Zurich\) band first-high holds for 13 h, .* 15 h are/;
+  assert.match(fault?.message ?? "", said);
+  assert.deepEqual(publishFaults(undefined, tariffOf("two", [year]), terms), [], "nobody has it");
+  const fresh = publishFaults(undefined, narrow, terms).map(({ code }) => code);
+  assert.deepEqual(fresh, ["TARIFF_VERSION_TOO_NEAR"]);
+});
+
+test("publishNotes: from when a version that starts inside a window prices it, and why", () => {
+  const flat = tariffOf("flat", [year, "2026-03-16"]);
+  const march = "inside windows 2026-03-01 to 2026-04-01 (Europe/Zurich)";
+  const rows: [string, Tariff, string[]][] = [
+    ["at a border", tariffOf("two", [year, "2026-03-01"]), []],
+    [
+      "bands on both sides",
+      tariffOf("two", [year, "2026-03-16"]),
+      [
+        `version 2 starts on 2026-03-16, ${march}: it takes effect on 2026-04-01, because band high \
+holds before and after it`,
+      ],
+    ],
+    [
+      "bands on one side each",
+      tariffOf("halves", [year, "2026-03-16"], [1]),
+      [`version 2 starts on 2026-03-16, ${march}: it takes effect on that day`],
+    ],
+    [
+      "a day earlier",
+      tariffOf("halves", [year, "2026-03-15"]),
+      [
+        `version 2 starts on 2026-03-15, ${march}: it takes effect on 2026-04-01, because band low-1 \
+holds before and after it`,
+      ],
+    ],
+    [
+      "export",
+      tariffOf("halves", [year, "2026-03-16"], [1, 2]),
+      [
+        `version 2 starts on 2026-03-16, ${march}: it takes effect on 2026-04-01, because export, \
+which it pays at another price, is one register for the whole window`,
+      ],
+    ],
+    [
+      "a cost",
+      { ...flat, calendar: { ...flat.calendar, cost: market } },
+      [
+        `version 2 starts on 2026-03-16, ${march}: it takes effect on 2026-04-01, because a cost is \
+one register for the whole window`,
+      ],
+    ],
+    [
+      "followed by another",
+      tariffOf("halves", [year, "2026-03-10", "2026-03-16", "2026-04-01"]),
+      [
+        `version 2 starts on 2026-03-10, ${march}: it never takes effect there, because band high-1 \
+holds before and after it, and on 2026-04-01 version 4 is in force`,
+        `version 3 starts on 2026-03-16, ${march}: it takes effect on that day`,
+      ],
+    ],
+  ];
+  for (const [name, next, expected] of rows) {
+    assert.deepEqual(notesOf(next), expected, name);
+    assert.deepEqual(publishNotes(next, next, terms), [], "it is known");
+  }
+  assert.equal(publishNotes(undefined, tariffOf("two", [year, "2026-03-16"]), terms).length, 1);
+  const contracts = Array.from({ length: 27 }, (_, day) => {
+    const contractStartSeconds = addLocalDays(dayStartOf("2025-06-01", zone), day, zone);
+    return { zone, contractStartSeconds, intervalSeconds: 900 };
+  });
+  const many = notesOf(tariffOf("two", [year, "2026-03-16"]), { ...weekly, contracts });
+  assert.equal(many.length, 9);
+  assert.match(many.at(-1) ?? "", /^version 2 starts inside 18 other windows as well$/);
 });
 
 test("law: a version that may be published leaves no register that R9 refuses", () => {
   const policy = defaultPolicy();
-  const anyDate = fc
-    .integer({ min: 1, max: 300 })
-    .map((day) => localDate(terms.nowSeconds + day * 86_400 + 7200, zone));
-  fc.assert(
-    fc.property(fc.constantFrom(...calendarNames), anyDate, (name, date) => {
-      const next = tariffOf(name, [year, date]);
-      const faults = publishFaults(tariffOf(name, [year]), next, terms);
-      const start = dayStartOf(date, zone);
-      const month = dayStartOf(`${date.slice(0, 7)}-01`, zone);
-      const parts = [
-        [month, start],
-        [start, addLocalMonths(month, 1, zone)],
-      ] as const;
-      const refused = parts.some(([fromSeconds, toSeconds]) => {
-        const bandSeconds = secondsOfBands(next.calendar, { fromSeconds, toSeconds }, zone);
-        const facts = { bandSeconds, intervalSeconds: 900, powerMaxWatts: 54_000 };
-        return judgeBands(facts, policy).some(({ code }) => code === "R9_BAND_TOO_NARROW");
-      });
-      assert.equal(
-        faults.some(({ code }) => code === "TARIFF_VERSION_TOO_NEAR"),
-        refused,
-        date,
-      );
-    }),
-    { numRuns: 150 },
-  );
+  const seen = { refused: 0, inside: 0, later: 0 };
+  const pairs = Array.from({ length: 11 * 8 }, (_, index) => {
+    const day = [1, 2, 3, 4, 15, 16, 17, 28][index % 8] ?? 1;
+    return [2 + Math.floor(index / 8), day].map((each) => String(each).padStart(2, "0")).join("-");
+  });
+  for (const name of calendarNames) {
+    for (const monthDay of pairs) {
+      const next = tariffOf(name, [year, `2026-${monthDay}`]);
+      const fromSeconds = dayStartOf(`2026-${monthDay.slice(0, 2)}-01`, zone);
+      const toSeconds = addLocalMonths(fromSeconds, 1, zone);
+      const bandSeconds = secondsOfBands(next.calendar, { fromSeconds, toSeconds }, zone);
+      const facts = { bandSeconds, intervalSeconds: 900, powerMaxWatts: 54_000 };
+      const codes = judgeBands(facts, policy).map(({ code }) => code);
+      const isRefusable = codes.includes("R9_BAND_TOO_NARROW");
+      const [note] = notesOf(next);
+      const isInside = note?.endsWith("it takes effect on that day") === true;
+      assert.equal(faultsOf(next).length === 1, isRefusable && isInside, monthDay);
+      assert.equal(note === undefined, monthDay.endsWith("01"));
+      seen[isInside ? (isRefusable ? "refused" : "inside") : "later"] += 1;
+    }
+  }
+  assert.ok(Math.min(...Object.values(seen)) > 0, JSON.stringify(seen));
 });
 
 const month = dayStartOf("2026-10-01", zone);
