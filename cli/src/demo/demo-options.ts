@@ -19,7 +19,10 @@ const demoDocument = z.strictObject({
     }),
   ]),
   /** The user's own, and what its cost counts by; without it, the demonstration's. */
-  tariff: z.unknown().transform((value) => (value === undefined ? value : parseTariff(value))),
+  tariff: z
+    .unknown()
+    .transform((value) => parseTariff(value))
+    .optional(),
   prices: z.array(z.unknown().transform(parseDynamicPrices)).default([]),
   zone: z.string(),
   households: z.number().int().positive(),
