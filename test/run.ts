@@ -19,13 +19,17 @@ const TESTS_MIN = 1_240;
 const FOLDERS = ["test", "services", "packages", "cli"];
 const ELSEWHERE = [
   "packages/attacks/",
+  "packages/paillier/test/native.test.ts",
+  "packages/paillier/test/threshold.test.ts",
   "services/mdms/test/shares.test.ts",
   "services/pes/aggregator/test/quorum.test.ts",
   "services/pes/opener/test/keys.test.ts",
   "services/pes/trustee/test/share.test.ts",
+  "services/ucs/test/household.test.ts",
   "services/ucs/test/privacy.test.ts",
   "test/attacks/",
   "test/browser/",
+  "test/e2e/cli.test.ts",
   "test/e2e/dynamic-prices.test.ts",
   "test/e2e/kill.test.ts",
   "test/e2e/meter-encrypts.test.ts",
@@ -37,6 +41,7 @@ const ELSEWHERE = [
   "test/key-life.test.ts",
   "test/retention.test.ts",
   "test/scenario/",
+  "test/simulation/",
   "test/threshold.test.ts",
 ];
 /** One more than the smallest machine has cores: files wait for disks and timers now and then. */

@@ -7,6 +7,7 @@ import {
   billPacking,
   decodeContribution,
   encodeRefusal,
+  fromBase64Url,
   fromHex,
   indexNetworkView,
   instantOf,
@@ -380,6 +381,9 @@ describe("an exchange of meters", () => {
       const march = world.dayStart(MARCH);
       const ends = await border(march, { count: SLOT });
       const begins = await border(march, { firstSlot: SLOT, count: 0, meterId: newMeter });
+      // The end of that day: of the same block and slot as the installation, and no contradiction to it.
+      const rest = { firstSlot: SLOT, count: DAY_SLOTS - SLOT, meterId: newMeter };
+      const midnight = await border(march, rest);
       const to = await border(world.dayStart(APRIL - 1), { meterId: newMeter });
       const bus = new TestBus();
       const bench = await startBench(world, store, march + CUTOFF, bus);
@@ -395,7 +399,8 @@ describe("an exchange of meters", () => {
         [`0 ${APRIL} OPEN`],
         "it waits for the new meter's first",
       );
-      await bus.deliver("contributions", [begins]);
+      await bus.deliver("contributions", [midnight, begins]);
+      assert.deepEqual(await store.query("select outcome from contribution_conflict"), []);
       await bench.tick();
       const [request, ...others] = bus.requests().map((one) => one.request);
       assert(request !== undefined);
@@ -412,6 +417,10 @@ describe("an exchange of meters", () => {
         return of(ends, index) - installed + of(to, index) - of(begins, index);
       });
       assert.deepEqual(sums, truth);
+      const id = toHex(await requestDigest(request));
+      const answer = await bench.aggregator.http.request(`/v1/requests/${id}`);
+      const { contributions } = (await answer.json()) as { contributions: string[] };
+      assert.deepEqual(contributions.map(fromBase64Url), request.contributions);
       await bench.aggregator.close();
     } finally {
       world.network.set(2, view);
