@@ -105,8 +105,7 @@ export function parseDynamicPrices(value: unknown): DynamicPrices {
   const prices = readList(document.pricesMicroPerKilowattHour, path, 1, pricesMax).map(
     (price, index) => readMultiple(price, `${path}[${index}]`, priceStepMicro),
   );
-  // What is applied to a ciphertext is a factor, from 1 on.
-  const lowest = terms.known === undefined ? floor : floor + priceStepMicro;
+  const lowest = lowestPriceMicro(terms);
   const below = prices.findIndex((price) => price < lowest);
   if (below >= 0) {
     const message = `below the floor of ${floor}${lowest > floor ? ", or at it" : ""}`;
@@ -120,6 +119,10 @@ export function parseDynamicPrices(value: unknown): DynamicPrices {
     pricesMicroPerKilowattHour: prices,
   };
 }
+
+/** No price of the series is below: the floor; a step above it where a price is a ciphertext's factor, from 1 on. */
+export const lowestPriceMicro = (terms: CostTerms): number =>
+  terms.floorMicroPerKilowattHour + (terms.known === undefined ? 0 : terms.priceStepMicro);
 
 /** Documents by their series. What is none is left out: the time that it was to cover has no prices. */
 export function pricesBySeries(

@@ -35,6 +35,7 @@ export type {
 } from "./cost-register.ts";
 export {
   isCountedInMeter,
+  lowestPriceMicro,
   parseDynamicPrices,
   pricesBySeries,
   pricesEndSeconds,
