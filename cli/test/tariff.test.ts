@@ -412,6 +412,13 @@ test("tariff prices: what is no table of prices is refused, each fault with line
     await assert.rejects(running, { code: "PRICES_FAULTY", message: /^1 faults in / }, table);
     assert.match(terminal.lines.join("\n"), says);
   }
+  const cost = { ...terms, known: "afterwards" };
+  const later = fileOf("later.json", { ...dynamic, calendar: { ...dynamic.calendar, cost } });
+  const { text } = await run(tariffPrices, fileOf("table.csv", good), "--tariff", later);
+  assert.equal(parseDynamicPrices(JSON.parse(text)).known, "afterwards");
+  const atFloor = fileOf("floor.csv", `${hourOf(0)},-500`);
+  assert.equal((await run(tariffPrices, atFloor, "--tariff", dynamicFile)).code, 0);
+  await assert.rejects(run(tariffPrices, atFloor, "--tariff", later), { code: "PRICES_FAULTY" });
   const flat = ["--tariff", fileOf("flat.json", current)];
   const refused = { code: "PRICES_FOREIGN" };
   await assert.rejects(run(tariffPrices, fileOf("table.csv", good), ...flat), refused);

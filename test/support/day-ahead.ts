@@ -16,6 +16,13 @@ export const dayAheadTerms: CostTerms = {
   floorMicroPerKilowattHour: -500_000,
 };
 
+/** The same market, but its prices are published afterwards; every price is above the floor. */
+export const afterwardsTerms: CostTerms = {
+  ...dayAheadTerms,
+  prices: "balancing",
+  known: "afterwards",
+};
+
 /** A kWh costs what the market says, and the band's price for grid and margin. */
 export const dayAheadTariff = (cost: CostTerms = dayAheadTerms): Tariff =>
   parseTariff({

@@ -64,7 +64,9 @@ import {
   bandsOf,
   costOf,
   dayStartOf,
+  isCountedInMeter,
   parseTariff,
+  stepSecondsOf,
   wrapCost,
   type DynamicPrices,
   type Tariff,
@@ -323,6 +325,8 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const { tariff = worldTariff, prices = [] } = options;
   const { calendar } = tariff;
   const bank = await registerBankOf(calendar);
+  const stepSeconds = stepSecondsOf(calendar);
+  const steps = stepSeconds !== undefined && { stepSeconds };
   const fuse = { amps: 63, phases: 3 };
   const loadTerms = {
     intervalSeconds: loadIntervalSeconds,
@@ -403,7 +407,8 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
       modulusBits: bits,
       blockSeconds: addLocalDays(header.blockStart, 1, zone) - header.blockStart,
       bandCount: calendar.bands.length,
-      hasCost: calendar.cost !== undefined,
+      hasCost: isCountedInMeter(calendar),
+      ...steps,
       load: loadTerms,
     };
     try {
@@ -522,6 +527,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
         registerBank: toHex(bank),
         bandCount: calendar.bands.length,
         ...(calendar.cost && { prices: calendar.cost.prices }),
+        ...steps,
         mdmsToken: toBase64Url(await sealToken(mdms.recipient, fromHex(household.mdms))),
         meters: [{ ...meterOf(household), from: addLocalDays(startSeconds, -1, zone), to: null }],
       })),
@@ -614,7 +620,7 @@ function advanceRegisters(
   for (const value of values.exportMilliwattHours ?? []) {
     maker.registers[exportRegister] = (maker.registers[exportRegister] ?? 0n) + BigInt(value);
   }
-  if (calendar.cost === undefined) return;
+  if (!isCountedInMeter(calendar)) return;
   const counted = costOf(prices, {
     energiesMilliwattHours: values.importMilliwattHours,
     fromSeconds: first,

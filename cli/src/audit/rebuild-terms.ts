@@ -18,7 +18,7 @@ import {
   encodeContributionHeader,
   fromHex,
   instantOf,
-  isRegisterStream,
+  isLoadStream,
   loadPacking,
   toHex,
   type BillRequest,
@@ -31,6 +31,7 @@ import {
 import { addLocalDays } from "@smarter-metering/tariff";
 import { BrokenLink } from "./broken-link.ts";
 import { presenceOf } from "./presence.ts";
+import { weightedProductOf } from "./rebuild-steps.ts";
 
 /** Parts of a day of every member. */
 const WEIGHT_MAX = 8 * ADDITIONS_MAX;
@@ -48,19 +49,44 @@ export async function rebuildTerms(
     logged.kind === "LOAD"
       ? loadTerms(logged, headers, view, key)
       : billTerms(logged, headers, view, key);
-  const ciphertexts = await validated(contributions, engine, key);
   const paillierKeyId = fromHex(key.id, 32);
   if (unsummed.kind === "LOAD") {
-    const summed = await product(engine, key, ciphertexts);
+    const summed = await product(engine, key, await validated(contributions, engine, key));
     return { ...unsummed, paillierKeyId, product: summed.bytes };
   }
-  const borders = hasCost(logged) ? ciphertexts.length / 2 : ciphertexts.length;
-  const billed = await difference(ciphertexts.slice(0, borders), engine, key);
-  const cost = ciphertexts.slice(borders);
-  const costed = cost.length === 0 ? undefined : await difference(cost, engine, key);
-  const costProduct = costed?.bytes ?? new Uint8Array(0);
+  const borders = bordersIn(logged, headers);
+  const [bill, cost] = [contributions.slice(0, borders), contributions.slice(borders)];
+  const billed = await difference(await validated(bill, engine, key), engine, key);
+  const costProduct = await costProductOf(cost, unsummed, view, engine, key);
   return { ...unsummed, paillierKeyId, product: billed.bytes, costProduct };
 }
+
+/** What is behind the borders of a bill is its cost: as many of COST, or all steps between them. */
+function bordersIn(logged: RequestTerms, headers: readonly ContributionHeader[]): number {
+  if (!hasCost(logged)) return headers.length;
+  const steps = headers.findIndex(({ stream }) => stream === "STEPS");
+  return steps < 0 ? headers.length / 2 : steps;
+}
+
+async function costProductOf(
+  cost: readonly Contribution[],
+  { networkPseudonym, registerBank, fromBorder, toBorder }: Omit<BillRequest, SummedBill>,
+  view: NetworkView,
+  engine: Engine,
+  key: PublicKey,
+): Promise<Uint8Array> {
+  const [first] = cost;
+  if (first === undefined) return new Uint8Array(0);
+  if (first.header.stream !== "STEPS") {
+    return (await difference(await validated(cost, engine, key), engine, key)).bytes;
+  }
+  const span = { fromSeconds: fromBorder, toSeconds: toBorder };
+  const bill = { network: toHex(networkPseudonym), registerBank: toHex(registerBank), span };
+  return weightedProductOf(cost, bill, view, engine, key);
+}
+
+/** What nothing but the ciphertexts says. */
+type SummedBill = "paillierKeyId" | "product" | "costProduct";
 
 function loadTerms(
   { kind, registryEpoch }: LoadRequest,
@@ -72,7 +98,7 @@ function loadTerms(
   if (first === undefined) throw foreign("a load without contributions");
   const { stream, blockStart } = first;
   const cohort = view.cohortOf(toHex(first.networkPseudonym), blockStart);
-  if (isRegisterStream(stream) || cohort === undefined) {
+  if (!isLoadStream(stream) || cohort === undefined) {
     throw foreign("contribution 1 is no load of a member of any cohort");
   }
   const { intervalSeconds } = cohort;
@@ -128,14 +154,15 @@ function billTerms(
   all: readonly ContributionHeader[],
   view: NetworkView,
   { bits }: PublicKey,
-): Omit<BillRequest, "paillierKeyId" | "product" | "costProduct"> {
+): Omit<BillRequest, SummedBill> {
   const { kind, registryEpoch, fromGrid, toGrid } = logged;
-  const headers = hasCost(logged) ? all.slice(0, all.length / 2) : all;
+  const headers = all.slice(0, bordersIn(logged, all));
   const [from, to] = [headers[0], headers.at(-1)];
   if (from === undefined || to === undefined || headers.length % 2 !== 0) {
     throw foreign(`a bill has two borders for each of its meters, not ${headers.length}`);
   }
-  for (const [position, header] of all.slice(headers.length).entries()) {
+  const costs = all.slice(headers.length).filter(({ stream }) => stream !== "STEPS");
+  for (const [position, header] of costs.entries()) {
     const border = headers[position];
     const isBeside = border !== undefined && isCostOf(header, border);
     if (isBeside) continue;

@@ -9,7 +9,7 @@ import {
   parseDecimal,
   parseTimestamp,
 } from "@smarter-metering/readings";
-import { roundHalfEven, type CostTerms } from "@smarter-metering/tariff";
+import { lowestPriceMicro, roundHalfEven, type CostTerms } from "@smarter-metering/tariff";
 
 /** 10^-6 for a kWh in 1 for a MWh. */
 const MICRO_PER_UNIT = 1000n;
@@ -128,6 +128,7 @@ class PriceReader implements PriceTable {
     const value = parseDecimal(text, this.#mark ?? ".");
     if (value === undefined) return this.fault(line, 2, "not a price that can be read exactly");
     const { priceStepMicro, floorMicroPerKilowattHour: floor } = this.#terms;
+    const lowest = lowestPriceMicro(this.#terms);
     const numerator = value.mantissa * MICRO_PER_UNIT;
     const divisor = 10n ** BigInt(value.scale) * BigInt(priceStepMicro);
     if (numerator % divisor !== 0n) {
@@ -142,7 +143,10 @@ class PriceReader implements PriceTable {
       this.rounded += 1;
     }
     const price = Number(roundHalfEven(numerator, divisor)) * priceStepMicro;
-    if (price < floor) return this.fault(line, 2, `below the floor of ${floor} × 10^-6 a kWh`);
+    if (price < lowest) {
+      const at = lowest > floor ? ", or at it" : "";
+      return this.fault(line, 2, `below the floor of ${floor} × 10^-6 a kWh${at}`);
+    }
     this.pricesMicroPerKilowattHour.push(price);
   }
 }

@@ -113,10 +113,14 @@ export async function prepareDemo(request: DemoRequest, terminal: Terminal): Pro
   return { layout, options, households, resumed: false };
 }
 
-/** Meters would wait for prices that nobody gave. Throws PRICES_MISSING. */
+/** Meters would wait for prices that nobody gave. Throws PRICES_MISSING, and PRICES_FOREIGN for those that are known only afterwards. */
 function checkPrices({ tariff, prices, contractStart, days, zone }: DemoOptions): void {
   const end = addLocalDays(contractStart, days, zone);
   if (tariff?.calendar.cost === undefined) return;
+  if (tariff.calendar.cost.known !== undefined) {
+    const message = `the prices of ${tariff.calendar.cost.prices} are published afterwards; a demonstration has its prices from the start`;
+    throw new CliError("PRICES_FOREIGN", message);
+  }
   if (arePricesKnown(prices, { fromSeconds: contractStart, toSeconds: end })) return;
   const [from, to] = [contractStart, end].map((at) => new Date(1000 * at).toISOString());
   const message = `the prices of ${tariff.calendar.cost.prices} do not cover ${from} to ${to} without a gap; give --prices for all of it`;

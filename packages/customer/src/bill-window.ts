@@ -3,7 +3,13 @@
  * registers counted between two instants.
  */
 import { toHex, type FrameHeader, type Statement } from "@smarter-metering/protocol";
-import { addLocalDays, localDayStart, wrapCost, type Calendar } from "@smarter-metering/tariff";
+import {
+  addLocalDays,
+  isCountedInMeter,
+  localDayStart,
+  wrapCost,
+  type Calendar,
+} from "@smarter-metering/tariff";
 import { groupBy } from "./frame-chain.ts";
 import { instantText } from "./link.ts";
 import type { OpenedFrame } from "./open-frames.ts";
@@ -49,8 +55,9 @@ const meterOf = ({ frame }: OpenedFrame): string => toHex(frame.header.meterId);
 export function registersBetween(
   blocks: readonly OpenedFrame[],
   { from, to }: Span,
-  { bands, cost }: Calendar,
+  calendar: Calendar,
 ): Totals | undefined {
+  const { bands } = calendar;
   const inside = blocks.filter((block) => endOf(block) >= from && endOf(block) <= to);
   const runs = [...groupBy(inside, meterOf).values()]
     .map((run) => run.toSorted((a, b) => endOf(a) - endOf(b)))
@@ -60,7 +67,7 @@ export function registersBetween(
     })
     .toSorted((a, b) => endOf(a.first) - endOf(b.first));
   const exportAt = bands.length;
-  const length = exportAt + (cost === undefined ? 1 : 2);
+  const length = exportAt + (isCountedInMeter(calendar) ? 2 : 1);
   const differences = Array.from({ length }, () => 0n);
   let reached = from;
   for (const { first, last } of runs) {

@@ -1,10 +1,11 @@
 /**
- * The prices that a meter counted a cost by (docs/protocol.md §6.6, §11.2): signed by the registry's root, of the series that the tariff
+ * The prices that a cost was counted by (docs/protocol.md §6.6, §11.2): signed by the registry's root, of the series that the tariff
  * names, and known for the whole window. On the customer's device.
  */
 import { ProtocolError, verifyDocument, type Statement } from "@smarter-metering/protocol";
 import {
   arePricesKnown,
+  isCountedInMeter,
   parseDynamicPrices,
   sameCostTerms,
   type DynamicPrices,
@@ -38,7 +39,9 @@ export async function checkPrices(
   if (tariff.calendar.cost === undefined) return undefined;
   if (shown === undefined) {
     const todo = "ask the data manager for the window's prices";
-    book.notChecked("prices", "none were shown: the cost is checked by registers alone", todo);
+    const isCounted = isCountedInMeter(tariff.calendar);
+    const checked = isCounted ? "is checked by registers alone" : "is not checked";
+    book.notChecked("prices", `none were shown: the cost ${checked}`, todo);
     return undefined;
   }
   const documents: DynamicPrices[] = [];

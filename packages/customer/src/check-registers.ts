@@ -89,7 +89,8 @@ export async function checkRegisters(
   const summed = isCovered
     ? tariffOrUndefined(() => totalsOf(statement, readings, tariff, prices))
     : undefined;
-  const totals = counted ?? summed;
+  // Prices that are known afterwards are in no register: their cost follows from the readings alone.
+  const totals = counted ? { ...counted, cost: counted.cost ?? summed?.cost } : summed;
   if (totals === undefined) {
     book.notChecked("registers", "waits for the frames of the window");
     return undefined;

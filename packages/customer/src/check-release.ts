@@ -90,8 +90,10 @@ async function checkBorders(
     book.broken("RELEASE_COST", where);
     return;
   }
-  const streams = isCostBilled ? (["BILL", "COST"] as const) : (["BILL"] as const);
-  const borders = streams.map((stream) => bordersOf(terms, stream, contributions));
+  const borders = [
+    bordersOf(terms, "BILL", contributions),
+    ...(isCostBilled ? [costOf(terms, contributions)] : []),
+  ];
   if (!borders.every((some) => some !== undefined)) {
     book.notChecked("release", "waits for the contributions at the borders");
   } else if (!(await isMadeOf(signed, borders.flat()))) {
@@ -121,6 +123,25 @@ const isOwnWindow = (
   fromGrid === from &&
   toGrid === to &&
   meters.some((meter) => equalBytes(meter.networkPseudonym, networkPseudonym));
+
+/** Of COST at the borders; where prices were known afterwards, of every step between them, in the order of time. */
+function costOf(
+  terms: BillRequest,
+  contributions: readonly FoundContribution[],
+): readonly FoundContribution[] | undefined {
+  const { fromBorder, toBorder } = terms;
+  const steps = contributions
+    .filter(({ header }) => header.stream === "STEPS")
+    .filter(({ header }) => instantOf(header) > fromBorder && instantOf(header) <= toBorder)
+    .toSorted((a, b) => instantOf(a.header) - instantOf(b.header));
+  if (steps.length === 0) return bordersOf(terms, "COST", contributions);
+  let reached = fromBorder;
+  for (const { header } of steps) {
+    if (header.blockStart + header.firstSlot * header.intervalSeconds !== reached) return undefined;
+    reached = instantOf(header);
+  }
+  return reached === toBorder ? steps : undefined;
+}
 
 /**
  * The customer's own contributions of a stream of registers from one border to the other: the first and the last of each meter, each of which begins where the

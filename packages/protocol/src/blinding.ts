@@ -4,7 +4,8 @@
  */
 import { primitives } from "#primitives";
 import { concatBytes, utf8 } from "./bytes.ts";
-import type { PlannedContribution } from "./contribute.ts";
+import { Writer } from "./encoding.ts";
+import type { PlannedMessage } from "./contribute.ts";
 import { streamCode, type Stream } from "./contribution.ts";
 import { wellFormed } from "./error.ts";
 
@@ -16,29 +17,36 @@ export interface BlindingSource {
   readonly blindingSeed?: Uint8Array;
 }
 
+/** Of a message: what its blinding follows from beside a secret. */
+type Blinded = Pick<PlannedMessage, "headerBytes" | "message" | "index"> & {
+  readonly header: Pick<PlannedMessage["header"], "profile" | "stream">;
+};
+
 /**
- * The blinding of a contribution of either profile; |n|/16 bytes. Throws PROTOCOL_MALFORMED when a frame of `meter-encrypts` comes
+ * The blinding of a message of either profile; |n|/16 bytes. Throws PROTOCOL_MALFORMED when a frame of `meter-encrypts` comes
  * without its seed.
  */
 export function blindingOf(
-  planned: Pick<PlannedContribution, "headerBytes" | "message"> & {
-    readonly header: Pick<PlannedContribution["header"], "profile" | "stream">;
-  },
+  planned: Blinded,
   { dataKey, blindingSeed }: BlindingSource,
   modulusBits: number,
 ): Promise<Uint8Array> {
   const { profile, stream } = planned.header;
   if (profile === "pes-encrypts") return openersBlinding(planned, dataKey, modulusBits);
   wellFormed(blindingSeed !== undefined, "a frame of meter-encrypts without its blinding seed");
-  return metersBlinding(blindingSeed, stream, modulusBits);
+  return metersBlinding(blindingSeed, stream, modulusBits, planned.index);
 }
+
+/** Steps have one header and may have one energy: the index keeps their ciphertexts apart. Of any other stream there is nothing to tell. */
+const placeOf = (stream: Stream, index: number): Uint8Array =>
+  stream === "STEPS" ? new Writer().u16(index).finish() : new Uint8Array(0);
 
 /**
  * Profile `pes-encrypts`: from the epoch's data key, the contribution's header and the message itself. Source: RFC 5869, with the
  * message inside so that no blinding serves two messages, and a frame that comes again gives the same bytes.
  */
 async function openersBlinding(
-  planned: Pick<PlannedContribution, "headerBytes" | "message">,
+  planned: Blinded,
   dataKey: Uint8Array,
   modulusBits: number,
 ): Promise<Uint8Array> {
@@ -46,12 +54,13 @@ async function openersBlinding(
   const info = concatBytes(
     await primitives.sha256(planned.headerBytes),
     await primitives.sha256(planned.message),
+    placeOf(planned.header.stream, planned.index),
   );
   return primitives.hkdfSha256(blindKey, info, modulusBits / 16);
 }
 
 /**
- * Profile `meter-encrypts`: HKDF-SHA-256 (RFC 5869) of the seed that travels in the frame's body, for one stream. It does not depend on
+ * Profile `meter-encrypts`: HKDF-SHA-256 (RFC 5869) of the seed that travels in the frame's body, for one stream, of STEPS for one step. It does not depend on
  * the message, so that a meter can prepare h_s^ρ in idle time: a seed must never serve two frames, or the quotient of their
  * ciphertexts, (1 + n)^(M₁ − M₂), shows the difference of their readings to everybody.
  */
@@ -59,8 +68,9 @@ export function metersBlinding(
   blindingSeed: Uint8Array,
   stream: Stream,
   modulusBits: number,
+  index = 0,
 ): Promise<Uint8Array> {
   const domain = utf8("smarter-metering/blind-meter/v1\0");
-  const info = concatBytes(domain, Uint8Array.of(streamCode(stream)));
+  const info = concatBytes(domain, Uint8Array.of(streamCode(stream)), placeOf(stream, index));
   return primitives.hkdfSha256(blindingSeed, info, modulusBits / 16);
 }

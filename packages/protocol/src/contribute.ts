@@ -3,9 +3,10 @@
  * by the meter (`meter-encrypts`) and by a customer who re-computes his own ciphertexts.
  */
 import { pack, packingFor, type Packing } from "@smarter-metering/paillier";
-import { fromHex } from "./bytes.ts";
+import { concatBytes, fromHex } from "./bytes.ts";
 import {
   encodeContributionHeader,
+  isLoadStream,
   isRegisterStream,
   type ContributionHeader,
   type Stream,
@@ -31,18 +32,26 @@ export interface ContributionContext {
   readonly bandCount: number;
   /** The register bank has a cost, after export (§6.6). */
   readonly hasCost?: boolean;
+  /** Of a service point whose prices are known only afterwards: the length of their steps (§6.6). */
+  readonly stepSeconds?: number;
   /** Absent while the service point waits for a cohort: then only BILL is contributed. */
   readonly load:
     | { readonly intervalSeconds: number; readonly valueBits: number; readonly exportToo: boolean }
     | undefined;
 }
 
-/** A contribution before encryption: the message is plaintext and must be wiped by the caller. */
+/** A contribution before encryption: messages are plaintext and must be wiped by the caller. */
 export interface PlannedContribution {
   readonly header: ContributionHeader;
   readonly headerBytes: Uint8Array;
-  /** M, big-endian, |n|/8 bytes. */
+  /** M, big-endian, |n|/8 bytes: one, and of STEPS one for each step. */
+  readonly messages: readonly Uint8Array[];
+}
+
+/** One message of a contribution, and its place among them. */
+export interface PlannedMessage extends Pick<PlannedContribution, "header" | "headerBytes"> {
   readonly message: Uint8Array;
+  readonly index: number;
 }
 
 /** v for LOAD in Wh (§5): the smallest with 2^v − 1 ≥ fuse power × interval × 1.25. */
@@ -65,7 +74,7 @@ export function billPacking(modulusBits: number): Packing {
 /** What a BLOCK frame has to contribute (§6.3), in the order in which it is made. */
 export function streamsOf(
   frame: Pick<FrameHeader, "blockStart" | "firstSlot" | "count" | "intervalSeconds">,
-  { load, blockSeconds, servedUntil, hasCost = false }: ContributionContext,
+  { load, blockSeconds, servedUntil, hasCost = false, stepSeconds }: ContributionContext,
 ): Stream[] {
   const endsAt = (frame.firstSlot + frame.count) * frame.intervalSeconds;
   const isInstallation = frame.count === 0;
@@ -76,14 +85,36 @@ export function streamsOf(
       : load.exportToo
         ? ["LOAD", "LOAD_EXPORT"]
         : ["LOAD"];
-  if (!isInstallation && !isLast && endsAt !== blockSeconds) return loads;
-  return hasCost ? [...loads, "BILL", "COST"] : [...loads, "BILL"];
+  const isBorder = isInstallation || isLast || endsAt === blockSeconds;
+  const registers: Stream[] = isBorder ? (hasCost ? ["BILL", "COST"] : ["BILL"]) : [];
+  const hasSteps = stepSeconds !== undefined && stepsOf(frame, stepSeconds).count > 0;
+  return [...loads, ...registers, ...(hasSteps ? (["STEPS"] as const) : [])];
+}
+
+/**
+ * The steps of prices that lie in a frame from their beginning to their end. A step that two frames share is in neither, and where steps
+ * do not fit the block or the intervals there are none: a window with such a step has no cost (§6.6).
+ */
+function stepsOf(
+  {
+    blockStart,
+    firstSlot,
+    count,
+    intervalSeconds,
+  }: Pick<FrameHeader, "blockStart" | "firstSlot" | "count" | "intervalSeconds">,
+  stepSeconds: number,
+): { firstSlot: number; count: number } {
+  const first = Math.ceil((firstSlot * intervalSeconds) / stepSeconds);
+  const end = Math.floor(((firstSlot + count) * intervalSeconds) / stepSeconds);
+  const fits = blockStart % stepSeconds === 0 && stepSeconds % intervalSeconds === 0;
+  return { firstSlot: first, count: fits ? Math.max(0, end - first) : 0 };
 }
 
 /**
  * The contributions of one opened BLOCK frame: LOAD (and LOAD_EXPORT where the cohort has it) if it has readings, BILL if it ends
- * its block or its meter's service, or is an installation, and COST beside it where the bank has one. Throws FRAME_OUT_OF_RANGE when a value cannot be, or slots do not fit the
- * LOAD grid: the frame contributes nothing.
+ * its block or its meter's service, or is an installation, COST beside it where the bank has one, and STEPS where prices are known
+ * afterwards and it holds some whole. Throws FRAME_OUT_OF_RANGE when a value cannot be, or slots do not fit the LOAD grid: the frame
+ * contributes nothing.
  */
 export function planContributions(
   header: FrameHeader,
@@ -95,17 +126,36 @@ export function planContributions(
   const endsAt = (header.firstSlot + header.count) * header.intervalSeconds;
   if (endsAt > context.blockSeconds) refuse("it ends after its block");
   return streamsOf(header, context).map((stream) => {
-    const { packing, firstSlot, count } = slotsOf(stream, header, context);
-    const { values, bitmap } = isRegisterStream(stream)
-      ? { values: registerValues(stream, body, context), bitmap: new Uint8Array(0) }
-      : loadValues(stream, body, context.bandCount, { firstSlot, count, packing });
+    const slots = slotsOf(stream, header, context);
+    const { vectors, bitmap } = vectorsOf(stream, slots, header, body, context);
     const contribution = contributionHeaderOf(stream, header, hash, bitmap, context);
     return {
       header: contribution,
       headerBytes: encodeContributionHeader(contribution),
-      message: messageOf(packing, values),
+      messages: vectors.map((values) => packed(slots.packing, values)),
     };
   });
+}
+
+/** What each ciphertext of a contribution packs, and which slots have a value. */
+interface Vectors {
+  readonly vectors: readonly (readonly bigint[])[];
+  readonly bitmap: Uint8Array;
+}
+
+function vectorsOf(
+  stream: Stream,
+  slots: Slots,
+  header: FrameHeader,
+  body: FrameBody,
+  context: ContributionContext,
+): Vectors {
+  if (stream === "STEPS") return stepValues(slots, header, body);
+  if (isRegisterStream(stream)) {
+    return { vectors: [registerValues(stream, body, context)], bitmap: new Uint8Array(0) };
+  }
+  const { values, bitmap } = loadValues(stream, body, context.bandCount, slots);
+  return { vectors: [values], bitmap };
 }
 
 /**
@@ -144,13 +194,18 @@ interface Slots extends Pick<ContributionHeader, "firstSlot" | "count" | "interv
   readonly packing: Packing;
 }
 
-/** Where a frame's values stand in its contribution: in LOAD intervals of the cohort, or for registers in the meter's own. */
+/** Where a frame's values stand in its contribution: in LOAD intervals of the cohort, in steps of prices, or for registers in the meter's own. */
 function slotsOf(
   stream: Stream,
-  { firstSlot, count, intervalSeconds }: FrameHeader,
-  { load, modulusBits }: ContributionContext,
+  frame: FrameHeader,
+  { load, modulusBits, stepSeconds }: ContributionContext,
 ): Slots {
-  if (isRegisterStream(stream) || load === undefined) {
+  const { firstSlot, count, intervalSeconds } = frame;
+  if (stream === "STEPS" && stepSeconds !== undefined) {
+    const steps = stepsOf(frame, stepSeconds);
+    return { ...steps, intervalSeconds: stepSeconds, packing: billPacking(modulusBits) };
+  }
+  if (!isLoadStream(stream) || load === undefined) {
     return { firstSlot, count, intervalSeconds, packing: billPacking(modulusBits) };
   }
   const ratio = load.intervalSeconds / intervalSeconds;
@@ -182,9 +237,27 @@ function registerValues(
   return stream === "BILL" ? energies : [cost];
 }
 
+/** The import of each step by itself, mWh, and which steps have a value: all of their intervals do, or they contribute 0. */
+function stepValues(
+  { firstSlot, count, intervalSeconds: stepSeconds }: Slots,
+  frame: FrameHeader,
+  { importMilliwattHours, quality }: FrameBody,
+): Vectors {
+  const ratio = stepSeconds / frame.intervalSeconds;
+  const bitmap = new Uint8Array(Math.ceil(count / 8));
+  const vectors = Array.from({ length: count }, (_, step) => {
+    const from = (firstSlot + step) * ratio - frame.firstSlot;
+    if (quality.subarray(from, from + ratio).includes(QUALITY_MISSING)) return [0n];
+    bitmap[step >> 3] = (bitmap[step >> 3] ?? 0) | (1 << (step & 7));
+    const energies = importMilliwattHours.subarray(from, from + ratio);
+    return [BigInt(energies.reduce((sum, energy) => sum + energy, 0))];
+  });
+  return { vectors, bitmap };
+}
+
 /** Whole Wh in each slot of the block, and which slots have a value (§1.4, §6.3). */
 function loadValues(
-  stream: Stream,
+  stream: "LOAD" | "LOAD_EXPORT",
   body: FrameBody,
   bandCount: number,
   { firstSlot, count, packing }: Pick<Slots, "firstSlot" | "count" | "packing">,
@@ -222,7 +295,7 @@ function registerSum(body: FrameBody, from: number, to: number): number {
     .reduce((sum, register) => sum + Number(register), 0);
 }
 
-function messageOf(packing: Packing, values: readonly bigint[]): Uint8Array {
+function packed(packing: Packing, values: readonly bigint[]): Uint8Array {
   const digits = pack(packing, values)
     .toString(16)
     .padStart(packing.modulusBits / 4, "0");
@@ -236,20 +309,33 @@ export interface EncryptedContribution {
   readonly ciphertext: Uint8Array;
 }
 
+/** The messages of a contribution one by one, each with what its blinding follows from. */
+export const messagesOf = ({
+  header,
+  headerBytes,
+  messages,
+}: PlannedContribution): PlannedMessage[] =>
+  messages.map((message, index) => ({ header, headerBytes, message, index }));
+
 /**
  * Encrypts what a frame contributes, and wipes the messages. `encrypt` gives the ciphertext of a message of |n|/8 bytes: the opener's
  * and the customer's under `blindingOf`, the meter's under a blinding that it has prepared. Rejects with what `encrypt` rejects with.
  */
 export async function encryptContributions(
   planned: readonly PlannedContribution[],
-  encrypt: (planned: PlannedContribution) => Promise<Uint8Array>,
+  encrypt: (planned: PlannedMessage) => Promise<Uint8Array>,
 ): Promise<EncryptedContribution[]> {
+  const all = planned.flatMap(messagesOf);
   // Settled, not all: a message may not be wiped while another call still reads it.
-  const results = await Promise.allSettled(planned.map(encrypt));
-  for (const { message } of planned) message.fill(0);
-  return planned.map(({ header, headerBytes }, index) => {
-    const result = results[index];
-    if (result?.status !== "fulfilled") throw result?.reason;
-    return { header, headerBytes, ciphertext: result.value };
+  const results = await Promise.allSettled(all.map(encrypt));
+  for (const { message } of all) message.fill(0);
+  const ciphertexts = results.map((result) => {
+    if (result.status === "rejected") throw result.reason;
+    return result.value;
+  });
+  let next = 0;
+  return planned.map(({ header, headerBytes, messages }) => {
+    const own = ciphertexts.slice(next, (next += messages.length));
+    return { header, headerBytes, ciphertext: concatBytes(...own) };
   });
 }

@@ -4,7 +4,7 @@
  */
 import { equalBytes } from "./bytes.ts";
 import { contributionHeaderOf, streamsOf, type ContributionContext } from "./contribute.ts";
-import { encodeContributionHeader, type Contribution } from "./contribution.ts";
+import { ciphertextsIn, encodeContributionHeader, type Contribution } from "./contribution.ts";
 import { ProtocolError } from "./error.ts";
 import type { FrameHeader } from "./frame.ts";
 
@@ -23,7 +23,8 @@ export function arePrescribed(
   const streams = streamsOf(frame, context);
   const isRight = ({ header, headerBytes, ciphertext }: Contribution, index: number): boolean => {
     const { stream, bitmap } = header;
-    if (stream !== streams[index] || ciphertext.length !== context.modulusBits / 4) return false;
+    const length = ciphertextsIn(header) * (context.modulusBits / 4);
+    if (stream !== streams[index] || ciphertext.length !== length) return false;
     const prescribed = contributionHeaderOf(stream, frame, frameHash, bitmap, context);
     return equalBytes(headerBytes, encodeContributionHeader(prescribed));
   };

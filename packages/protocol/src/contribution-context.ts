@@ -42,7 +42,8 @@ export async function contributionContext(
     blockSeconds,
     ...(end !== undefined && { servedUntil: end }),
     bandCount: point.bandCount,
-    hasCost: point.prices !== undefined,
+    hasCost: point.prices !== undefined && point.stepSeconds === undefined,
+    ...(point.stepSeconds !== undefined && { stepSeconds: point.stepSeconds }),
     load: loadTermsOf(view.cohortOf(point.network, blockStart)),
   };
 }

@@ -21,11 +21,18 @@ const CIPHERTEXT_BYTES_MAX = 65_535;
 
 /**
  * LOAD in Wh per slot, summed over a cohort; BILL registers in mWh, subtracted per service point, and COST beside it, whose register counts
- * price steps × mWh (§6.6). Never mixed.
+ * price steps × mWh; STEPS in mWh, one ciphertext for each step of prices that are known afterwards, weighted and summed per service point
+ * (§6.6). Never mixed.
  */
-export type Stream = "LOAD" | "BILL" | "LOAD_EXPORT" | "COST";
-const STREAMS: readonly Stream[] = ["LOAD", "BILL", "LOAD_EXPORT", "COST"];
-const UNITS: Readonly<Record<Stream, number>> = { LOAD: 1, LOAD_EXPORT: 1, BILL: 2, COST: 3 };
+export type Stream = "LOAD" | "BILL" | "LOAD_EXPORT" | "COST" | "STEPS";
+const STREAMS: readonly Stream[] = ["LOAD", "BILL", "LOAD_EXPORT", "COST", "STEPS"];
+const UNITS: Readonly<Record<Stream, number>> = {
+  LOAD: 1,
+  LOAD_EXPORT: 1,
+  BILL: 2,
+  COST: 3,
+  STEPS: 2,
+};
 
 export interface ContributionHeader {
   readonly profile: Profile;
@@ -34,7 +41,7 @@ export interface ContributionHeader {
   readonly networkPseudonym: Uint8Array;
   readonly meterId: Uint8Array;
   readonly blockStart: number;
-  /** In LOAD intervals of the cohort, counted from `blockStart`. */
+  /** In LOAD intervals of the cohort, counted from `blockStart`; of STEPS in steps of the prices. */
   readonly firstSlot: number;
   readonly count: number;
   readonly intervalSeconds: number;
@@ -49,6 +56,7 @@ export interface ContributionHeader {
 export interface Contribution {
   readonly header: ContributionHeader;
   readonly headerBytes: Uint8Array;
+  /** Of STEPS: one for each step, behind one another. */
   readonly ciphertext: Uint8Array;
   readonly signature: Uint8Array;
 }
@@ -64,6 +72,16 @@ export function streamOf(code: number): Stream {
 /** Of registers at one instant; any other is of a block's slots. */
 export const isRegisterStream = (stream: Stream): stream is "BILL" | "COST" =>
   stream === "BILL" || stream === "COST";
+
+/** Summed over a cohort, by its grid; any other is one service point's. */
+export const isLoadStream = (stream: Stream): stream is "LOAD" | "LOAD_EXPORT" =>
+  stream === "LOAD" || stream === "LOAD_EXPORT";
+
+/** How many ciphertexts a contribution holds, behind one another. */
+export const ciphertextsIn = ({
+  stream,
+  count,
+}: Pick<ContributionHeader, "stream" | "count">): number => (stream === "STEPS" ? count : 1);
 
 /** The instant a contribution ends at; for BILL and COST, the instant of its registers. Epoch seconds. */
 export function instantOf(
@@ -92,6 +110,13 @@ export function encodeContributionHeader(header: ContributionHeader): Uint8Array
     .vector(header.bitmap, BITMAP_BYTES_MAX)
     .fixed(header.frameHash, 32)
     .finish();
+}
+
+/** How many slots have a value. */
+export function valuedSlots({ bitmap }: Pick<ContributionHeader, "bitmap">): number {
+  let slots = 0;
+  for (let byte of bitmap) for (; byte > 0; byte &= byte - 1) slots += 1;
+  return slots;
 }
 
 function readContributionHeader(reader: Reader): ContributionHeader {

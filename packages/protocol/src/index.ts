@@ -6,12 +6,14 @@ export {
   billPacking,
   encryptContributions,
   loadPacking,
+  messagesOf,
   loadValueBits,
   planContributions,
   streamsOf,
   type ContributionContext,
   type EncryptedContribution,
   type PlannedContribution,
+  type PlannedMessage,
 } from "./contribute.ts";
 export { arePrescribed } from "./contributed-frame.ts";
 export { installedAt, isBorder, placeInBlock, servedUntil } from "./meter-service.ts";
@@ -23,6 +25,9 @@ export {
   encodeContribution,
   encodeContributionHeader,
   instantOf,
+  ciphertextsIn,
+  isLoadStream,
+  valuedSlots,
   isRegisterStream,
   signContribution,
   verifyContribution,

@@ -75,8 +75,10 @@ const servicePoint = z.strictObject({
   contractEnd: seconds.nullable(),
   registerBank: bank,
   bandCount: z.number().int().min(1).max(7),
-  /** Where the bank has a cost: the prices that it counts by (§6.6). */
+  /** Where the calendar has a cost: the prices that it is counted by (§6.6). */
   prices: z.string().optional(),
+  /** Where those are known only afterwards, and no register counts them: the length of their steps. */
+  stepSeconds: z.literal(3600).optional(),
   /** base64url; sealed to the MDMS, opaque to everyone who reads this view. */
   mdmsToken: z.string(),
   meters: z.array(meter).min(1),

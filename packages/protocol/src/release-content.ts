@@ -64,6 +64,8 @@ const loadTerms = loadRelease.omit({ energy_Wh: true }).extend({
 const billTerms = billRelease.omit({ registers_mWh: true, cost: true }).extend({
   /** A second aggregate, of the cost, goes with it. */
   hasCost: z.boolean(),
+  /** It is no difference of registers but a sum of steps at their prices (§6.6): nothing in it begins again at 2⁴⁸. */
+  isCostWeighted: z.literal(true).optional(),
 });
 
 export const aggregateTerms = z.discriminatedUnion("kind", [loadTerms, billTerms]);
@@ -112,7 +114,7 @@ function loadReleaseOf(
 }
 
 function billReleaseOf(
-  { hasCost, ...named }: BillAggregateTerms,
+  { hasCost, isCostWeighted, ...named }: BillAggregateTerms,
   key: Pick<PublicKey, "n" | "bits">,
   plaintexts: Plaintexts,
 ): BillRelease | undefined {
@@ -121,9 +123,15 @@ function billReleaseOf(
   if (!unpacked.ok) return undefined;
   const release = { ...named, registers_mWh: unpacked.values.map(String) };
   if (!hasCost) return release;
-  const cost = costOf(plaintexts.cost, key.n);
+  const cost = isCostWeighted ? weightedCostOf(plaintexts.cost) : costOf(plaintexts.cost, key.n);
   return cost === undefined ? undefined : { ...release, cost: String(cost) };
 }
+
+/** Σ energy · (price − floor): R9 left no room for more than 48 bits. */
+const weightedCostOf = (plaintext: bigint | undefined): bigint | undefined =>
+  plaintext !== undefined && plaintext >= 0n && plaintext < 1n << BigInt(REGISTER_BITS)
+    ? plaintext
+    : undefined;
 
 /** Every meter of a window may have passed its register's end once: there are 8 of them at most (§7.3). */
 const COST_SPAN = 8n << BigInt(REGISTER_BITS);

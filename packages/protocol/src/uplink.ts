@@ -8,7 +8,7 @@ const PART_BYTES_MAX = 65_535;
 const CONTRIBUTIONS_MAX = 4;
 const ITEM_BYTES_MAX = (1 + CONTRIBUTIONS_MAX) * PART_BYTES_MAX + 16;
 /** One request's body at most: 256 items of a full day's frame fit with ample room. */
-export const UPLINK_BYTES_MAX = 4 * 1024 * 1024;
+export const UPLINK_BYTES_MAX = 8 * 1024 * 1024;
 
 export type UplinkItem =
   /** `openerEnvelope` is empty for LIVE frames. */

@@ -6,7 +6,9 @@ import {
   arePrescribed,
   billPacking,
   blindingOf,
+  ciphertextsIn,
   encodeContributionHeader,
+  encryptContributions,
   metersBlinding,
   contributionLeaf,
   fromHex,
@@ -18,6 +20,7 @@ import {
   loadValueBits,
   merkleRoot,
   merkleTree,
+  messagesOf,
   placeInBlock,
   planContributions,
   rootOfPath,
@@ -31,6 +34,7 @@ import {
   type ContributionHeader,
   type FrameHeader,
   type Judgement,
+  type PlannedContribution,
 } from "@smarter-metering/protocol";
 import { unpack } from "@smarter-metering/paillier";
 import { blockStart, dataKey, filled, frameHeader } from "./samples.ts";
@@ -168,6 +172,13 @@ function body(imports: readonly number[], registers: readonly bigint[]): FrameBo
   };
 }
 
+/** Of a contribution that has one. */
+function onlyMessage({ messages }: Pick<PlannedContribution, "messages">): Uint8Array {
+  const [message, ...more] = messages;
+  assert.ok(message !== undefined && more.length === 0);
+  return message;
+}
+
 function slotsOf(message: Uint8Array, valueBits: number, slots: number): number[] {
   const opened = unpack(loadPacking(valueBits, modulusBits), BigInt(`0x${toHex(message)}`), {
     slots,
@@ -201,10 +212,10 @@ test("law: watt-hours telescope over the day, however it is split into frames", 
           body(part, registers),
           context(),
         );
-        for (const { header: planHeader, message } of planned) {
+        for (const { header: planHeader, ...plan } of planned) {
           if (planHeader.stream === "BILL") bills++;
           else
-            slotsOf(message, 14, to).forEach(
+            slotsOf(onlyMessage(plan), 14, to).forEach(
               (value, slot) => (day[slot] = (day[slot] ?? 0) + value),
             );
         }
@@ -232,7 +243,7 @@ test("minutes make quarters; one missing minute empties its quarter and clears i
   const [load, ...rest] = planContributions(header, filled(32, 1), frame, context());
   assert.ok(load);
   assert.equal(rest.length, 0);
-  assert.deepEqual(slotsOf(load.message, 14, 4), [0, 0, 15, 0]);
+  assert.deepEqual(slotsOf(onlyMessage(load), 14, 4), [0, 0, 15, 0]);
   const { firstSlot, count, intervalSeconds, bitmap } = load.header;
   assert.deepEqual(
     { firstSlot, count, intervalSeconds },
@@ -240,7 +251,7 @@ test("minutes make quarters; one missing minute empties its quarter and clears i
   );
   assert.deepEqual(bitmap, Uint8Array.of(0b01));
   assert.equal(instantOf(load.header), blockStart + 3600);
-  assert.equal(load.message.length, modulusBits / 8);
+  assert.equal(onlyMessage(load).length, modulusBits / 8);
 });
 
 test("streams: export only where the cohort has it, bills at a block's end, bills alone while waiting", async () => {
@@ -258,8 +269,8 @@ test("streams: export only where the cohort has it, bills at a block's end, bill
   );
   const [, exported, bill] = planned;
   assert.ok(exported && bill);
-  assert.equal(slotsOf(exported.message, 14, 96)[95], 1);
-  const opened = unpack(billPacking(modulusBits), BigInt(`0x${toHex(bill.message)}`), {
+  assert.equal(slotsOf(onlyMessage(exported), 14, 96)[95], 1);
+  const opened = unpack(billPacking(modulusBits), BigInt(`0x${toHex(onlyMessage(bill))}`), {
     slots: 8,
     count: 1,
   });
@@ -339,7 +350,7 @@ function openersBlinding(
   { headerBytes, message }: { readonly headerBytes: Uint8Array; readonly message: Uint8Array },
 ): Promise<Uint8Array> {
   const header = { profile: "pes-encrypts", stream: "LOAD" } as const;
-  return blindingOf({ header, headerBytes, message }, { dataKey: key }, modulusBits);
+  return blindingOf({ header, headerBytes, message, index: 0 }, { dataKey: key }, modulusBits);
 }
 
 test("blinding: a function of key, header and message, different when any of them is", async () => {
@@ -375,10 +386,10 @@ test("blinding: two streams of one frame never share one", async () => {
     context({ load: { intervalSeconds: 900, valueBits: 14, exportToo: true } }),
   );
   const blindings = await Promise.all(
-    planned.map((entry) => blindingOf(entry, { dataKey }, modulusBits)),
+    planned.flatMap(messagesOf).map((each) => blindingOf(each, { dataKey }, modulusBits)),
   );
   // All three messages are 0 here: only the headers tell them apart.
-  assert.equal(new Set(planned.map(({ message }) => toHex(message))).size, 1);
+  assert.equal(new Set(planned.map((plan) => toHex(onlyMessage(plan)))).size, 1);
   assert.equal(new Set(blindings.map(toHex)).size, 3);
 });
 
@@ -401,7 +412,12 @@ test("blinding: a meter's follows from its seed and the stream alone", async () 
   const [load] = all;
   for (const value of [1, 2]) {
     const header = { profile: "meter-encrypts", stream: "LOAD" } as const;
-    const planned = { header, headerBytes: filled(9, value), message: filled(384, value) };
+    const planned = {
+      header,
+      headerBytes: filled(9, value),
+      message: filled(384, value),
+      index: 0,
+    };
     const source = { dataKey: filled(32, value), blindingSeed: seed };
     assert.deepEqual(await blindingOf(planned, source, modulusBits), load);
     assert.throws(() => blindingOf(planned, { dataKey }, modulusBits), {
@@ -410,6 +426,114 @@ test("blinding: a meter's follows from its seed and the stream alone", async () 
   }
   const other = await metersBlinding(filled(32, 0x98), "LOAD", modulusBits);
   assert.notDeepEqual(other, load);
+});
+
+const bigOf = (message: Uint8Array): bigint => BigInt(`0x${toHex(message)}`);
+
+test("steps: one message for each whole step, whichever of its intervals are where", async () => {
+  const stepSeconds = 3600;
+  const minutes = Array.from({ length: 720 }, (_, minute) => 1000 + minute);
+  const steps = async (firstSlot: number, values: readonly number[], missing: number[] = []) => {
+    const frame = body(values, [9_999_999n]);
+    for (const at of missing) frame.quality[at] = 1;
+    const { length: count } = values;
+    const header = await frameHeader({ intervalSeconds: 60, firstSlot, count });
+    const all = planContributions(header, filled(32, 1), frame, context({ stepSeconds }));
+    return all.find((plan) => plan.header.stream === "STEPS");
+  };
+  const half = await steps(0, minutes, [61, 719]);
+  assert.ok(half);
+  const { firstSlot, count, intervalSeconds, bitmap } = half.header;
+  assert.deepEqual([firstSlot, count, intervalSeconds], [0, 12, stepSeconds]);
+  assert.deepEqual(bitmap, Uint8Array.of(0b1111_1101, 0b0111));
+  const energies = Array.from({ length: 12 }, (_, hour) =>
+    minutes.slice(60 * hour, 60 * (hour + 1)).reduce((sum, energy) => sum + BigInt(energy), 0n),
+  );
+  // An hour without all of its minutes contributes nothing.
+  energies[1] = energies[11] = 0n;
+  assert.deepEqual(half.messages.map(bigOf), energies);
+  assert.equal(ciphertextsIn(half.header), 12);
+  // A frame that begins or ends inside a step has those that are whole.
+  const late = await steps(45, minutes.slice(0, 150));
+  assert.deepEqual([late?.header.firstSlot, late?.header.count], [1, 2]);
+  assert.equal(await steps(45, minutes.slice(0, 60)), undefined);
+  const header = await frameHeader({ count: 0, firstSlot: 96 });
+  const installed = planContributions(
+    header,
+    filled(32, 1),
+    body([], [1n]),
+    context({ stepSeconds }),
+  );
+  assert.deepEqual(
+    installed.map((plan) => plan.header.stream),
+    ["BILL"],
+  );
+});
+
+test("steps: none where they do not fit intervals or block, and everything else is contributed", async () => {
+  const day = body(
+    Array.from({ length: 96 }, () => 2000),
+    [200_000n],
+  );
+  const streams = async (changes: Partial<FrameHeader>, stepSeconds = 3600): Promise<string[]> => {
+    const header = await frameHeader({ count: 96, ...changes });
+    const terms = context({ stepSeconds });
+    return planContributions(header, filled(32, 1), day, terms).map((plan) => plan.header.stream);
+  };
+  assert.deepEqual(await streams({}), ["LOAD", "BILL", "STEPS"]);
+  assert.deepEqual(await streams({ blockStart: blockStart + 1800 }), ["LOAD", "BILL"]);
+  assert.deepEqual(await streams({}, 1000), ["LOAD", "BILL"]);
+});
+
+test("steps: equal energies have blindings of their own, in both profiles", async () => {
+  const day = body(
+    Array.from({ length: 96 }, () => 2000),
+    [200_000n],
+  );
+  for (const profile of ["pes-encrypts", "meter-encrypts"] as const) {
+    const header = await frameHeader({ count: 96, profile });
+    const terms = context({ stepSeconds: 3600, load: undefined });
+    const planned = planContributions(header, filled(32, 1), day, terms);
+    const all = planned.flatMap(messagesOf);
+    assert.equal(new Set(all.map(({ message }) => toHex(message))).size, 2);
+    const source = { dataKey, blindingSeed: filled(32, 0x99) };
+    const blindings = await Promise.all(all.map((each) => blindingOf(each, source, modulusBits)));
+    assert.equal(new Set(blindings.map(toHex)).size, 25);
+  }
+  const seed = filled(32, 0x99);
+  const [first, second] = await Promise.all(
+    [0, 1].map((index) => metersBlinding(seed, "STEPS", modulusBits, index)),
+  );
+  assert.notDeepEqual(first, second);
+});
+
+test("steps: encrypted in their order, each alone, and all messages wiped", async () => {
+  const day = body(
+    Array.from({ length: 96 }, (_, quarter) => quarter),
+    [200_000n],
+  );
+  const header = await frameHeader({ count: 96, profile: "meter-encrypts" });
+  const terms = context({ stepSeconds: 3600 });
+  const hash = filled(32, 0x22);
+  const planned = planContributions(header, hash, day, terms);
+  const width = modulusBits / 4;
+  const encrypted = await encryptContributions(planned, ({ message, index }) =>
+    Promise.resolve(filled(width, Number(bigOf(message) % 200n) + index)),
+  );
+  assert.ok(planned.every((plan) => plan.messages.every((each) => each.every((b) => b === 0))));
+  const made = encrypted.map((each): Contribution => ({ ...each, signature: filled(64, 0) }));
+  const steps = made.at(-1);
+  assert.ok(steps?.header.stream === "STEPS");
+  const hours = Array.from({ length: 24 }, (_, hour) => steps.ciphertext[hour * width]);
+  assert.deepEqual(
+    hours,
+    Array.from({ length: 24 }, (_, hour) => ((16 * hour + 6) % 200) + hour),
+  );
+  assert.ok(arePrescribed(made, header, hash, terms));
+  const shorter = { ...steps, ciphertext: steps.ciphertext.subarray(width) };
+  const wrong = [...made.slice(0, -1), shorter];
+  assert.equal(arePrescribed(wrong, header, hash, terms), false);
+  assert.equal(arePrescribed(made, header, hash, context()), false);
 });
 
 test("prescribed contributions: those of §6.3 or none, each header to the byte", async () => {

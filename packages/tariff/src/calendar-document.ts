@@ -20,7 +20,12 @@ import {
   readObject,
   readText,
 } from "./document.ts";
-import { costTermKeys, readCostTerms, type CostTerms } from "./dynamic-prices.ts";
+import {
+  costTermKeys,
+  costTermKeysOptional,
+  readCostTerms,
+  type CostTerms,
+} from "./dynamic-prices.ts";
 import { TariffError } from "./error.ts";
 import { parseDate } from "./zone.ts";
 
@@ -172,7 +177,8 @@ export function parseCalendar(value: unknown): Calendar {
 /** With bands beside it, a cost would say more of single intervals than R9 counts with. */
 function parseCost(value: unknown, bandCount: number): CostTerms {
   const path = "calendar.cost";
-  const terms = readCostTerms(readObject(value, path, costTermKeys), path);
+  const document = readObject(value, path, costTermKeys, costTermKeysOptional);
+  const terms = readCostTerms(document, path);
   if (bandCount === 1) return terms;
   const message = `a cost stands beside one band, not ${bandCount}`;
   throw new TariffError("TARIFF_TOO_MANY_REGISTERS", message, path);

@@ -34,7 +34,7 @@ export const wrapCost = (value: bigint): bigint => BigInt.asUintN(costBits, valu
  * of one series, in any order. Throws TARIFF_PRICES_MISSING, and TARIFF_BOUNDARY_INSIDE_INTERVAL for
  * a span that does not begin and end on their steps.
  */
-function countedPrices(documents: readonly DynamicPrices[], span: PricedSpan): number[] {
+export function countedPrices(documents: readonly DynamicPrices[], span: PricedSpan): number[] {
   assert(span.fromSeconds < span.toSeconds, "a span begins before it ends");
   const counted: number[] = [];
   const ordered = documents.toSorted((a, b) => a.startSeconds - b.startSeconds);

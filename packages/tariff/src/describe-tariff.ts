@@ -44,10 +44,12 @@ function calendarTexts({ rules, seasons, holidays, specialDays, ...calendar }: C
   ];
 }
 
-function costText({ prices, stepSeconds, floorMicroPerKilowattHour: floor }: CostTerms): string {
+function costText({ prices, stepSeconds, known, ...terms }: CostTerms): string {
+  const floor = terms.floorMicroPerKilowattHour;
   const below = floor < 0 ? `, which may be as low as ${formatMicro(floor)}` : "";
+  const after = known === undefined ? "" : "; they are published afterwards";
   return `Beside it: what each kWh costs by the prices ${prices}, one every ${stepSeconds / 60} \
-minutes${below}.`;
+minutes${below}${after}.`;
 }
 
 const percentText = (basisPoints: number): string => `${formatMinor(BigInt(basisPoints), 2)} %`;

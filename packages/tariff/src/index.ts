@@ -23,6 +23,7 @@ export {
   costAmountE16,
   costFactsOf,
   costOf,
+  countedPrices,
   priceAt,
   wrapCost,
 } from "./cost-register.ts";
@@ -33,10 +34,13 @@ export type {
   PricedSpan,
 } from "./cost-register.ts";
 export {
+  isCountedInMeter,
+  lowestPriceMicro,
   parseDynamicPrices,
   pricesBySeries,
   pricesEndSeconds,
   sameCostTerms,
+  stepSecondsOf,
 } from "./dynamic-prices.ts";
 export type { CostTerms, DynamicPrices } from "./dynamic-prices.ts";
 export { TariffError } from "./error.ts";

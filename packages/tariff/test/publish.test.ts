@@ -13,6 +13,8 @@ import {
   costFactsOf,
   costOf,
   dayStartOf,
+  isCountedInMeter,
+  parseCalendar,
   parseDynamicPrices,
   sameCostTerms,
   wrapCost,
@@ -20,7 +22,9 @@ import {
   publishFaults,
   publishNotes,
   secondsOfBands,
+  stepSecondsOf,
   type BillGrid,
+  type Calendar,
   type DynamicPrices,
   type Tariff,
 } from "../src/index.ts";
@@ -337,6 +341,34 @@ test("parseDynamicPrices", () => {
   for (const [code, path, change] of rows) {
     assert.throws(() => parseDynamicPrices({ ...market, ...change }), { code, path }, path);
   }
+});
+
+test("prices that are known afterwards: of the hour, above the floor, and no others' terms", () => {
+  const later = { ...market, known: "afterwards" };
+  const parsed = parseDynamicPrices(JSON.parse(JSON.stringify(later)));
+  assert.deepEqual(parsed, later);
+  assert.equal(sameCostTerms(parsed, market), false);
+  const atFloor = { pricesMicroPerKilowattHour: [0, -500_000] };
+  assert.equal(parseDynamicPrices({ ...market, ...atFloor }).known, undefined);
+  const rows: [string, string, object][] = [
+    ["TARIFF_MALFORMED", "known", { known: "before" }],
+    ["TARIFF_OUT_OF_RANGE", "stepSeconds", { stepSeconds: 900 }],
+    ["TARIFF_OUT_OF_RANGE", "pricesMicroPerKilowattHour[1]", atFloor],
+  ];
+  for (const [code, path, change] of rows) {
+    assert.throws(() => parseDynamicPrices({ ...later, ...change }), { code, path }, path);
+  }
+  const { prices, stepSeconds, priceStepMicro, floorMicroPerKilowattHour } = market;
+  const cost = { prices, stepSeconds, priceStepMicro, floorMicroPerKilowattHour };
+  const calendarBy = (terms: object): Calendar =>
+    parseCalendar({ id: "all", bands: ["all"], rules: [], defaultBand: "all", cost: terms });
+  const [before, afterwards] = [calendarBy(cost), calendarBy({ ...cost, known: "afterwards" })];
+  // A calendar's hash names its register bank: what was not written is not there.
+  assert.deepEqual(Object.keys(before.cost ?? {}), Object.keys(cost));
+  assert.equal(afterwards.cost?.known, "afterwards");
+  assert.deepEqual([isCountedInMeter(before), stepSecondsOf(before)], [true, undefined]);
+  assert.deepEqual([isCountedInMeter(afterwards), stepSecondsOf(afterwards)], [false, 3600]);
+  assert.deepEqual([isCountedInMeter({}), stepSecondsOf({})], [false, undefined]);
 });
 
 test("costOf: by hand, exact, and in a register for a month at full power", () => {

@@ -16,7 +16,11 @@ import {
   type ContributionHeader,
 } from "@smarter-metering/protocol";
 import { addLocalDays, dayStartOf } from "@smarter-metering/tariff";
-import { dayAheadPrices, dayAheadTariff } from "../../../test/support/day-ahead.ts";
+import {
+  afterwardsTerms,
+  dayAheadPrices,
+  dayAheadTariff,
+} from "../../../test/support/day-ahead.ts";
 import type { MadeFrame } from "../../../test/support/world.ts";
 import { day, openLab, SLOTS, type Lab } from "./lab.ts";
 
@@ -215,5 +219,50 @@ test("a service point that counts a cost contributes COST after BILL: exactly th
     ]);
   } finally {
     await spot.close();
+  }
+});
+
+test("a service point whose prices are known afterwards contributes STEPS after BILL: every whole hour, each in a ciphertext", async () => {
+  const startSeconds = dayStartOf("2025-02-01", "Europe/Zurich");
+  const later = await openLab({
+    world: {
+      profile: "meter-encrypts",
+      exportLoad: true,
+      loadIntervalSeconds: 3600,
+      tariff: dayAheadTariff(afterwardsTerms),
+    },
+  });
+  try {
+    const { world } = later;
+    const block = await later.home(0).frames.next({ blockStart: startSeconds }, day());
+    const [load, exported, bill, steps] = block.contributions;
+    assert(load !== undefined && exported !== undefined);
+    assert(bill !== undefined && steps !== undefined);
+    const { header, headerBytes, signature, ciphertext } = decodeContribution(steps);
+    const shorter = ciphertext.subarray(world.paillier.publicKey.bits / 4);
+    const hoursLess = encodeContribution({ header, headerBytes, signature, ciphertext: shorter });
+    const wrong: readonly (readonly [name: string, contributions: readonly Uint8Array[]])[] = [
+      ["without its steps", [load, exported, bill]],
+      ["the steps in the bill's place", [load, exported, steps, bill]],
+      ["an hour too few", [load, exported, bill, hoursLess]],
+    ];
+    for (const [name, contributions] of wrong) {
+      const item = itemOf(block, contributions);
+      assert.deepEqual(await later.verdicts(item), ["refused FRAME_TERMS"], name);
+    }
+    assert.deepEqual(await later.verdicts(block.item), ["accepted"]);
+    const hash = toHex(block.hash);
+    assert.deepEqual(
+      await later.published("contributions"),
+      ["LOAD", "LOAD_EXPORT", "BILL", "STEPS"].map((stream) => `${hash}/${stream}`),
+    );
+    // To a registry whose prices are known before, there is a cost to be counted.
+    const { networkDocument: document } = world;
+    const servicePoints = document.servicePoints.map(({ stepSeconds: _, ...point }) => point);
+    world.network.set(1, indexNetworkView({ ...document, servicePoints }));
+    const other = await later.home(1).frames.next({ blockStart: startSeconds }, day());
+    assert.deepEqual(await later.verdicts(other.item), ["refused FRAME_TERMS"]);
+  } finally {
+    await later.close();
   }
 });

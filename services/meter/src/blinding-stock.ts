@@ -18,7 +18,7 @@ import type { Random } from "./enrolment.ts";
 import { MeterError } from "./error.ts";
 import type { Provisioning } from "./provisioning.ts";
 
-/** Blindings that wait, at most: 1.6 MB at 3072 bits and two streams, twice that with all four. */
+/** Blindings that wait, at most: 1.6 MB at 3072 bits and two streams, twice that with four. */
 const READY_MAX = 1024;
 /** Made by one call in idle time: some milliseconds, so that other calls get their turn. */
 const IDLE_ITEMS = 32;
@@ -54,6 +54,7 @@ export class BlindingStock {
   readonly #target: number;
   readonly #ready: Blinding[] = [];
   readonly #makeOne: (item: undefined) => Promise<Blinding>;
+  readonly #raise: (exponent: Uint8Array) => Promise<Uint8Array>;
   #refilling: Promise<void> | undefined;
   #closed = false;
 
@@ -62,6 +63,7 @@ export class BlindingStock {
     this.#target = Math.min(options.target, READY_MAX);
     this.encrypt = coalesce((pairs) => this.#encryptBatch(pairs), CALL_ITEMS_MAX);
     this.#makeOne = coalesce((items) => this.#make(items.length), CALL_ITEMS_MAX);
+    this.#raise = coalesce((exponents) => this.#raiseBatch(exponents), CALL_ITEMS_MAX);
   }
 
   get ready(): number {
@@ -71,6 +73,19 @@ export class BlindingStock {
   /** One that nobody else has or had; made now when none waits. */
   async take(): Promise<Blinding> {
     return this.#ready.pop() ?? this.#makeOne(undefined);
+  }
+
+  /**
+   * h_s^ρ of a step of the frame that `blinding` was taken for; the caller wipes it. Made when it is
+   * needed: two dozen a day of every meter would be too much to hold ready.
+   */
+  async stepPower({ seed }: Blinding, index: number): Promise<Uint8Array> {
+    const exponent = await metersBlinding(seed, "STEPS", this.#options.key.bits, index);
+    try {
+      return await this.#raise(exponent);
+    } finally {
+      exponent.fill(0);
+    }
   }
 
   /** Prepares what is missing; for when there is nothing else to do. Rejects as the engine does. */
@@ -94,24 +109,32 @@ export class BlindingStock {
   }
 
   async #make(count: number): Promise<Blinding[]> {
-    const { engine, key, random, streams } = this.#options;
+    const { key, random, streams } = this.#options;
     const seeds = Array.from({ length: count }, () => Uint8Array.from(random(BLINDING_SEED_BYTES)));
     const exponents = await Promise.all(
       seeds.flatMap((seed) => streams.map((stream) => metersBlinding(seed, stream, key.bits))),
     );
+    const powers = await this.#raiseBatch(exponents).finally(() => {
+      for (const exponent of exponents) exponent.fill(0);
+    });
+    return seeds.map((seed, index) => {
+      const own = streams.flatMap((stream, at) => {
+        const power = powers[index * streams.length + at];
+        return power === undefined ? [] : [[stream, power] as const];
+      });
+      return { seed, powers: new Map(own) };
+    });
+  }
+
+  async #raiseBatch(exponents: readonly Uint8Array[]): Promise<Uint8Array[]> {
+    const { engine, key } = this.#options;
     const flat = concatBytes(...exponents);
-    for (const exponent of exponents) exponent.fill(0);
     try {
       const powers = await engine.blind(key, flat);
       const width = itemBytes(key.bits).ciphertext;
-      let next = 0;
-      const take = (): Uint8Array => powers.slice(next, (next += width));
-      const made = seeds.map((seed) => ({
-        seed,
-        powers: new Map(streams.map((stream) => [stream, take()])),
-      }));
+      const each = exponents.map((_, at) => powers.slice(at * width, (at + 1) * width));
       powers.fill(0);
-      return made;
+      return each;
     } finally {
       flat.fill(0);
     }

@@ -18,6 +18,7 @@ import {
   type PlannedContribution,
   type SealedFrame,
 } from "@smarter-metering/protocol";
+import { isCountedInMeter, stepSecondsOf } from "@smarter-metering/tariff";
 import { wipeBlinding, type Blinding, type BlindingStock } from "./blinding-stock.ts";
 import type { WaitingFrame } from "./memory.ts";
 import { blockEndOf } from "./position.ts";
@@ -39,10 +40,16 @@ export async function contributionsOf(
     const context = contextOf(provisioning, frame.header.blockStart);
     const planned = plannedOf(frame, await frameHash(frame), body, context);
     if (planned === undefined) return undefined;
-    const encrypted = await encryptContributions(planned, ({ header, message }) => {
-      const power = blinding.powers.get(header.stream);
+    const encrypted = await encryptContributions(planned, async ({ header, message, index }) => {
+      const { stream } = header;
+      const power =
+        stream === "STEPS" ? await stock.stepPower(blinding, index) : blinding.powers.get(stream);
       assert(power !== undefined, "a blinding for each stream");
-      return stock.encrypt({ message, power });
+      try {
+        return await stock.encrypt({ message, power });
+      } finally {
+        power.fill(0);
+      }
     });
     const signed = encrypted.map(({ header, headerBytes, ciphertext }) =>
       signContribution(headerBytes, header, ciphertext, provisioning.signer),
@@ -71,13 +78,15 @@ function plannedOf(
 function contextOf(provisioning: Provisioning, blockStart: number): ContributionContext {
   const { calendar, contribution, servedUntil } = provisioning;
   assert(contribution !== undefined, "a meter that contributes has its terms");
+  const stepSeconds = stepSecondsOf(calendar);
   return {
     paillierKeyId: contribution.keyId,
     modulusBits: contribution.key.bits,
     blockSeconds: blockEndOf(provisioning, blockStart) - blockStart,
     ...(servedUntil !== undefined && { servedUntil }),
     bandCount: calendar.bands.length,
-    hasCost: calendar.cost !== undefined,
+    hasCost: isCountedInMeter(calendar),
+    ...(stepSeconds !== undefined && { stepSeconds }),
     load: contribution.loadAt(blockStart),
   };
 }

@@ -14,6 +14,7 @@ import {
 } from "@smarter-metering/protocol";
 import {
   assertZone,
+  isCountedInMeter,
   localDayStart,
   parseCalendar,
   type Calendar,
@@ -65,7 +66,7 @@ const document = z.strictObject({
       keys: z.string().max(OPENER_KEYS_CHARACTERS_MAX),
     })
     .optional(),
-  /** Of a calendar with a cost: who signs its prices. */
+  /** Of a calendar whose cost the meter counts: who signs its prices. */
   prices: z
     .strictObject({
       /** Ed25519, hex: pinned here. */
@@ -148,7 +149,7 @@ export interface Provisioning {
   readonly powerWattsMax: number;
   /** In `pes-encrypts`, and nowhere else. */
   readonly opener: OpenerTerms | undefined;
-  /** Where the calendar has a cost, and nowhere else. */
+  /** Where the meter counts its calendar's cost, and nowhere else. */
   readonly prices: PriceTerms | undefined;
   /** In `meter-encrypts`, and nowhere else. */
   readonly contribution: ContributionTerms | undefined;
@@ -228,16 +229,17 @@ async function openerTerms({
 
 function priceTerms(
   { prices, intervalSeconds, contractStart }: ProvisioningDocument,
-  { cost: terms }: Calendar,
+  calendar: Calendar,
 ): PriceTerms | undefined {
-  if ((terms === undefined) !== (prices === undefined)) {
-    throw new RangeError("whose prices are believed goes with a calendar that has a cost");
+  const { cost: terms } = calendar;
+  if (isCountedInMeter(calendar) !== (prices !== undefined)) {
+    throw new RangeError("whose prices are believed goes with a calendar whose cost is counted");
   }
-  if (terms === undefined || prices === undefined) return undefined;
+  if (terms === undefined) return undefined;
   if (terms.stepSeconds % intervalSeconds !== 0 || contractStart % intervalSeconds !== 0) {
     throw new RangeError("a price changes inside an interval of the meter");
   }
-  return { rootKey: fromHex(prices.registryRootKey, 32), terms };
+  return prices && { rootKey: fromHex(prices.registryRootKey, 32), terms };
 }
 
 /** By identity: the meters of a fleet are often given one object, and parsing a key costs much. */

@@ -30,7 +30,11 @@ import {
   type SealedFrame,
 } from "@smarter-metering/protocol";
 import { addLocalDays } from "@smarter-metering/tariff";
-import { dayAheadPrices, dayAheadTariff } from "../../../test/support/day-ahead.ts";
+import {
+  afterwardsTerms,
+  dayAheadPrices,
+  dayAheadTariff,
+} from "../../../test/support/day-ahead.ts";
 import { makeWorld } from "../../../test/support/world.ts";
 import { MeterError, type MeterSource, type UplinkEntry } from "../src/index.ts";
 import type { AcceptedFrame } from "./fake-concentrator.ts";
@@ -226,6 +230,52 @@ describe("a meter's own contributions", () => {
       blocks += 1;
     }
     assert.equal(blocks, 3);
+  });
+
+  test("have the energy of each hour by itself where prices are known afterwards, and wait for no price", async () => {
+    const concentrator = newConcentrator();
+    const drawn = new Drawn();
+    const { calendar } = dayAheadTariff(afterwardsTerms);
+    const { fleet } = await startRig((entries) => concentrator.take(entries), {
+      drawn: drawn.keep,
+      provisioning: { ...encrypting, calendar },
+    });
+    assert((await fleet.sendDay(world.dayStart(1))).complete);
+    await fleet.close();
+    const frames = concentrator.accepted.filter(({ frame }) => frame.header.count > 0);
+    assert(frames.length > 0);
+    for (const { frame, hash, contributions } of frames) {
+      const { header } = frame;
+      const own = contributions.map(decodeContribution);
+      const context = { ...contextAt(header.blockStart), bandCount: 1, stepSeconds: 3600 };
+      assert(arePrescribed(own, header, fromHex(hash), context));
+      assert.deepEqual(
+        own.map((each) => each.header.stream),
+        ["LOAD", "LOAD_EXPORT", "BILL", "STEPS"],
+      );
+      const dataKey = await drawn.keyOf(frame);
+      const expected = await recomputeContributions(frame, dataKey, context, encrypt);
+      assert.deepEqual(
+        own.map(({ headerBytes, ciphertext }) => [headerBytes, ciphertext]),
+        expected.map(({ headerBytes, ciphertext }) => [headerBytes, ciphertext]),
+      );
+      const steps = own.at(-1);
+      assert(steps !== undefined);
+      const width = publicKey.bits / 4;
+      const parts = Array.from({ length: steps.header.count }, (_, step) =>
+        steps.ciphertext.slice(step * width, (step + 1) * width),
+      );
+      const checked = await validateCiphertexts(world.engine, publicKey, parts);
+      const valid = checked.map((each) => (each.ok ? each.ciphertext : assert.fail()));
+      const body = await openFrame(frame, dataKey);
+      const energies = parts.map((_, hour) =>
+        body.importMilliwattHours
+          .slice(4 * hour, 4 * hour + 4)
+          .reduce((sum, energy) => sum + BigInt(energy), 0n),
+      );
+      assert.deepEqual(await decryptBatch(world.engine, secretKey, valid), energies);
+      assert(body.registersMilliwattHours.slice(2).every((register) => register === 0n));
+    }
   });
 
   test("are to BILL alone without a cohort, in parts for minutes, and none of what cannot be", async () => {

@@ -10,7 +10,7 @@ import {
   toHex,
   type Profile,
 } from "@smarter-metering/protocol";
-import type { Calendar } from "@smarter-metering/tariff";
+import { isCountedInMeter, type Calendar } from "@smarter-metering/tariff";
 import type { MeterRecord, RegistryState, ServicePointRecord } from "./state.ts";
 import { tariffsOf } from "./tariff-list.ts";
 
@@ -39,7 +39,7 @@ export interface MeterProvisioning {
   readonly fuse: ServicePointRecord["fuse"];
   readonly registerBank: string;
   readonly calendar: Calendar;
-  /** Where the calendar has a cost: whose signature under prices the meter believes (docs/protocol.md §6.6), hex. */
+  /** Where the meter counts the calendar's cost: whose signature under prices the meter believes (docs/protocol.md §6.6), hex. */
   readonly prices?: { readonly registryRootKey: string };
   /** 16 bytes, hex. */
   readonly enrolmentCode: string;
@@ -87,7 +87,7 @@ export async function lettersOf(
     assert(calendar !== undefined, "checked when it was admitted");
     for (const meter of point.meters) {
       const provisioning = await provisioningOf(state, point, meter, calendar);
-      const prices = calendar.cost && { prices: { registryRootKey: toHex(rootKey) } };
+      const prices = isCountedInMeter(calendar) && { prices: { registryRootKey: toHex(rootKey) } };
       meters.push({ ...provisioning, ...prices });
     }
   }

@@ -41,9 +41,12 @@ export async function withPrices(
   if (end !== undefined && end !== document.startSeconds) {
     throw invalid(document, `go on at ${iso(end)}, not at ${iso(document.startSeconds)}`);
   }
-  if (pricesEndSeconds(document) > nowSeconds + AHEAD_SECONDS_MAX) {
-    const until = iso(pricesEndSeconds(document));
-    throw invalid(document, `until ${until} are more than 40 days ahead`);
+  const until = pricesEndSeconds(document);
+  if (document.known !== undefined && until > nowSeconds) {
+    throw invalid(document, `are known afterwards, and ${iso(until)} is still to come`);
+  }
+  if (until > nowSeconds + AHEAD_SECONDS_MAX) {
+    throw invalid(document, `until ${iso(until)} are more than 40 days ahead`);
   }
   if (currentPrices(state, nowSeconds).length >= PRICE_DOCUMENTS_MAX) {
     throw invalid(document, `are one document too many: ${PRICE_DOCUMENTS_MAX} are kept`);

@@ -11,7 +11,7 @@ import {
   type UcsView,
   type ViewName,
 } from "@smarter-metering/protocol";
-import type { Tariff } from "@smarter-metering/tariff";
+import { stepSecondsOf, type Tariff } from "@smarter-metering/tariff";
 import { RegistryError } from "./error.ts";
 import { noticeOf } from "./policy-change.ts";
 import {
@@ -36,7 +36,7 @@ export interface SignedDocuments {
 /** What a tariff's calendar says of its meters' registers. */
 type Bank = Pick<
   NetworkViewDocument["servicePoints"][number],
-  "registerBank" | "bandCount" | "prices"
+  "registerBank" | "bandCount" | "prices" | "stepSeconds"
 >;
 
 /** `tariffs` are the parsed documents of `state.tariffs`, by id. */
@@ -52,7 +52,9 @@ export async function viewsOf(
     const registerBank = toHex(await registerBankOf(calendar));
     const { bands, cost } = calendar;
     const series = cost && { prices: cost.prices };
-    banks.set(id, { registerBank, bandCount: bands.length, ...series });
+    const stepSeconds = stepSecondsOf(calendar);
+    const steps = stepSeconds !== undefined && { stepSeconds };
+    banks.set(id, { registerBank, bandCount: bands.length, ...series, ...steps });
     calendars[registerBank] = calendar;
   }
   const { parties, paillierKey, policy, consumptionClasses, cohorts } = state;

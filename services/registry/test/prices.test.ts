@@ -20,7 +20,12 @@ import {
   type DynamicPrices,
   type Tariff,
 } from "@smarter-metering/tariff";
-import { dayAheadPrices, dayAheadTariff, dayAheadTerms } from "../../../test/support/day-ahead.ts";
+import {
+  afterwardsTerms,
+  dayAheadPrices,
+  dayAheadTariff,
+  dayAheadTerms,
+} from "../../../test/support/day-ahead.ts";
 import { worldTariff } from "../../../test/support/world.ts";
 import type { RegistryState } from "../src/index.ts";
 import { checkSuccession } from "../src/issue.ts";
@@ -161,6 +166,40 @@ test("REGISTRY_PRICES_INVALID: prices of others, of nobody, off the terms, out o
   assert.equal(registry.status().epoch, 1);
   // Forty days from now, to the hour.
   await registry.publishPrices(await signedBy("tariff-signer", pricesFrom(day(1), 39 * 24 + 10)));
+  await registry.close();
+});
+
+test("prices that are known afterwards are of the past, and no meter is told of them", async () => {
+  const cost = { ...afterwardsTerms, prices: "balancing" };
+  const state = await marketState();
+  const tariff = await tariffJws(tariffBy("later", cost));
+  const run = await start({ ...state, tariffs: [...state.tariffs, tariff] });
+  const { registry } = run;
+  const { meters } = await registry.admit({
+    servicePoints: [{ ...newPoint("north", 50), tariff: "later" }],
+  });
+  assert.equal(meters.length, 1);
+  assert(meters.every(({ prices }) => prices === undefined));
+  const point = (await network(run)).servicePoints.find(({ prices }) => prices === "balancing");
+  assert.equal(point?.stepSeconds, HOUR);
+
+  const past = pricesFrom(day(-3), 48, cost);
+  await registry.publishPrices(await signedBy("tariff-signer", past));
+  const hours = Math.floor((NOW - day(-1)) / HOUR);
+  const { known: _, ...before } = pricesFrom(day(-1), 24, cost);
+  const rows = await rowsOf([
+    ["an hour that is not over", pricesFrom(day(-1), hours + 1, cost), /is still to come/],
+    ["as if they had been known before", before, /than tariff later/],
+    ["rewritten", pricesFrom(day(-2), 24, cost), /go on at/],
+    ["a gap", pricesFrom(day(-1) + HOUR, 1, cost), /go on at/],
+  ]);
+  for (const [what, jws, message] of rows) {
+    const refused = { code: "REGISTRY_PRICES_INVALID", message };
+    await assert.rejects(registry.publishPrices(jws), refused, what);
+  }
+  const rest = pricesFrom(day(-1), hours, cost);
+  await registry.publishPrices(await signedBy("tariff-signer", rest));
+  assert.deepEqual(await shown(run), [past, rest]);
   await registry.close();
 });
 

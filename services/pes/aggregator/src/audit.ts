@@ -6,7 +6,7 @@ import { decodeEntry } from "@smarter-metering/log";
 import type { StoreLog } from "@smarter-metering/log/store";
 import type { NetworkView, Stream } from "@smarter-metering/protocol";
 import type { Sql } from "@smarter-metering/runtime";
-import { COST_ASKED, costsOf } from "./bill-cost.ts";
+import { COST_ASKED, loadCosts } from "./bill-cost.ts";
 import { contributionEntry } from "./ledger.ts";
 import { contributionsOfSet, type LoadStream } from "./load-set.ts";
 import { meterChain } from "./meter-chain.ts";
@@ -104,7 +104,7 @@ async function contributionsOfBill(
   const borders = point && (await meterChain(sql, point, { earlier, later, isSealed: true }));
   if (point === undefined || borders === undefined) return [earlier, later];
   if (cost !== COST_ASKED) return borders;
-  return [...borders, ...((await costsOf(sql, point, borders)) ?? [])];
+  return [...borders, ...(await loadCosts(sql, point, borders))];
 }
 
 async function logged(

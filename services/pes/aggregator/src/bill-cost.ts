@@ -1,8 +1,9 @@
 /**
  * The cost of a billing window (docs/protocol.md §6.6, §8.3 R9): the COST contributions of the frames
- * at its borders, and whether the prices of the window allow to ask for their difference. Ciphertexts
- * and public prices alone.
+ * at its borders, or the STEPS between them where prices are known afterwards, and whether the prices
+ * of the window allow to ask for what they make. Ciphertexts and public prices alone.
  */
+import assert from "node:assert/strict";
 import { fuseWatts, judgeCost } from "@smarter-metering/policy";
 import {
   costClassSize,
@@ -14,21 +15,117 @@ import {
   toHex,
   type ServicePoint,
 } from "@smarter-metering/protocol";
-import type { Sql } from "@smarter-metering/runtime";
-import { costFactsOf, TariffError } from "@smarter-metering/tariff";
+import { busLimits, type Sql } from "@smarter-metering/runtime";
+import {
+  arePricesKnown,
+  costFactsOf,
+  countedPrices,
+  stepSecondsOf,
+  TariffError,
+  type DynamicPrices,
+  type PricedSpan,
+} from "@smarter-metering/tariff";
+import { areStepsThere, loadSteps } from "./bill-steps.ts";
 import type { RegistryContext } from "./registry-context.ts";
 
 /** The state of a window's cost that its request asks for. */
 export const COST_ASKED = "ASKED";
 
+/** What a request's cost may hold: the bus carries the head, the terms and the borders beside it. */
+const COST_BYTES_MAX = busLimits.bodyBytes - 32_768;
+
 /** A fuse lets that much more than its rating pass for long. */
 const FUSE_TOLERANCE = 1.25;
+
+/** What a cost is made of: COST borders, or steps and the weight of each. Nothing: none is asked for. */
+export interface CostParts {
+  readonly costs: readonly Uint8Array[];
+  readonly weights?: readonly number[];
+}
+
+/** Of a window between two borders: its prices, and the steps that are contributed one by one, if any. */
+interface CostWindow {
+  readonly span: PricedSpan;
+  readonly bank: string;
+  readonly stepSeconds: number | undefined;
+  readonly prices: readonly DynamicPrices[];
+}
+
+function costWindow(
+  borders: readonly Uint8Array[],
+  { calendars, prices }: RegistryContext,
+): CostWindow {
+  const [first] = borders;
+  assert(first !== undefined, "a window has two borders");
+  const bank = toHex(decodeContribution(first).header.registerBank);
+  const calendar = calendars.get(bank);
+  return {
+    span: spanOf(borders),
+    bank,
+    stepSeconds: calendar && stepSecondsOf(calendar),
+    prices: prices.get(bank) ?? [],
+  };
+}
+
+/** Whether a window can ask for its cost now, as far as it follows from what was contributed and published. */
+export async function isCostThere(
+  sql: Sql,
+  point: ServicePoint,
+  borders: readonly Uint8Array[],
+  registry: RegistryContext,
+): Promise<boolean> {
+  const { span, stepSeconds, prices } = costWindow(borders, registry);
+  if (stepSeconds === undefined) return (await costsOf(sql, point, borders)) !== undefined;
+  return arePricesKnown(prices, span) && areStepsThere(sql, point, span, stepSeconds);
+}
+
+/** What a window asks for as its cost, or the codes that keep it back. */
+export async function costPartsOf(
+  sql: Sql,
+  point: ServicePoint,
+  borders: readonly Uint8Array[],
+  registry: RegistryContext,
+): Promise<CostParts | { readonly codes: readonly string[] }> {
+  const window = costWindow(borders, registry);
+  const { span, stepSeconds, prices } = window;
+  const codes = costRefusals(point, window, registry);
+  if (stepSeconds === undefined) {
+    const costs = await costsOf(sql, point, borders);
+    if (costs === undefined) return { codes: ["COST_MISSING"] };
+    return codes.length > 0 ? { codes } : { costs };
+  }
+  if (!(await areStepsThere(sql, point, span, stepSeconds))) return { codes: ["COST_MISSING"] };
+  if (codes.length > 0) return { codes };
+  const costs = await loadSteps(sql, point, span);
+  const bytes = costs.reduce((sum, { length }) => sum + length, 0);
+  if (bytes > COST_BYTES_MAX) return { codes: ["COST_TOO_LARGE"] };
+  return { costs, weights: countedPrices(prices, span) };
+}
+
+/** Behind the borders of a request that asks for a cost: what is there of it. */
+export async function loadCosts(
+  sql: Sql,
+  point: ServicePoint,
+  borders: readonly Uint8Array[],
+): Promise<readonly Uint8Array[]> {
+  if (point.stepSeconds === undefined) return (await costsOf(sql, point, borders)) ?? [];
+  return loadSteps(sql, point, spanOf(borders));
+}
+
+/** From the first border to the last. */
+function spanOf(borders: readonly Uint8Array[]): PricedSpan {
+  const [from, to] = [borders[0], borders.at(-1)].map(
+    (encoded) => encoded && instantOf(decodeContribution(encoded).header),
+  );
+  assert(from !== undefined && to !== undefined, "a window has two borders");
+  return { fromSeconds: from, toSeconds: to };
+}
 
 /**
  * The COST contributions that were made with `borders`, encoded, in the same order; undefined while one
  * is missing, or contradicted.
  */
-export async function costsOf(
+async function costsOf(
   sql: Sql,
   point: ServicePoint,
   borders: readonly Uint8Array[],
@@ -80,20 +177,14 @@ export async function askWithoutCost(
   return refused.filter((digest) => !again.has(toHex(digest)));
 }
 
-/** Why the cost between two borders is not asked for: the codes of R9; none when it may be. */
-export function costRefusals(
+/** Why the cost of a window is not asked for: the codes of R9; none when it may be. */
+function costRefusals(
   point: ServicePoint,
-  [from, to]: readonly [Uint8Array, Uint8Array],
-  { view, policy, calendars, prices }: RegistryContext,
+  { span, bank, prices }: CostWindow,
+  { view, policy, calendars }: RegistryContext,
 ): readonly string[] {
-  const { header } = decodeContribution(to);
-  const bank = toHex(header.registerBank);
-  const span = {
-    fromSeconds: instantOf(decodeContribution(from).header),
-    toSeconds: instantOf(header),
-  };
   try {
-    const facts = costFactsOf(prices.get(bank) ?? [], span, {
+    const facts = costFactsOf(prices, span, {
       // The epoch is on its way into the log, in front of the request.
       isLogged: true,
       classSize: costClassSize(view, { prices: point.prices ?? "", ...span }),

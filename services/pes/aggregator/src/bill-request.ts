@@ -14,7 +14,8 @@ import {
   type ServicePoint,
 } from "@smarter-metering/protocol";
 import type { Sql } from "@smarter-metering/runtime";
-import { COST_ASKED, costRefusals, costsOf } from "./bill-cost.ts";
+import { COST_ASKED, costPartsOf } from "./bill-cost.ts";
+import { weightedProducts } from "./bill-steps.ts";
 import { meterChain } from "./meter-chain.ts";
 import type { RegistryContext } from "./registry-context.ts";
 
@@ -24,8 +25,9 @@ export interface SealedWindow {
   readonly fromGrid: number;
   readonly toGrid: number;
   readonly borders: readonly Uint8Array[];
-  /** Of the same frames, where the cost is asked for. */
+  /** Where the cost is asked for: of the same frames, or the steps between them and the weight of each. */
   readonly costs: readonly Uint8Array[];
+  readonly weights?: readonly number[];
   /** ASKED, or the codes that keep it back; nothing where the service point has none. */
   readonly cost: string;
 }
@@ -72,34 +74,42 @@ async function costOf(
   point: ServicePoint,
   chain: readonly Uint8Array[],
   { registry, before }: { readonly registry: RegistryContext; readonly before: string },
-): Promise<Pick<SealedWindow, "costs" | "cost">> {
-  const [from, to] = [chain[0], chain.at(-1)];
-  if (point.prices === undefined || from === undefined || to === undefined) {
-    return { costs: [], cost: "" };
-  }
+): Promise<Pick<SealedWindow, "costs" | "weights" | "cost">> {
+  if (point.prices === undefined) return { costs: [], cost: "" };
   if (before !== "" && before !== COST_ASKED) return { costs: [], cost: before };
-  const costs = await costsOf(sql, point, chain);
-  if (costs === undefined) return { costs: [], cost: "COST_MISSING" };
-  const codes = costRefusals(point, [from, to], registry);
-  return codes.length > 0 ? { costs: [], cost: codes.join(",") } : { costs, cost: COST_ASKED };
+  const parts = await costPartsOf(sql, point, chain, registry);
+  if ("codes" in parts) return { costs: [], cost: parts.codes.join(",") };
+  return { ...parts, cost: COST_ASKED };
 }
 
-/** Π Enc(b) · (Π Enc(a))⁻¹ (§6.1) of each: what the registers counted between the borders. */
+/**
+ * Π Enc(b) · (Π Enc(a))⁻¹ (§6.1) of each: what the registers counted between the borders; and of
+ * steps the product that counts each with its price.
+ */
 export async function makeBillRequests(
   windows: readonly SealedWindow[],
   registry: RegistryContext,
   engine: Engine,
 ): Promise<ReleaseRequest[]> {
-  const chains = windows.flatMap(({ borders, costs }) =>
-    costs.length > 0 ? [borders, costs] : [borders],
+  const chains = windows.flatMap(({ borders, costs, weights }) =>
+    costs.length > 0 && weights === undefined ? [borders, costs] : [borders],
+  );
+  const stepped = windows.flatMap(({ costs: contributions, weights }) =>
+    weights === undefined ? [] : [{ contributions, weights }],
   );
   const quotients = (await quotientsOf(chains, registry, engine)).values();
-  const next = (): Uint8Array => {
-    const quotient = quotients.next();
-    assert(quotient.done !== true, "one for each chain");
-    return quotient.value;
+  const products = (await weightedProducts(stepped, registry, engine)).values();
+  const next = (of: Iterator<Uint8Array>): Uint8Array => {
+    const result = of.next();
+    assert(result.done !== true, "one for each");
+    return result.value;
   };
-  return windows.map(({ borders, costs, ...window }) => {
+  const costProductOf = ({ costs, weights }: SealedWindow): Uint8Array => {
+    if (costs.length === 0) return new Uint8Array(0);
+    return next(weights === undefined ? quotients : products);
+  };
+  return windows.map((window) => {
+    const { borders, costs } = window;
     const [from, to] = endsOf(borders.map(decodeContribution));
     return {
       terms: {
@@ -112,8 +122,8 @@ export async function makeBillRequests(
         toBorder: instantOf(to.header),
         registerBank: to.header.registerBank,
         paillierKeyId: registry.keyId,
-        product: next(),
-        costProduct: costs.length > 0 ? next() : new Uint8Array(0),
+        product: next(quotients),
+        costProduct: costProductOf(window),
       },
       contributions: [...borders, ...costs],
     };

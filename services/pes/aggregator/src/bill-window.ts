@@ -10,7 +10,7 @@ import { nextContractWindow, windowEnd, type Contract } from "@smarter-metering/
 import type { NetworkView, ServicePoint } from "@smarter-metering/protocol";
 import { insertMany, type Sql, type SqlValue, type Store } from "@smarter-metering/runtime";
 import { gridInstantAtOrAfter, localDayStart } from "@smarter-metering/tariff";
-import { costsOf } from "./bill-cost.ts";
+import { isCostThere } from "./bill-cost.ts";
 import { exchangesOf, meterChain } from "./meter-chain.ts";
 import type { RegistryContext } from "./registry-context.ts";
 
@@ -37,7 +37,7 @@ export interface OpenWindow {
   readonly to: Border | undefined;
   /** Where the borders are of two meters: the registers at each exchange between them are there. */
   readonly hasExchanges?: boolean;
-  /** Of a service point with a cost: it is there for each border. */
+  /** Of a service point with a cost: all that it is made of is there. */
   readonly hasCosts?: boolean;
 }
 
@@ -157,7 +157,7 @@ export function decideWindows(
       // The registry never forgets; a view that did is not acted on.
       if (point === undefined) continue;
       const contract = contractOf(point, registry.policy);
-      const asked = { ...window, ...(await bordersThere(sql, point, window)) };
+      const asked = { ...window, ...(await bordersThere(sql, point, window, registry)) };
       const decision = decideWindow(asked, contract, billCutoffSeconds, nowSeconds);
       if (decision.kind === "wait") continue;
       decided.push({ window, decision });
@@ -187,11 +187,12 @@ export function decideWindows(
   });
 }
 
-/** Whether what was registered at each exchange of the window's meters, and each cost, is in the ledger. */
+/** Whether what was registered at each exchange of the window's meters, and the cost, is in the ledger. */
 async function bordersThere(
   sql: Sql,
   point: ServicePoint,
   { from, to }: OpenWindow,
+  registry: RegistryContext,
 ): Promise<Pick<OpenWindow, "hasExchanges" | "hasCosts">> {
   const isOne = from?.origin === to?.origin;
   if (from === undefined || to === undefined || (isOne && point.prices === undefined)) return {};
@@ -199,7 +200,7 @@ async function bordersThere(
   const chain = await meterChain(sql, point, ends);
   const hasExchanges = !isOne && chain !== undefined;
   if (point.prices === undefined || chain === undefined) return { hasExchanges };
-  return { hasExchanges, hasCosts: (await costsOf(sql, point, chain)) !== undefined };
+  return { hasExchanges, hasCosts: await isCostThere(sql, point, chain, registry) };
 }
 
 interface Decided {

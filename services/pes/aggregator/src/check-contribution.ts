@@ -6,16 +6,18 @@
 import { itemBytes, type Engine } from "@smarter-metering/paillier";
 import {
   billPacking,
+  ciphertextsIn,
   concatBytes,
   decodeContribution,
   equalBytes,
   fromHex,
   instantOf,
   isBorder,
-  isRegisterStream,
+  isLoadStream,
   loadPacking,
   ProtocolError,
   toHex,
+  valuedSlots,
   verifyContribution,
   type Cohort,
   type Contribution,
@@ -69,7 +71,8 @@ export async function checkContributions(
   let next = 0;
   return checks.map((check) => {
     if (!check.ok) return check;
-    return verdicts[next++] === 1 ? check : refused("CONTRIBUTION_CIPHERTEXT");
+    const own = verdicts.subarray(next, (next += ciphertextsIn(check.checked.contribution.header)));
+    return own.every((verdict) => verdict === 1) ? check : refused("CONTRIBUTION_CIPHERTEXT");
   });
 }
 
@@ -91,25 +94,41 @@ async function checkOne(
   const point = view.servicePoint(servicePoint);
   const meter = view.meterAt(servicePoint, toHex(header.meterId), instant);
   if (point === undefined || meter === undefined) return refused("CONTRIBUTION_FOREIGN");
-  const isRegister = isRegisterStream(header.stream);
-  const cohort = isRegister ? undefined : view.cohortOf(servicePoint, header.blockStart);
-  const isBilledSo = header.stream !== "COST" || point.prices !== undefined;
-  if ((!isRegister && cohort === undefined) || !isBilledSo) return refused("CONTRIBUTION_FOREIGN");
+  const isLoad = isLoadStream(header.stream);
+  const cohort = isLoad ? view.cohortOf(servicePoint, header.blockStart) : undefined;
+  if ((isLoad && cohort === undefined) || !isBilledSo(header, point)) {
+    return refused("CONTRIBUTION_FOREIGN");
+  }
   if (header.profile !== (cohort ?? point).profile) return refused("CONTRIBUTION_PROFILE");
   if (!equalBytes(header.paillierKeyId, keyId)) return refused("CONTRIBUTION_KEY");
-  if (contribution.ciphertext.length !== itemBytes(key.bits).ciphertext) {
+  const ciphertextBytes = ciphertextsIn(header) * itemBytes(key.bits).ciphertext;
+  if (contribution.ciphertext.length !== ciphertextBytes) {
     return refused("CONTRIBUTION_CIPHERTEXT");
   }
   if (!isPackingRegistered(header, cohort, key.bits)) return refused("CONTRIBUTION_PACKING");
-  const onGrid = cohort === undefined ? isBillOnGrid(header, point) : isLoadOnGrid(header, cohort);
+  const onGrid =
+    cohort !== undefined
+      ? isLoadOnGrid(header, cohort)
+      : header.stream === "STEPS"
+        ? isOnSteps(header, point, registry)
+        : isBillOnGrid(header, point);
   if (!onGrid) return refused("CONTRIBUTION_OFF_GRID");
   const signers =
     header.profile === "meter-encrypts"
       ? [meter.signingKey]
       : view.parties("opener").map(({ signingKey }) => signingKey);
   if (!(await isSignedByOneOf(contribution, signers))) return refused("CONTRIBUTION_BAD_SIGNATURE");
-  const valued = cohort === undefined ? 0 : bitsIn(header.bitmap);
+  const valued = valuedSlots(header);
   return { ok: true, checked: { contribution, encoded, servicePoint, cohort, valued, instant } };
+}
+
+/** A cost is of a register, or of steps, as the service point's prices are known before or after. */
+function isBilledSo(
+  { stream }: ContributionHeader,
+  { prices, stepSeconds }: ServicePoint,
+): boolean {
+  if (stream === "STEPS") return stepSeconds !== undefined;
+  return stream !== "COST" || (prices !== undefined && stepSeconds === undefined);
 }
 
 function decoded(encoded: Uint8Array): Contribution | undefined {
@@ -144,6 +163,24 @@ function isLoadOnGrid(header: ContributionHeader, cohort: Cohort): boolean {
   );
 }
 
+/** Whole steps of one local day, all of them in the meter's service. */
+function isOnSteps(
+  header: ContributionHeader,
+  { network, stepSeconds, registerBank, zone }: ServicePoint,
+  { view }: RegistryContext,
+): boolean {
+  const { blockStart, firstSlot, count, intervalSeconds } = header;
+  const start = blockStart + firstSlot * intervalSeconds;
+  return (
+    intervalSeconds === stepSeconds &&
+    count > 0 &&
+    toHex(header.registerBank) === registerBank &&
+    localDayStart(blockStart, zone) === blockStart &&
+    instantOf(header) <= addLocalDays(blockStart, 1, zone) &&
+    view.meterAt(network, toHex(header.meterId), start) !== undefined
+  );
+}
+
 /** Registers stand at the end of a block, and at both ends of a meter's service (§2.9, §6.3). */
 function isBillOnGrid(header: ContributionHeader, point: ServicePoint): boolean {
   const { blockStart } = header;
@@ -167,10 +204,4 @@ async function isSignedByOneOf(
     }
   }
   return false;
-}
-
-function bitsIn(bitmap: Uint8Array): number {
-  let bits = 0;
-  for (let byte of bitmap) for (; byte > 0; byte &= byte - 1) bits += 1;
-  return bits;
 }

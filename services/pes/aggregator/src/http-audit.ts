@@ -64,7 +64,7 @@ const getContributions = createRoute({
       servicePoint: z.string().regex(/^[0-9a-f]{32}$/),
       from: seconds,
       to: seconds,
-      stream: z.enum(["LOAD", "LOAD_EXPORT", "BILL", "COST"]).optional(),
+      stream: z.enum(["LOAD", "LOAD_EXPORT", "BILL", "COST", "STEPS"]).optional(),
       limit: z.coerce.number().int().min(1).max(CONTRIBUTIONS_MAX).default(CONTRIBUTIONS_MAX),
       offset: z.coerce.number().int().min(0).default(0),
     }),

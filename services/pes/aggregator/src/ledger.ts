@@ -47,7 +47,7 @@ type Judged = { readonly item: CheckedContribution; readonly outcome: Outcome };
 const placeName = (servicePoint: string, stream: string, block: number): string =>
   `${servicePoint}/${stream}/${block}`;
 
-/** Undefined for BILL and COST, which have no sets. */
+/** Undefined for BILL, COST and STEPS, which have no sets. */
 function setName({ cohort, contribution }: CheckedContribution): string | undefined {
   const { stream, blockStart } = contribution.header;
   return cohort && `${cohort.id}/${cohort.version}/${stream}/${blockStart}`;

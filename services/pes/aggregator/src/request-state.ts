@@ -30,6 +30,9 @@ export interface Publishable {
   readonly subject: string;
 }
 
+/** Bytes of the requests that are read together, but for the last of each kind. */
+const PUBLISH_BYTES_MAX = 8 * 1024 * 1024;
+
 /** Requests among the first `logSize` entries of the log that are not published, at most `limits` of each kind. */
 export async function loadPublishable(
   sql: Sql,
@@ -40,9 +43,13 @@ export async function loadPublishable(
   for (const table of TABLES) {
     const subject = table === "load_set" ? `'load/' || cohort` : `'bill'`;
     const rows = await sql.query<Omit<Publishable, "table">>(
-      `select digest, request, ${subject} as subject from ${table}
-        where state = 'SEALED' and request is not null and entry < $1 order by entry limit $2`,
-      [logSize, limits[table]],
+      `with due as (
+         select digest, entry, octet_length(request) as bytes from ${table}
+          where state = 'SEALED' and request is not null and entry < $1 order by entry limit $2),
+       summed as (select digest, entry, sum(bytes) over (order by entry) - bytes as before from due)
+       select digest, t.request, ${subject} as subject
+         from summed s join ${table} t using (digest) where s.before < $3 order by s.entry`,
+      [logSize, limits[table], PUBLISH_BYTES_MAX],
     );
     found.push(...rows.map((row) => ({ ...row, table })));
   }

@@ -16,6 +16,7 @@ import {
   type Signer,
 } from "@smarter-metering/protocol";
 import { busLimits, type Bus, type BusMessage, type Store } from "@smarter-metering/runtime";
+import { stepSecondsOf } from "@smarter-metering/tariff";
 import { loadSealedWindows, makeBillRequests } from "./bill-request.ts";
 import { queueEntries, TERMS_BYTES_MAX } from "./entry-queue.ts";
 import { loadSealedSets, readSealedSet } from "./load-set.ts";
@@ -34,6 +35,8 @@ import {
 const LOAD_REQUESTS_MAX = 8;
 /** BILL requests likewise; each is two registers and their difference, 3 kB. */
 const BILL_REQUESTS_MAX = 256;
+/** Where some of them may have a cost that is made of steps, 600 kB each. */
+const STEPS_REQUESTS_MAX = 16;
 /** A note with the operator's signature and those of 32 trustees, 200 bytes each. */
 const HEAD_BYTES_MAX = 8192;
 
@@ -119,7 +122,9 @@ async function requestWindows(
   { store, engine, signer }: RequestPorts,
   registry: RegistryContext,
 ): Promise<boolean> {
-  const windows = await loadSealedWindows(store, registry, BILL_REQUESTS_MAX);
+  const hasSteps = [...registry.calendars.values()].some(stepSecondsOf);
+  const limit = hasSteps ? STEPS_REQUESTS_MAX : BILL_REQUESTS_MAX;
+  const windows = await loadSealedWindows(store, registry, limit);
   if (windows.length === 0) return false;
   const requests = await makeBillRequests(windows, registry, engine);
   const made = await Promise.all(requests.map((request) => signed(request, signer)));
@@ -145,7 +150,7 @@ async function requestWindows(
       made.flatMap(({ entries }) => entries),
     );
   });
-  return windows.length === BILL_REQUESTS_MAX;
+  return windows.length === limit;
 }
 
 /** What is stored of a request, and what the log will have of it. */

@@ -11,6 +11,7 @@ import {
   gridInstantAtOrAfter,
   parseCalendar,
   priceAt,
+  stepSecondsOf,
   TariffError,
 } from "@smarter-metering/tariff";
 import type { LoadSetKey } from "./load-set.ts";
@@ -62,12 +63,12 @@ export async function isToBeWithheld(
 
 /**
  * Whether a day without load hides the costs of the cohort (§8.3, R5): fewer than m members are billed by energy alone, and the prices of
- * all others differ within the day.
+ * all others differ within the day. Those that will be known only afterwards are taken to differ.
  */
 function isForCosts(
   { members, intervalSeconds, ...cohort }: Cohort,
   block: number,
-  { view, policy, prices }: RegistryContext,
+  { view, policy, prices, calendars }: RegistryContext,
 ): boolean {
   const points = members.flatMap((member) => view.servicePoint(member) ?? []);
   const priced = points.filter((point) => point.prices !== undefined);
@@ -79,7 +80,8 @@ function isForCosts(
     const own = Array.from({ length: slots }, (_, i) =>
       priceAt(known, block + i * intervalSeconds),
     );
-    return own.every((price) => price !== undefined) && new Set(own).size > 1;
+    if (own.every((price) => price !== undefined)) return new Set(own).size > 1;
+    return stepSecondsOf(calendars.get(bank) ?? {}) !== undefined;
   });
 }
 

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { startAggregator, type AggregatorService } from "@smarter-metering/aggregator";
 import { encryptBatch, unpack, type Packing } from "@smarter-metering/paillier";
 import {
+  concatBytes,
   decodeAskedRequest,
   encodeContribution,
   encodeContributionHeader,
@@ -33,7 +34,7 @@ import {
   type Store,
   type Verdict,
 } from "@smarter-metering/runtime";
-import { addLocalDays } from "@smarter-metering/tariff";
+import { addLocalDays, isCountedInMeter, stepSecondsOf } from "@smarter-metering/tariff";
 import { MemoryFile } from "../../../../packages/log/test/operator.ts";
 import { textbookDecrypt } from "../../../../packages/paillier/test/textbook.ts";
 import type { FrameValues, World, WorldHousehold } from "../../../../test/support/world.ts";
@@ -82,19 +83,25 @@ export async function contribute(
   const made = await frames.next(header, values);
   const { publicKey } = world.paillier;
   const body = await openFrame(made.frame, frames.dataKey);
+  const stepSeconds = stepSecondsOf(world.tariff.calendar);
   const planned = planContributions(made.frame.header, made.hash, body, {
     paillierKeyId: fromHex(publicKey.id),
     modulusBits: publicKey.bits,
     blockSeconds: addLocalDays(header.blockStart, 1, world.zone) - header.blockStart,
     bandCount: world.tariff.calendar.bands.length,
-    hasCost: world.tariff.calendar.cost !== undefined,
+    hasCost: isCountedInMeter(world.tariff.calendar),
+    ...(stepSeconds !== undefined && { stepSeconds }),
     load: { intervalSeconds: HOUR, valueBits: LOAD_VALUE_BITS, exportToo: false },
   });
-  const messages = planned.map((plan) => BigInt(`0x${toHex(plan.message)}`));
-  const ciphertexts = await encryptBatch(world.engine, publicKey, messages);
+  const encrypted = planned.map(async ({ messages }) => {
+    const numbers = messages.map((message) => BigInt(`0x${toHex(message)}`));
+    const ciphertexts = await encryptBatch(world.engine, publicKey, numbers);
+    return concatBytes(...ciphertexts.map(({ bytes: own }) => own));
+  });
+  const ciphertexts = await Promise.all(encrypted);
   return Promise.all(
     planned.map(async (plan, position): Promise<BusMessage> => {
-      const bytes = ciphertexts[position]?.bytes ?? new Uint8Array(0);
+      const bytes = ciphertexts[position] ?? new Uint8Array(0);
       const changed = { ...plan.header, ...options.change?.(plan.header) };
       const contribution = await signContribution(
         encodeContributionHeader(changed),

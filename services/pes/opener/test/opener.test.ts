@@ -17,6 +17,7 @@ import {
   indexNetworkView,
   loadPacking,
   openFrame,
+  messagesOf,
   planContributions,
   sealEnvelope,
   toHex,
@@ -203,7 +204,8 @@ describe("contributions", () => {
       contributions.map(({ headerBytes, ciphertext }) => [headerBytes, ciphertext]),
       own.map(({ headerBytes, ciphertext }) => [headerBytes, ciphertext]),
     );
-    const planned = planContributions(made.frame.header, made.hash, body, context);
+    const frame = planContributions(made.frame.header, made.hash, body, context);
+    const planned = frame.flatMap(messagesOf);
     const streams = contributions.map(({ header }) => header.stream);
     assert.deepEqual(streams, ["LOAD", "LOAD_EXPORT", "BILL"]);
     for (const [index, contribution] of contributions.entries()) {

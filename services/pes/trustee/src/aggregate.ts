@@ -8,11 +8,13 @@ import {
   product,
   subtract,
   validateCiphertexts,
+  weightedSums,
   type Ciphertext,
   type Engine,
   type PublicKey,
   type SecretKey,
   type SecretShare,
+  type Weighted,
 } from "@smarter-metering/paillier";
 import { ADDITIONS_MAX, equalBytes, type Contribution } from "@smarter-metering/protocol";
 
@@ -73,6 +75,34 @@ export async function differencesOf(
     const difference = found.get(segments);
     return difference && aggregateOf(difference);
   });
+}
+
+/** Ciphertexts by themselves, each of one step's energy, and what each counts with, from 1 on. */
+export interface WeightedSteps {
+  readonly ciphertexts: readonly Uint8Array[];
+  readonly weights: readonly number[];
+}
+
+/** Room for every weight that R9 lets pass; what they make of energies is bounded after decryption (§8.5). */
+const WEIGHTS_MAX = 2 ** 32 - 1;
+
+/** Π c_t^(w_t), the energies of steps each at its price. Undefined where one is no ciphertext of this key, or weighs too much. */
+export async function weightedSumOf(
+  engine: Engine,
+  key: PublicKey,
+  { ciphertexts, weights }: WeightedSteps,
+): Promise<Aggregate | undefined> {
+  if (weights.reduce((sum, weight) => sum + weight, 0) > WEIGHTS_MAX) return undefined;
+  const headroom = { weightMax: WEIGHTS_MAX };
+  const verdicts = await validateCiphertexts(engine, key, ciphertexts, headroom);
+  const terms = verdicts.flatMap((verdict, index): Weighted[] => {
+    const factor = weights[index];
+    return verdict.ok && factor !== undefined ? [{ ciphertext: verdict.ciphertext, factor }] : [];
+  });
+  if (terms.length === 0 || terms.length < Math.max(weights.length, verdicts.length))
+    return undefined;
+  const [sum] = await weightedSums(engine, key, [terms]);
+  return sum && aggregateOf(sum);
 }
 
 /** Whether the request states this very product. */

@@ -1,7 +1,7 @@
 /**
  * Whether the contributions of a BILL request bear out its terms (docs/protocol.md §6.1, §7.3, §8.2). A raw register is never decrypted: a
- * request has two contributions for each meter of the window, and two more where the bill has a cost; the products of their quotients are
- * what is opened. Run by the trustee.
+ * request has two contributions for each meter of the window, and where the bill has a cost two more, or all steps of its prices; the
+ * products of the quotients, and of the weighted steps, are what is opened. Run by the trustee.
  */
 import type { Engine } from "@smarter-metering/paillier";
 import {
@@ -15,8 +15,16 @@ import {
   toHex,
   type Contribution,
 } from "@smarter-metering/protocol";
-import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
-import { differencesOf, states, type Aggregate, type Segment } from "./aggregate.ts";
+import { addLocalDays, localDayStart, stepSecondsOf } from "@smarter-metering/tariff";
+import {
+  differencesOf,
+  states,
+  weightedSumOf,
+  type Aggregate,
+  type Segment,
+  type WeightedSteps,
+} from "./aggregate.ts";
+import { stepsFault, weighted } from "./bill-steps.ts";
 import type { BillTerms } from "./bill-terms.ts";
 import { contributionsFault } from "./contribution-check.ts";
 import { fault, firstFault, type Fault, type Faulty } from "./fault.ts";
@@ -34,9 +42,11 @@ const SEGMENTS_MAX = 8;
 interface Bordered {
   readonly bill: BillTerms;
   readonly segments: readonly Segment[];
-  /** The same borders' contributions to COST, of a bill that has one. */
-  readonly costs: readonly Segment[] | undefined;
+  /** Of a bill that has a cost: the same borders' contributions to COST, or the steps between them. */
+  readonly costs: readonly Segment[] | WeightedSteps | undefined;
 }
+
+const areSegments = (costs: Bordered["costs"]): costs is readonly Segment[] => Array.isArray(costs);
 
 /** What is opened of one bill. */
 export interface BillAggregates {
@@ -44,7 +54,7 @@ export interface BillAggregates {
   readonly cost?: Aggregate;
 }
 
-/** One result for each, in order; all differences are computed with one call of the engine. */
+/** One result for each, in order; all differences are computed with one call of the engine, weighted sums one by one. */
 export async function verifyBills(
   bills: readonly BillToVerify[],
   context: RegistryContext,
@@ -52,21 +62,29 @@ export async function verifyBills(
 ): Promise<(BillAggregates | Faulty)[]> {
   const checked = await Promise.all(bills.map((bill) => checkBorders(bill, context)));
   const sound = checked.flatMap((one) => ("fault" in one ? [] : [one]));
-  const parts = sound.flatMap(({ segments, costs }) => (costs ? [segments, costs] : [segments]));
+  const parts = sound.flatMap(({ segments, costs }) =>
+    areSegments(costs) ? [segments, costs] : [segments],
+  );
   const differences = await differencesOf(engine, context.publicKey, parts);
-  const differenceOf = new Map(parts.map((part, index) => [part, differences[index]]));
+  const computed = new Map<unknown, Aggregate | undefined>(
+    parts.map((part, index) => [part, differences[index]]),
+  );
+  for (const { costs } of sound) {
+    if (costs === undefined || areSegments(costs)) continue;
+    computed.set(costs, await weightedSumOf(engine, context.publicKey, costs));
+  }
   return checked.map((one) => {
     if ("fault" in one) return one;
     const { segments, costs, bill } = one;
     const { product, costProduct } = bill.terms;
-    const aggregate = differenceOf.get(segments);
-    const cost = costs && differenceOf.get(costs);
+    const aggregate = computed.get(segments);
+    const cost = costs && computed.get(costs);
     const isStated =
       aggregate !== undefined &&
       states(product, aggregate) &&
       (costs === undefined || (cost !== undefined && states(costProduct, cost)));
     if (isStated) return { aggregate, ...(cost && { cost }) };
-    const reason = "the product is not the difference of the borders";
+    const reason = "a product is not what the contributions make";
     return { fault: fault("REQUEST_WRONG_PRODUCT", reason) };
   });
 }
@@ -77,6 +95,10 @@ async function checkBorders(
 ): Promise<Bordered | Faulty> {
   const { point, terms } = bill;
   const hasCost = terms.costProduct.length > 0;
+  const calendar = context.calendars.get(toHex(terms.registerBank));
+  if (hasCost && calendar && stepSecondsOf(calendar) !== undefined) {
+    return checkSteps({ bill, contributions }, context);
+  }
   const half = contributions.length / 2;
   const borders = hasCost ? contributions.slice(0, half) : contributions;
   const costBorders = hasCost ? contributions.slice(half) : [];
@@ -91,6 +113,30 @@ async function checkBorders(
     firstFault(borders, (border, index) => costFault(border, costBorders[index])) ??
     (await contributionsFault(contributions, point.profile, context));
   return wrong === undefined ? { bill, segments, costs } : { fault: wrong };
+}
+
+/** Borders, and behind them every step between: of a bill whose prices were known afterwards. */
+async function checkSteps(
+  { bill, contributions }: BillToVerify,
+  context: RegistryContext,
+): Promise<Bordered | Faulty> {
+  const behind = contributions.findIndex(({ header }) => header.stream !== "BILL");
+  const borders = behind < 0 ? contributions : contributions.slice(0, behind);
+  const steps = contributions.slice(borders.length);
+  const segments = segmentsOf(borders);
+  if (segments === undefined || steps.length === 0) {
+    const reason = "a bill has two borders for each of its meters, and the steps between them";
+    return { fault: fault("REQUEST_MALFORMED", reason) };
+  }
+  const wrong =
+    firstFault(borders, (border) => borderFault(border, bill, context)) ??
+    spanFault(segments, bill) ??
+    stepsFault(steps, segments, bill, context) ??
+    (await contributionsFault(contributions, bill.point.profile, context));
+  if (wrong !== undefined) return { fault: wrong };
+  const costs = weighted(steps, bill, context);
+  if (costs !== undefined) return { bill, segments, costs };
+  return { fault: fault("REQUEST_WRONG_PRODUCT", "not every step of the window has a price") };
 }
 
 /** A cost is counted by the meter whose energy is billed, in the same frame: but for the stream, both say the same. */

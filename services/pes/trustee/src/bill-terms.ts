@@ -17,7 +17,7 @@ import {
   type NetworkView,
   type ServicePoint,
 } from "@smarter-metering/protocol";
-import { costFactsOf, localDayStart } from "@smarter-metering/tariff";
+import { costFactsOf, localDayStart, stepSecondsOf } from "@smarter-metering/tariff";
 import { fault, type Faulty } from "./fault.ts";
 import type { RegistryContext } from "./registry-context.ts";
 import type { BillClaim, Spent } from "./spent.ts";
@@ -139,9 +139,11 @@ export function billClaim(terms: BillRequest): BillClaim {
 /** What is said about the consumption before it is known. */
 export function billAggregateTerms(
   { terms, point }: BillTerms,
-  { policy, epoch, publicKey }: RegistryContext,
+  { policy, epoch, publicKey, calendars }: RegistryContext,
   requestDigest: string,
 ): BillAggregateTerms {
+  const calendar = calendars.get(toHex(terms.registerBank));
+  const isWeighted = hasCost(terms) && calendar && stepSecondsOf(calendar) !== undefined;
   return {
     kind: "BILL",
     servicePointToken: point.mdmsToken,
@@ -151,6 +153,7 @@ export function billAggregateTerms(
     toBorder: terms.toBorder,
     registerBank: toHex(terms.registerBank),
     hasCost: hasCost(terms),
+    ...(isWeighted && { isCostWeighted: true as const }),
     policyId: policy.id,
     registryEpoch: epoch,
     paillierKeyId: publicKey.id,

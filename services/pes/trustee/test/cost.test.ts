@@ -6,18 +6,10 @@ import assert from "node:assert/strict";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { combinePartials, validateCiphertexts, verifyPartials } from "@smarter-metering/paillier";
 import {
   agreementOf,
-  decodePartialRelease,
-  encodeRequest,
   fromHex,
   indexNetworkView,
-  openPartialRelease,
-  partialContext,
-  productsOf,
-  releaseOf,
-  requestDigest,
   signDocument,
   toHex,
   type Contribution,
@@ -25,23 +17,12 @@ import {
   type NetworkViewDocument,
   type SignedRequest,
 } from "@smarter-metering/protocol";
-import { createMetrics, manualClock, silentLogger, type Bus } from "@smarter-metering/runtime";
 import { wrapCost, type DynamicPrices } from "@smarter-metering/tariff";
 import { dayAheadPrices, dayAheadTariff } from "../../../../test/support/day-ahead.ts";
 import { dayStartOf } from "@smarter-metering/tariff";
-import { mutableFeed } from "../../../../test/support/world.ts";
-import { startTrustee } from "../src/index.ts";
-import {
-  contentOf,
-  decrypted,
-  folder,
-  freshLedger,
-  HandBus,
-  logOf,
-  start,
-  type Answer,
-} from "./harness.ts";
+import { contentOf, decrypted, folder, start, type Answer } from "./harness.ts";
 import { EPOCH, makeScene } from "./requests.ts";
+import { combinedBill } from "./share-holders.ts";
 import { defined, scene as stage } from "./stage.ts";
 
 const span = {
@@ -279,70 +260,19 @@ test("a cost that is not of its border's frame, or not its difference, is refuse
 
 test("holders of shares open both, with one proof", async () => {
   const shared = await makeScene({ threshold: 2, trustees: 3 }, priced);
-  const { engine, mdms, shareHolders, networkDocument, paillier } = shared.world;
   const [at, to] = [-1, 27].map((day) => ({
     border: defined(shared.borders.get(day)),
     cost: defined(shared.costs.get(day)),
   }));
   assert(at !== undefined && to !== undefined);
   const request = await shared.billRequest([at.border, to.border, at.cost, to.cost], FEBRUARY);
-  const contents = [];
-  for (const { share, signer } of shareHolders.slice(0, 2)) {
-    const ledger = await freshLedger();
-    const others = shareHolders.flatMap((holder) =>
-      holder.share === share ? [] : [holder.signer],
-    );
-    const bus = new HandBus(logOf(ledger, others));
-    bus.nowSeconds = shared.world.dayStart(70);
-    await bus.log.note(EPOCH_HASH, bus.nowSeconds);
-    const trustee = await startTrustee(
-      { policyId: "UNSAFE-test" },
-      {
-        clock: manualClock(bus.nowSeconds * 1000),
-        log: silentLogger,
-        metrics: createMetrics(),
-        bus: bus as unknown as Bus, // as much of one as a trustee uses
-        registry: mutableFeed(EPOCH, shared.view),
-        engine,
-        secretKey: share,
-        signer,
-        ledgerFolder: ledger,
-      },
-    );
-    await bus.deliver(encodeRequest(request), 1);
-    const [answer] =
-      bus.of("partial-releases").length > 0 ? bus.of("partial-releases") : bus.of("releases");
-    const partial = decodePartialRelease(defined(answer).body);
-    contents.push(await openPartialRelease(partial, mdms.secret));
-    await trustee.close();
-  }
+  const { contents, release } = await combinedBill(shared, request, EPOCH_HASH);
   const [first, second] = contents;
   assert(first !== undefined && second !== undefined);
   assert.deepEqual(await agreementOf(first), await agreementOf(second));
   const other = { ...first, costProduct: first.product };
   assert.notDeepEqual(await agreementOf(other), await agreementOf(first));
-  const [holder] = shareHolders;
-  const { key } = defined(holder).share;
-  const context = partialContext(await requestDigest(request), "UNSAFE-test");
-  const valid = await validateCiphertexts(engine, paillier.publicKey, productsOf(first));
-  const sums = valid.flatMap((each) => (each.ok ? [each.ciphertext] : []));
-  assert.equal(sums.length, 2);
-  const verified = await Promise.all(
-    contents.map(async ({ partial }, index) => {
-      const verdict = await verifyPartials(engine, key, index + 1, sums, context, partial);
-      assert(verdict.ok);
-      return verdict.verified;
-    }),
-  );
-  const combined = await combinePartials(engine, key, sums, context, verified);
-  assert(combined.ok);
-  const [sum, costs] = combined.plaintexts;
-  const release = releaseOf(first.terms, key.publicKey, {
-    sum: defined(sum),
-    cost: defined(costs),
-  });
-  assert(release?.kind === "BILL");
   assert.equal(release.cost, String(wrapCost(counted(27) - counted(-1))));
-  assert.equal(networkDocument.verificationKey === undefined, false);
+  assert.equal(shared.world.networkDocument.verificationKey === undefined, false);
   await shared.close();
 });

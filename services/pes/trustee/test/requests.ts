@@ -4,12 +4,13 @@ import { encryptBatch, pack, type Quorum } from "@smarter-metering/paillier";
 import { hasMember, presenceRuns } from "@smarter-metering/policy";
 import {
   billPacking,
+  concatBytes,
   encodeContribution,
   encodeContributionHeader,
   fromHex,
   indexNetworkView,
   instantOf,
-  isRegisterStream,
+  isLoadStream,
   loadPacking,
   openFrame,
   planContributions,
@@ -26,7 +27,7 @@ import {
   type SignedRequest,
   type Signer,
 } from "@smarter-metering/protocol";
-import { addLocalDays } from "@smarter-metering/tariff";
+import { addLocalDays, isCountedInMeter, stepSecondsOf } from "@smarter-metering/tariff";
 import {
   makeWorld,
   type World,
@@ -50,6 +51,10 @@ export interface Scene {
   readonly registers: ReadonlyMap<number, readonly bigint[]>;
   /** COST of household 0 beside its borders, where the tariff has one. */
   readonly costs: ReadonlyMap<number, Contribution>;
+  /** STEPS of household 0 by day, of every day to the end of February and one more, where prices are known afterwards. */
+  readonly steps: ReadonlyMap<number, Contribution>;
+  /** What household 0 consumed in every hour of a day, mWh. */
+  hoursOf(day: number): readonly number[];
   /** Installation of household 7 a day later, and its border at the end of February. */
   readonly late: readonly [Contribution, Contribution];
   forge(
@@ -78,7 +83,7 @@ export type BillChanges = Partial<Omit<BillRequest, "kind">> & { readonly signer
  */
 export async function makeScene(
   quorum?: Quorum,
-  priced: Pick<WorldOptions, "tariff" | "prices"> = {},
+  priced: Pick<WorldOptions, "tariff" | "prices" | "profile"> = {},
 ): Promise<Scene> {
   const world = await makeWorld({
     ...(quorum && { quorum }),
@@ -94,10 +99,15 @@ export async function makeScene(
   const borders = new Map<number, Contribution>();
   const registers = new Map<number, readonly bigint[]>();
   const costs = new Map<number, Contribution>();
+  const steps = new Map<number, Contribution>();
+  const isStepped = stepSecondsOf(world.tariff.calendar) !== undefined;
+  const ownDays = isStepped
+    ? Array.from({ length: 30 }, (_, index) => index - 1)
+    : [-1, 0, 1, 3, 27, 28, 32, 58];
   const late: Contribution[] = [];
   for (const [index, household] of world.households.entries()) {
     const install = index === 7 ? 0 : -1;
-    const days = index === 0 ? [install, 0, 1, 3, 27, 28, 32, 58] : [install, 0, 1, 3, 27];
+    const days = index === 0 ? ownDays : [install, 0, 1, 3, 27];
     for (const day of days) {
       if (index > 0 && index < 7 && day === 27) continue;
       if (index === 7 && day === 3) continue;
@@ -107,6 +117,8 @@ export async function makeScene(
       const bill = contributions.find(({ header }) => header.stream === "BILL");
       const loads = contributions.filter(({ header }) => header.stream === "LOAD");
       assert(bill !== undefined);
+      const stepped = contributions.find(({ header }) => header.stream === "STEPS");
+      if (index === 0 && stepped !== undefined) steps.set(day, stepped);
       if (index === 0) borders.set(day, bill);
       if (index === 0) registers.set(day, after);
       const cost = contributions.find(({ header }) => header.stream === "COST");
@@ -129,6 +141,8 @@ export async function makeScene(
     borders,
     registers,
     costs,
+    steps,
+    hoursOf: (day) => valuesOf(0, day, slotsOf(world, day)),
     late: [installed, february],
     forge: (header, values, signer) => forge(world, header, values, signer),
     loadRequest: (contributions, changes) => loadRequest(world, document, contributions, changes),
@@ -179,28 +193,30 @@ async function contribute(
   const body = await openFrame(frame, household.frames.dataKey);
   const [north] = world.networkDocument.cohorts;
   assert(north !== undefined);
+  const stepSeconds = stepSecondsOf(world.tariff.calendar);
   const planned = planContributions(frame.header, hash, body, {
     paillierKeyId: fromHex(world.paillier.publicKey.id),
     modulusBits: world.paillier.publicKey.bits,
     blockSeconds: addLocalDays(blockStart, 1, world.zone) - blockStart,
     bandCount: world.tariff.calendar.bands.length,
-    hasCost: world.tariff.calendar.cost !== undefined,
+    hasCost: isCountedInMeter(world.tariff.calendar),
+    ...(stepSeconds !== undefined && { stepSeconds }),
     load: { intervalSeconds: 3600, valueBits: north.loadValueBits, exportToo: false },
   });
-  const contributions = await Promise.all(planned.map((each) => encrypt(world, each)));
+  const signer = frame.header.profile === "meter-encrypts" ? household.meter : undefined;
+  const contributions = await Promise.all(planned.map((each) => encrypt(world, each, signer)));
   return { contributions, after: body.registersMilliwattHours };
 }
 
 async function encrypt(
   world: World,
-  { header, headerBytes, message }: Pick<PlannedContribution, "header" | "headerBytes" | "message">,
+  { header, headerBytes, messages }: PlannedContribution,
   signer = world.parties.opener.signer,
 ): Promise<Contribution> {
-  const { publicKey } = world.paillier;
-  const plaintext = BigInt(`0x${toHex(message)}`);
-  const [ciphertext] = await encryptBatch(world.engine, publicKey, [plaintext]);
-  assert(ciphertext !== undefined);
-  return signContribution(headerBytes, header, ciphertext.bytes, signer);
+  const plaintexts = messages.map((message) => BigInt(`0x${toHex(message)}`));
+  const ciphertexts = await encryptBatch(world.engine, world.paillier.publicKey, plaintexts);
+  const bytes = concatBytes(...ciphertexts.map((ciphertext) => ciphertext.bytes));
+  return signContribution(headerBytes, header, bytes, signer);
 }
 
 /** A contribution of any content, signed by whoever is asked: the opener, unless told otherwise. */
@@ -212,20 +228,51 @@ function forge(
 ): Promise<Contribution> {
   const { bits } = world.paillier.publicKey;
   const [north] = world.networkDocument.cohorts;
-  const packing = isRegisterStream(header.stream)
-    ? billPacking(bits)
-    : loadPacking(north?.loadValueBits ?? 1, bits);
+  const packing = isLoadStream(header.stream)
+    ? loadPacking(north?.loadValueBits ?? 1, bits)
+    : billPacking(bits);
   // Room for values that honest packing refuses.
-  const plaintext = pack({ ...packing, valueMax: 1n << BigInt(packing.slotBits) }, values);
-  const message = fromHex(plaintext.toString(16).padStart(bits / 4, "0"));
+  const room = { ...packing, valueMax: 1n << BigInt(packing.slotBits) };
+  const vectors = header.stream === "STEPS" ? values.map((value) => [value]) : [values];
+  const messages = vectors.map((vector) =>
+    fromHex(
+      pack(room, vector)
+        .toString(16)
+        .padStart(bits / 4, "0"),
+    ),
+  );
   const headerBytes = encodeContributionHeader(header);
-  return encrypt(world, { header, headerBytes, message }, signer);
+  return encrypt(world, { header, headerBytes, messages }, signer);
 }
 
 const numberOf = ({ ciphertext }: Contribution): bigint => BigInt(`0x${toHex(ciphertext)}`);
 
 export const bytesOf = (world: World, value: bigint): Uint8Array =>
   fromHex(value.toString(16).padStart(world.paillier.publicKey.bits / 2, "0"));
+
+/** The slow way to Π c_t^(w_t) of the steps' ciphertexts: the reference for aggregator and trustee. */
+export function weightedProduct(
+  world: World,
+  steps: readonly Contribution[],
+  weights: readonly number[],
+): Uint8Array {
+  const { n2, bits } = world.paillier.publicKey;
+  const each = new RegExp(`.{${bits / 2}}`, "g");
+  const ciphertexts = steps.flatMap(({ ciphertext }) => toHex(ciphertext).match(each) ?? []);
+  const product = ciphertexts.reduce((all, hex, index) => {
+    return (all * power(BigInt(`0x${hex}`), weights[index] ?? 0, n2)) % n2;
+  }, 1n);
+  return bytesOf(world, product);
+}
+
+function power(base: bigint, exponent: number, modulus: bigint): bigint {
+  let [result, square] = [1n, base];
+  for (let rest = exponent; rest > 0; rest = Math.floor(rest / 2)) {
+    if (rest % 2 === 1) result = (result * square) % modulus;
+    square = (square * square) % modulus;
+  }
+  return result;
+}
 
 /** Of these contributions of one block, as an honest aggregator would ask. */
 export function loadRequest(
@@ -279,7 +326,10 @@ function billRequest(
   { signer, ...changes }: BillChanges = {},
 ): Promise<SignedRequest> {
   const { n2, id } = world.paillier.publicKey;
-  const energies = borders.filter(({ header }) => header.stream !== "COST");
+  const isStepped = borders.some(({ header }) => header.stream === "STEPS");
+  const energies = borders.filter(({ header }) =>
+    isStepped ? header.stream === "BILL" : header.stream !== "COST",
+  );
   const costs = borders.filter(({ header }) => header.stream === "COST");
   const [from, to] = [energies[0], energies.at(-1)];
   assert(from !== undefined && to !== undefined);
