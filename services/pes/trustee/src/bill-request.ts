@@ -66,7 +66,7 @@ export async function verifyBills(
     areSegments(costs) ? [segments, costs] : [segments],
   );
   const differences = await differencesOf(engine, context.publicKey, parts);
-  const computed = new Map<unknown, Aggregate | undefined>(
+  const computed = new Map<NonNullable<Bordered["costs"]>, Aggregate | undefined>(
     parts.map((part, index) => [part, differences[index]]),
   );
   for (const { costs } of sound) {
