@@ -42,7 +42,7 @@ export const notRun: readonly NotRun[] = [
   },
   {
     name: "cost registers at a trustee",
-    why: "no party asks for any yet; their rule is asked directly",
+    why: "this town's tariff has none; running trustees refuse these prices in tests of their own",
   },
   {
     name: "process memory and core dumps",

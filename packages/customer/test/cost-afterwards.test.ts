@@ -4,23 +4,11 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  recomputeContributions,
-  verifyBill,
-  type BillEvidence,
-  type BillReport,
-} from "@smarter-metering/customer";
+import { verifyBill, type BillEvidence, type BillReport } from "@smarter-metering/customer";
 import {
   decodeContribution,
-  decodeFrame,
-  encodeContribution,
-  encodeFrame,
-  frameHash,
   fromHex,
-  keyCommitment,
   registerBankOf,
-  sealFrame,
-  signContribution,
   signDocument,
   signStatement,
   toHex,
@@ -28,65 +16,38 @@ import {
   type FrameHeader,
   type Statement,
 } from "@smarter-metering/protocol";
-import { parseTariff, priceBill } from "@smarter-metering/tariff";
+import { priceBill } from "@smarter-metering/tariff";
 import { loadTestKey2048 } from "../../paillier/test/fixed-keys.ts";
 import * as bill from "./bill.ts";
-import { filled, midnight, must, slotsOf, window, zone } from "./bill.ts";
+import { filled, midnight, must, window, zone } from "./bill.ts";
+import {
+  contributionsOf,
+  costTerms,
+  hourlyTariff,
+  priceAt,
+  pricesOf,
+  sealDay,
+  valuesOf,
+} from "./hourly.ts";
 
-const terms = {
-  prices: "balancing",
-  stepSeconds: 3600,
-  priceStepMicro: 1000,
-  floorMicroPerKilowattHour: -200_000,
-  known: "afterwards",
-};
-const tariff = parseTariff({
-  kind: "smarter-metering/tariff",
-  tariff: "by-the-hour",
-  currency: "EUR",
-  minorDigits: 2,
-  calendar: { id: "by-the-hour", bands: ["all"], rules: [], defaultBand: "all", cost: terms },
-  versions: [
-    {
-      version: 1,
-      validFrom: "2018-01-01",
-      pricesMicroPerKilowattHour: { all: 60_000 },
-      costFallbackMicroPerKilowattHour: 250_000,
-      feedInMicroPerKilowattHour: 80_000,
-      standingChargeMicroPerDay: 120_000,
-      taxBasisPoints: 810,
-    },
-  ],
-});
+const terms = { ...costTerms, prices: "balancing", known: "afterwards" } as const;
+const tariff = hourlyTariff(terms);
 const bank = await registerBankOf(tariff.calendar);
 
-/** By the hour of the epoch, from −0.187 to 0.412 EUR. */
-const priceAt = (seconds: number): number =>
-  1000 * (((Math.floor(seconds / 3600) * 7919) % 600) - 187);
-const signedPrices = (priceOf = priceAt): Promise<string> => {
-  const hours = (midnight(bill.DAYS) - midnight(0)) / 3600;
-  const at = (hour: number): number => priceOf(midnight(0) + 3600 * hour);
-  const document = {
-    kind: "smarter-metering/prices",
-    ...terms,
-    currency: "EUR",
-    startSeconds: midnight(0),
-    pricesMicroPerKilowattHour: Array.from({ length: hours }, (_, hour) => at(hour)),
-  };
-  return signDocument("smarter-metering/prices", document, must(bill.root));
-};
+const signedPrices = (priceOf = priceAt): Promise<string> =>
+  signDocument(
+    "smarter-metering/prices",
+    pricesOf(terms, [0, bill.DAYS], priceOf),
+    must(bill.root),
+  );
 
 // The meter: a frame a day, and no register but those of energy.
 
-const dataKey = filled(32, 0xc3);
-const keyEpoch = 1_540_000_000;
 const registers = [5_000_000n, 70n, 0n, 0n, 0n, 0n, 0n, 0n];
 const frames: Uint8Array[] = [];
-const headers: FrameHeader[] = [];
 const reference = { energy: 0n, counted: 0n };
 for (let day = 0; day < bill.DAYS; day++) {
-  const values = Array.from({ length: slotsOf(day) }, (_, slot) => 90_000 + 1013 * slot + 37 * day);
-  const previous = frames[day - 1];
+  const values = valuesOf(day);
   for (const [slot, value] of values.entries()) {
     registers[0] = must(registers[0]) + BigInt(value);
     if (day < 1 || day > 7) continue;
@@ -94,37 +55,17 @@ for (let day = 0; day < bill.DAYS; day++) {
     reference.energy += BigInt(value);
     reference.counted += BigInt(value) * BigInt(weight);
   }
-  const header = {
-    profile: "pes-encrypts",
-    kind: "BLOCK",
-    networkPseudonym: bill.networkPseudonym,
-    meterId: bill.meterId,
-    keyEpoch,
-    keyCommitment: await keyCommitment(bill.meterId, keyEpoch, dataKey),
-    counter: day,
-    blockStart: midnight(day),
-    firstSlot: 0,
-    count: values.length,
-    intervalSeconds: 900,
-    registerBank: bank,
-    previousFrameHash: previous ? await frameHash(decodeFrame(previous)) : filled(32, 0),
-  } as const;
-  const body = {
-    importMilliwattHours: Uint32Array.from(values),
-    exportMilliwattHours: new Uint32Array(values.length),
-    quality: new Uint8Array(values.length),
-    registersMilliwattHours: [...registers],
-  };
-  const frame = await sealFrame(header, body, dataKey, must(bill.meter));
-  headers.push(frame.header);
-  frames.push(encodeFrame(frame));
+  const measured = { importMilliwattHours: values, exportMilliwattHours: values.map(() => 0) };
+  const previous = frames.at(-1);
+  frames.push(await sealDay({ day, ...measured, bank, registers: [...registers], previous }));
 }
+const days = Array.from({ length: bill.DAYS }, (_, day) => day);
 
 const { publicKey } = await loadTestKey2048();
 const { encrypt } = bill.evidence.contributions;
 const contextOf = ({ blockStart }: FrameHeader): Promise<ContributionContext | undefined> => {
-  const day = headers.findIndex((header) => header.blockStart === blockStart);
-  if (day > 7) return Promise.resolve(undefined);
+  const day = days.find((one) => midnight(one) === blockStart);
+  if (day === undefined || day > 7) return Promise.resolve(undefined);
   return Promise.resolve({
     paillierKeyId: fromHex(publicKey.id, 32),
     modulusBits: publicKey.bits,
@@ -135,14 +76,8 @@ const contextOf = ({ blockStart }: FrameHeader): Promise<ContributionContext | u
   });
 };
 const contributed: Uint8Array[] = [];
-for (const [day, bytes] of frames.slice(0, 8).entries()) {
-  const context = must(await contextOf(must(headers[day])));
-  for (const own of await recomputeContributions(decodeFrame(bytes), dataKey, context, encrypt)) {
-    const { header, headerBytes, ciphertext } = own;
-    const signed = await signContribution(headerBytes, header, ciphertext, must(bill.opener));
-    contributed.push(encodeContribution(signed));
-  }
-}
+for (const frame of frames.slice(0, 8))
+  contributed.push(...(await contributionsOf(frame, contextOf)));
 const ofStream = (stream: string): Uint8Array[] =>
   contributed.filter((bytes) => decodeContribution(bytes).header.stream === stream);
 const bills = ofStream("BILL");

@@ -4,21 +4,14 @@ import { test } from "node:test";
 import {
   compareStatement,
   openReadings,
-  recomputeContributions,
   verifyBill,
   type BillEvidence,
   type BillReport,
 } from "@smarter-metering/customer";
 import {
   decodeFrame,
-  encodeContribution,
-  encodeFrame,
-  frameHash,
   fromHex,
-  keyCommitment,
   registerBankOf,
-  sealFrame,
-  signContribution,
   signDocument,
   signStatement,
   toHex,
@@ -27,54 +20,27 @@ import {
   type Signer,
   type Statement,
 } from "@smarter-metering/protocol";
-import { parseTariff, priceBill, TariffError, wrapCost } from "@smarter-metering/tariff";
+import { priceBill, TariffError, wrapCost } from "@smarter-metering/tariff";
 import { loadTestKey2048 } from "../../paillier/test/fixed-keys.ts";
 import * as bill from "./bill.ts";
-import { filled, midnight, must, slotsOf, window, zone } from "./bill.ts";
+import { filled, midnight, must, window, zone } from "./bill.ts";
+import {
+  contributionsOf,
+  costTerms,
+  hourlyTariff,
+  priceAt,
+  pricesOf,
+  sealDay,
+  valuesOf,
+} from "./hourly.ts";
 
-const terms = {
-  prices: "day-ahead",
-  stepSeconds: 3600,
-  priceStepMicro: 1000,
-  floorMicroPerKilowattHour: -200_000,
-};
-const tariff = parseTariff({
-  kind: "smarter-metering/tariff",
-  tariff: "by-the-hour",
-  currency: "EUR",
-  minorDigits: 2,
-  calendar: { id: "by-the-hour", bands: ["all"], rules: [], defaultBand: "all", cost: terms },
-  versions: [
-    {
-      version: 1,
-      validFrom: "2018-01-01",
-      pricesMicroPerKilowattHour: { all: 60_000 },
-      costFallbackMicroPerKilowattHour: 250_000,
-      feedInMicroPerKilowattHour: 80_000,
-      standingChargeMicroPerDay: 120_000,
-      taxBasisPoints: 810,
-    },
-  ],
-});
+const terms = { ...costTerms, prices: "day-ahead" };
+const tariff = hourlyTariff(terms);
 const bank = await registerBankOf(tariff.calendar);
 
 // Prices: a document a local day, in 0.001 EUR/kWh, at night often negative; the fourth day has 25 hours.
 
-/** By the hour of the epoch, from −0.187 to 0.412 EUR. */
-const priceAt = (seconds: number): number =>
-  1000 * (((Math.floor(seconds / 3600) * 7919) % 600) - 187);
-const documentOf = (day: number) => {
-  const hours = (midnight(day + 1) - midnight(day)) / 3600;
-  return {
-    kind: "smarter-metering/prices",
-    ...terms,
-    currency: "EUR",
-    startSeconds: midnight(day),
-    pricesMicroPerKilowattHour: Array.from({ length: hours }, (_, hour) =>
-      priceAt(midnight(day) + 3600 * hour),
-    ),
-  };
-};
+const documentOf = (day: number) => pricesOf(terms, [day, day + 1]);
 const signPrices = (document: unknown, signer: Signer | undefined = bill.root) =>
   signDocument("smarter-metering/prices", document, must(signer));
 const documents = Array.from({ length: bill.DAYS }, (_, day) => documentOf(day));
@@ -82,8 +48,6 @@ const prices = await Promise.all(documents.map((document) => signPrices(document
 
 // The meter: a frame a day; its cost register passes 2^48 inside the window and goes on from 0.
 
-const dataKey = filled(32, 0xc3);
-const keyEpoch = 1_540_000_000;
 const registers = [5_000_000n, 70n, 2n ** 48n - 5_000_000_000n, 0n, 0n, 0n, 0n, 0n];
 interface Made {
   readonly header: FrameHeader;
@@ -94,35 +58,14 @@ const made: Made[] = [];
 
 /** `miscounted` is added to the cost register of this frame alone. */
 async function frameOf(day: number, values: readonly number[], miscounted = 0n): Promise<Made> {
-  const previous = made[day - 1];
-  const header = {
-    profile: "pes-encrypts",
-    kind: "BLOCK",
-    networkPseudonym: bill.networkPseudonym,
-    meterId: bill.meterId,
-    keyEpoch,
-    keyCommitment: await keyCommitment(bill.meterId, keyEpoch, dataKey),
-    counter: day,
-    blockStart: midnight(day),
-    firstSlot: 0,
-    count: values.length,
-    intervalSeconds: 900,
-    registerBank: bank,
-    previousFrameHash: previous ? await frameHash(decodeFrame(previous.bytes)) : filled(32, 0),
-  } as const;
   const counted = registers.map((value, index) => (index === 2 ? value + miscounted : value));
-  const body = {
-    importMilliwattHours: Uint32Array.from(values),
-    exportMilliwattHours: Uint32Array.from(values, (_, slot) => slot % 2),
-    quality: new Uint8Array(values.length),
-    registersMilliwattHours: counted,
-  };
-  const frame = await sealFrame(header, body, dataKey, must(bill.meter));
-  return { header: frame.header, bytes: encodeFrame(frame), registers: counted };
+  const exportMilliwattHours = values.map((_, slot) => slot % 2);
+  const measured = { day, importMilliwattHours: values, exportMilliwattHours };
+  const previous = made[day - 1]?.bytes;
+  const bytes = await sealDay({ ...measured, bank, registers: counted, previous });
+  return { header: decodeFrame(bytes).header, bytes, registers: counted };
 }
 
-const valuesOf = (day: number): number[] =>
-  Array.from({ length: slotsOf(day) }, (_, slot) => 90_000 + 1013 * slot + 37 * day);
 /** What the register must count, and the money that the bill must come to, by the simplest sums there are. */
 const reference = { energy: 0n, exported: 0n, counted: 0n, moneyE12: 0n };
 for (let day = 0; day < bill.DAYS; day++) {
@@ -160,19 +103,9 @@ const contextOf = ({ blockStart }: FrameHeader): Promise<ContributionContext | u
   });
 };
 
-async function contributionsOf(day: number): Promise<Uint8Array[]> {
-  const { bytes, header } = must(made[day]);
-  const context = must(await contextOf(header));
-  const own = await recomputeContributions(decodeFrame(bytes), dataKey, context, encrypt);
-  return Promise.all(
-    own.map(async (one) => {
-      const signed = signContribution(one.headerBytes, one.header, one.ciphertext, opener);
-      return encodeContribution(await signed);
-    }),
-  );
-}
-const opener = must(bill.opener);
-const contributed = (await Promise.all(borderDays.map(contributionsOf))).flat();
+const contributed = (
+  await Promise.all(borderDays.map((day) => contributionsOf(must(made[day]).bytes, contextOf)))
+).flat();
 const [billFrom, costFrom, billTo, costTo] = contributed.map(must);
 const borders = [billFrom, billTo, costFrom, costTo].map(must);
 const costProduct = filled(512, 1);

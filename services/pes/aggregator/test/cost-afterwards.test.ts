@@ -11,9 +11,7 @@ import {
   indexNetworkView,
   signDocument,
   toHex,
-  type BillRequest,
   type ContributionHeader,
-  type SignedRequest,
 } from "@smarter-metering/protocol";
 import { openStore, type BusMessage, type Store } from "@smarter-metering/runtime";
 import { dayStartOf, type DynamicPrices } from "@smarter-metering/tariff";
@@ -24,6 +22,7 @@ import {
   dayAheadTariff,
 } from "../../../../test/support/day-ahead.ts";
 import { makeWorld, type World } from "../../../../test/support/world.ts";
+import { askedBills, costNow, loadStates } from "./costs.ts";
 import {
   contribute,
   DAY_SLOTS,
@@ -33,7 +32,6 @@ import {
   onlyStream,
   startBench,
   sumsOf,
-  type TestBus,
 } from "./bench.ts";
 
 const MARCH = 28;
@@ -103,22 +101,6 @@ const wanted = DAYS.flatMap((day) =>
   }),
 ).reduce((sum, cost) => sum + cost, 0n);
 
-function asked(bus: TestBus): { request: SignedRequest; terms: BillRequest }[] {
-  return bus.requests().flatMap(({ request }) => {
-    const { terms } = request;
-    return terms.kind === "BILL" ? [{ request, terms }] : [];
-  });
-}
-
-async function costNow(world: World): Promise<string> {
-  const [row] = await store.query<{ line: string }>(
-    `select state || ' ' || cost as line from bill_window where service_point = $1
-      order by from_grid limit 1`,
-    [householdOf(world, 0).network],
-  );
-  return row?.line ?? "";
-}
-
 async function publish(world: World, prices: readonly DynamicPrices[]): Promise<void> {
   const signed = prices.map((each) => signDocument("smarter-metering/prices", each, world.root));
   const document = { ...world.networkDocument, prices: await Promise.all(signed) };
@@ -134,10 +116,10 @@ test("is asked for when all steps and all prices are there: Σ price · energy, 
   await bench.tick();
   await publish(world, [balancing]);
   await bench.tick();
-  assert.deepEqual(asked(bench.bus), [], "a day's steps are still to come");
+  assert.deepEqual(askedBills(bench.bus), [], "a day's steps are still to come");
   await bench.bus.deliver("contributions", steps.slice(0, 1));
   await bench.tick();
-  const [one] = asked(bench.bus);
+  const [one] = askedBills(bench.bus);
   assert(one !== undefined);
   const headers = one.request.contributions.map((bytes) => decodeContribution(bytes).header);
   assert.deepEqual(
@@ -153,7 +135,7 @@ test("is asked for when all steps and all prices are there: Σ price · energy, 
   assert.equal(sumsOf(world, one.request, packing, 8)[0], registers[0]);
   const product = BigInt(`0x${toHex(one.terms.costProduct)}`);
   assert.equal(textbookDecrypt(world.paillier.secretKey, product), wanted);
-  assert.equal(await costNow(world), "REQUESTED ASKED");
+  assert.equal(await costNow(store, world), "REQUESTED ASKED");
   await bench.aggregator.close();
   await world.close();
 });
@@ -167,13 +149,13 @@ test("prices are waited for up to the window's cutoff", async () => {
   const tooFew = dayAheadPrices({ ...span, endSeconds: span.endSeconds - 3600 }, afterwardsTerms);
   await publish(world, [tooFew]);
   await bench.tick();
-  assert.deepEqual(asked(bench.bus), []);
+  assert.deepEqual(askedBills(bench.bus), []);
   await bench.clock.advanceTo(1000 * (world.dayStart(MARCH) + CUTOFF));
   await bench.tick();
-  const [one] = asked(bench.bus);
+  const [one] = askedBills(bench.bus);
   assert(one !== undefined && one.terms.costProduct.length === 0);
   assert.equal(one.request.contributions.length, 2);
-  assert.equal(await costNow(world), "REQUESTED TARIFF_PRICES_MISSING");
+  assert.equal(await costNow(store, world), "REQUESTED TARIFF_PRICES_MISSING");
   await bench.aggregator.close();
   await world.close();
 });
@@ -184,12 +166,12 @@ test("an hour without all of its readings has no cost, and nobody's bill waits f
   const bench = await startBench(world, store, world.dayStart(MARCH) + HOUR);
   await bench.bus.deliver("contributions", [...bills, ...steps]);
   await bench.tick();
-  assert.deepEqual(asked(bench.bus), []);
+  assert.deepEqual(askedBills(bench.bus), []);
   await bench.clock.advanceTo(1000 * (world.dayStart(MARCH) + CUTOFF));
   await bench.tick();
-  const [one] = asked(bench.bus);
+  const [one] = askedBills(bench.bus);
   assert(one !== undefined && one.terms.costProduct.length === 0);
-  assert.equal(await costNow(world), "REQUESTED COST_MISSING");
+  assert.equal(await costNow(store, world), "REQUESTED COST_MISSING");
   await bench.aggregator.close();
   await world.close();
 });
@@ -235,25 +217,9 @@ test("steps that are not what the registry prescribes do not enter the ledger", 
 
 test("the first day of a window has no load where all are billed so: nobody knows yet whether its prices differ", async () => {
   const world = await worldWith([], { auditMembersMin: 2 });
-  const bench = await startBench(world, store, world.dayStart(0));
-  const states: string[] = [];
-  for (const day of [0, 1]) {
-    const blockStart = world.dayStart(day);
-    await bench.clock.advanceTo(1000 * (world.dayStart(day + 1) + 60));
-    for (const index of [0, 1, 2]) {
-      const values = { importMilliwattHours: quarterly(index) };
-      const made = await contribute(world, index, { blockStart }, values);
-      await bench.bus.deliver("contributions", onlyStream(made, "LOAD"));
-    }
-    await bench.clock.advanceTo(1000 * (world.dayStart(day + 1) + 6 * HOUR));
-    await bench.tick();
-    const [row] = await store.query<{ line: string }>(
-      "select state || ' ' || codes as line from load_set where block = $1",
-      [blockStart],
-    );
-    states.push(`${day} ${row?.line}`.trim());
-  }
+  const states = await loadStates(store, world, [0, 1], (index) => {
+    return { importMilliwattHours: quarterly(index) };
+  });
   assert.deepEqual(states, ["0 SUPPRESSED WITHHELD_FOR_BILLS", "1 REQUESTED"]);
-  await bench.aggregator.close();
   await world.close();
 });

@@ -9,7 +9,6 @@ import {
   requestDigest,
   signRefusal,
   toHex,
-  type BillRequest,
   type SignedRequest,
 } from "@smarter-metering/protocol";
 import { openStore, type BusMessage, type Store } from "@smarter-metering/runtime";
@@ -17,6 +16,7 @@ import { dayStartOf, wrapCost, type DynamicPrices } from "@smarter-metering/tari
 import { textbookDecrypt } from "../../../../packages/paillier/test/textbook.ts";
 import { dayAheadPrices, dayAheadTariff } from "../../../../test/support/day-ahead.ts";
 import { makeWorld, type World } from "../../../../test/support/world.ts";
+import { askedBills, costNow, loadStates } from "./costs.ts";
 import {
   contribute,
   DAY_SLOTS,
@@ -27,7 +27,6 @@ import {
   onlyStream,
   startBench,
   sumsOf,
-  TestBus,
 } from "./bench.ts";
 
 const MARCH = 28;
@@ -67,24 +66,8 @@ async function bordersOf(world: World) {
   return { bills: onlyStream(all, "BILL"), costs: onlyStream(all, "COST") };
 }
 
-function asked(bus: TestBus): { request: SignedRequest; terms: BillRequest }[] {
-  return bus.requests().flatMap(({ request }) => {
-    const { terms } = request;
-    return terms.kind === "BILL" ? [{ request, terms }] : [];
-  });
-}
-
 const streamsOf = (request: SignedRequest): string[] =>
   request.contributions.map((bytes) => decodeContribution(bytes).header.stream);
-
-async function costNow(world: World): Promise<string> {
-  const [row] = await store.query<{ line: string }>(
-    `select state || ' ' || cost as line from bill_window where service_point = $1
-      order by from_grid limit 1`,
-    [householdOf(world, 0).network],
-  );
-  return row?.line ?? "";
-}
 
 test("is asked for beside the energy, of the same frames, and is what the register counted", async () => {
   const world = await worldWith(market);
@@ -93,10 +76,10 @@ test("is asked for beside the energy, of the same frames, and is what the regist
   const bench = await startBench(world, store, world.dayStart(MARCH) + HOUR);
   await bench.bus.deliver("contributions", bills);
   await bench.tick();
-  assert.deepEqual(asked(bench.bus), [], "it waits for the costs of its borders");
+  assert.deepEqual(askedBills(bench.bus), [], "it waits for the costs of its borders");
   await bench.bus.deliver("contributions", costs);
   await bench.tick();
-  const [one] = asked(bench.bus);
+  const [one] = askedBills(bench.bus);
   assert(one !== undefined);
   assert.deepEqual(streamsOf(one.request), ["BILL", "BILL", "COST", "COST"]);
   const { registers } = householdOf(world, 0).frames;
@@ -109,7 +92,7 @@ test("is asked for beside the energy, of the same frames, and is what the regist
   const cost = textbookDecrypt(world.paillier.secretKey, product);
   assert.equal(wrapCost(cost), registers[2]);
   assert(cost > 0n);
-  assert.equal(await costNow(world), "REQUESTED ASKED");
+  assert.equal(await costNow(store, world), "REQUESTED ASKED");
   await bench.aggregator.close();
   await world.close();
 });
@@ -122,10 +105,10 @@ test("a cost that never comes, or that prices forbid, is left out of the request
   await bench.bus.deliver("contributions", bills);
   await bench.clock.advanceTo(1000 * (late + 2 * HOUR));
   await bench.tick();
-  const [one] = asked(bench.bus);
+  const [one] = askedBills(bench.bus);
   assert(one !== undefined && one.terms.costProduct.length === 0);
   assert.deepEqual(streamsOf(one.request), ["BILL", "BILL"]);
-  assert.equal(await costNow(world), "REQUESTED COST_MISSING");
+  assert.equal(await costNow(store, world), "REQUESTED COST_MISSING");
   await bench.aggregator.close();
   await world.close();
 
@@ -136,8 +119,8 @@ test("a cost that never comes, or that prices forbid, is left out of the request
   const second = await startBench(spiked, store, spiked.dayStart(MARCH) + HOUR);
   await second.bus.deliver("contributions", [...borders.bills, ...borders.costs]);
   await second.tick();
-  assert.equal(asked(second.bus)[0]?.terms.costProduct.length, 0);
-  assert.equal(await costNow(spiked), "REQUESTED R9_COST_LEVERAGE,R9_COST_RESIDUE");
+  assert.equal(askedBills(second.bus)[0]?.terms.costProduct.length, 0);
+  assert.equal(await costNow(store, spiked), "REQUESTED R9_COST_LEVERAGE,R9_COST_RESIDUE");
   await second.aggregator.close();
   await spiked.close();
 });
@@ -155,17 +138,17 @@ test("a cost that trustees refuse is billed without, once, under another name", 
     await bench.bus.deliver("refusals", [{ id, subject: "", body }]);
     await bench.tick();
   };
-  const [first] = asked(bench.bus);
+  const [first] = askedBills(bench.bus);
   assert(first !== undefined && first.terms.costProduct.length > 0);
   await refuse(first.request, "first");
-  const [, second] = asked(bench.bus);
+  const [, second] = askedBills(bench.bus);
   assert(second !== undefined && second.terms.costProduct.length === 0);
-  assert.equal(await costNow(world), "REQUESTED R5_EXPOSED");
+  assert.equal(await costNow(store, world), "REQUESTED R5_EXPOSED");
   assert.notDeepEqual(await requestDigest(second.request), await requestDigest(first.request));
   // Then the energy itself is what would expose somebody: the window goes on to the next border.
   await refuse(second.request, "second");
-  assert.equal(await costNow(world), "OPEN ");
-  assert.equal(asked(bench.bus).length, 2);
+  assert.equal(await costNow(store, world), "OPEN ");
+  assert.equal(askedBills(bench.bus).length, 2);
   await bench.aggregator.close();
   await world.close();
 });
@@ -177,31 +160,15 @@ test("one day of a window has no load where all are billed with a cost", async (
   );
   const flatDay = { ...market, pricesMicroPerKilowattHour: prices };
   const world = await worldWith(flatDay, { auditMembersMin: 2 });
-  const bench = await startBench(world, store, world.dayStart(0));
-  const states: string[] = [];
-  for (const day of [0, 1, 2, MARCH]) {
-    const blockStart = world.dayStart(day);
-    await bench.clock.advanceTo(1000 * (world.dayStart(day + 1) + 60));
-    for (const index of [0, 1, 2]) {
-      const length = (world.dayStart(day + 1) - blockStart) / 900;
-      const made = await contribute(world, index, { blockStart }, dayOf(index, 0, length));
-      await bench.bus.deliver("contributions", onlyStream(made, "LOAD"));
-    }
-    await bench.clock.advanceTo(1000 * (world.dayStart(day + 1) + 6 * HOUR));
-    await bench.tick();
-    const [row] = await store.query<{ line: string }>(
-      "select state || ' ' || codes as line from load_set where block = $1",
-      [blockStart],
-    );
-    states.push(`${day} ${row?.line}`.trim());
-  }
+  const states = await loadStates(store, world, [0, 1, 2, MARCH], (index, slots) =>
+    dayOf(index, 0, slots),
+  );
   assert.deepEqual(states, [
     "0 REQUESTED", // its one price hides nothing
     "1 SUPPRESSED WITHHELD_FOR_BILLS",
     "2 REQUESTED",
     `${MARCH} SUPPRESSED WITHHELD_FOR_BILLS`,
   ]);
-  await bench.aggregator.close();
   await world.close();
 });
 
