@@ -1,72 +1,171 @@
 /**
- * Builds the customers' portal (services/ucs/web → services/ucs/dist/web): one script, one style sheet, one page that names both with
- * their hashes, one icon. The same sources give the same bytes; only our own packages and `jose` may get into a page that holds keys.
+ * Builds the two web applications: the customers' portal (services/ucs/web → services/ucs/dist/web) and the operators' pages
+ * (services/mdms/web → services/mdms/dist/web). Each becomes one script, one style sheet and one page that names both with their hashes;
+ * the portal also has one worker, in which keys and readings stay. The same sources give the same bytes. Only our own packages and the
+ * few libraries named here may get in. Prints the sizes and fails when an application has outgrown its limit.
  */
 import { createHash } from "node:crypto";
-import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, type Metafile, type Plugin } from "esbuild";
+import { gzipSync } from "node:zlib";
+import { build, type Plugin } from "vite";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const source = `${root}services/ucs/web`;
-const target = `${root}services/ucs/dist/web`;
 
-/** Where a bundled file may come from. */
-const ALLOWED =
-  /^(services\/ucs\/web\/|packages\/(customer|protocol|tariff)\/src\/|node_modules\/jose\/)/;
+interface WebApplication {
+  readonly name: string;
+  /** Under the repository. */
+  readonly source: string;
+  readonly target: string;
+  /** Our own code that it may contain, besides its own and the kit. */
+  readonly packages: readonly string[];
+  readonly libraries: readonly string[];
+  /** All scripts and styles, compressed. */
+  readonly gzipBytesMax: number;
+}
 
-/** None of our modules does anything when it is loaded: what a page does not use stays out of it. */
-const pureModules: Plugin = {
-  name: "pure-modules",
-  setup(bundler) {
-    bundler.onResolve({ filter: /^(@smarter-metering\/|\.|zod$)/ }, async (args) => {
-      if (args.pluginData === pureModules) return undefined;
-      const { path, kind, resolveDir, importer } = args;
-      const options = { kind, resolveDir, importer, pluginData: pureModules };
-      return {
-        ...(await bundler.resolve(path, options)),
-        sideEffects: args.kind === "entry-point",
-      };
-    });
+const APPLICATIONS: readonly WebApplication[] = [
+  {
+    name: "portal",
+    source: "services/ucs/web",
+    target: "services/ucs/dist/web",
+    packages: ["customer", "log", "paillier", "protocol", "tariff"],
+    libraries: ["jose", "preact", "uplot"],
+    gzipBytesMax: 120_000,
   },
-};
+  {
+    name: "operators' pages",
+    source: "services/mdms/web",
+    target: "services/mdms/dist/web",
+    packages: ["policy", "protocol", "tariff"],
+    libraries: ["preact", "uplot"],
+    gzipBytesMax: 150_000,
+  },
+];
 
-function checkInputs({ outputs }: Metafile): void {
-  const inputs = Object.values(outputs).flatMap((output) =>
-    Object.entries(output.inputs).flatMap(([path, { bytesInOutput }]) =>
-      bytesInOutput > 0 ? [path] : [],
-    ),
-  );
-  const foreign = inputs.filter((path) => !ALLOWED.test(path));
-  if (foreign.length > 0) throw new Error(`not for the portal's page: ${foreign.join(", ")}`);
+/** A page that holds keys takes in nothing by accident: every module has to come from a place that is named here. */
+function checkedInputs({ source, packages, libraries }: WebApplication): Plugin {
+  const allowed = [
+    `${source}/`,
+    "packages/web/",
+    ...packages.map((name) => `packages/${name}/src/`),
+    ...libraries.map((name) => `node_modules/${name}/`),
+  ].map((path) => join(root, path));
+  return {
+    name: "checked-inputs",
+    generateBundle(_options, bundle) {
+      const foreign = Object.values(bundle)
+        .flatMap((output) => (output.type === "chunk" ? Object.entries(output.modules) : []))
+        .filter(([, { renderedLength }]) => renderedLength > 0)
+        .map(([path]) => path.replace(/^\0/, "").replace(/\?.*$/, ""))
+        .filter((path) => path.startsWith("/") && !allowed.some((place) => path.startsWith(place)));
+      if (foreign.length > 0) throw new Error(`not for this page: ${foreign.join(", ")}`);
+    },
+  };
 }
 
 const integrityOf = (bytes: Uint8Array): string =>
   `sha384-${createHash("sha384").update(bytes).digest("base64")}`;
 
-await rm(target, { recursive: true, force: true });
-await mkdir(target, { recursive: true });
-const { metafile } = await build({
-  absWorkingDir: root,
-  entryPoints: { portal: `${source}/src/main.ts` },
-  outdir: target,
-  bundle: true,
-  minify: true,
-  format: "esm",
-  target: "es2022",
-  platform: "browser",
-  conditions: ["browser"],
-  metafile: true,
-  logLevel: "warning",
-  plugins: [pureModules],
+/** None of our modules does anything when it is loaded: what a page does not use stays out of it. */
+const pureModules: Plugin = {
+  name: "pure-modules",
+  enforce: "pre",
+  async resolveId(source, importer, options) {
+    if (!/^(@smarter-metering\/|\.)/.test(source) || source.endsWith(".css")) return null;
+    const resolved = await this.resolve(source, importer, { ...options, skipSelf: true });
+    return resolved && { ...resolved, moduleSideEffects: options.isEntry === true };
+  },
+};
+
+const common = (application: WebApplication, plugins: readonly Plugin[] = []) => ({
+  configFile: false as const,
+  root: join(root, application.source),
+  logLevel: "warn" as const,
+  publicDir: false as const,
+  resolve: { conditions: ["browser", "module"] },
+  plugins: [pureModules, checkedInputs(application), ...plugins],
 });
-checkInputs(metafile);
-const script = await readFile(`${target}/portal.js`);
-const style = await readFile(`${source}/portal.css`);
-const page = (await readFile(`${source}/index.html`, "utf8"))
-  .replace("{{portal.js}}", integrityOf(script))
-  .replace("{{portal.css}}", integrityOf(style));
-await writeFile(`${target}/portal.css`, style);
-await copyFile(`${source}/icon.svg`, `${target}/icon.svg`);
-await writeFile(`${target}/index.html`, page);
-console.log(`portal: ${Math.ceil(script.length / 1024)} KiB of script in services/ucs/dist/web`);
+
+/** The worker alone, as one file; its address and hash, for the page that starts it. Undefined where there is none. */
+async function buildWorker(application: WebApplication) {
+  const entry = join(root, application.source, "src/worker.ts");
+  if (!existsSync(entry)) return undefined;
+  await build({
+    ...common(application),
+    build: {
+      target: "es2022",
+      outDir: join(root, application.target, "assets"),
+      emptyOutDir: true,
+      rolldownOptions: {
+        input: entry,
+        output: { entryFileNames: "worker-[hash].js", codeSplitting: false },
+      },
+    },
+  });
+  const folder = join(root, application.target, "assets");
+  const [name] = (await readdir(folder)).filter((file) => file.startsWith("worker-"));
+  if (name === undefined) throw new Error(`${application.name}: the worker was not written`);
+  return { path: `/assets/${name}`, integrity: integrityOf(await readFile(join(folder, name))) };
+}
+
+async function buildApplication(application: WebApplication): Promise<void> {
+  const worker = await buildWorker(application);
+  await build({
+    ...common(application),
+    define: {
+      WORKER_PATH: JSON.stringify(worker?.path ?? ""),
+      WORKER_INTEGRITY: JSON.stringify(worker?.integrity ?? ""),
+    },
+    build: {
+      target: "es2022",
+      outDir: join(root, application.target),
+      emptyOutDir: worker === undefined,
+      modulePreload: false,
+      assetsInlineLimit: 0,
+      cssCodeSplit: false,
+      rolldownOptions: { output: { codeSplitting: false } },
+    },
+  });
+  await nameHashes(application);
+  await printSizes(application);
+}
+
+/** Subresource integrity: the page takes its script and style sheet only as they were built. */
+async function nameHashes({ target }: WebApplication): Promise<void> {
+  const page = join(root, target, "index.html");
+  let html = await readFile(page, "utf8");
+  for (const [tag, path] of html.matchAll(
+    /<(?:script|link rel="stylesheet")[^>]* (?:src|href)="(\/assets\/[^"]+)"[^>]*>/g,
+  )) {
+    const integrity = integrityOf(await readFile(join(root, target, path ?? "")));
+    html = html.replace(tag, tag.replace(/\/?>$/, ` integrity="${integrity}">`));
+  }
+  await writeFile(page, html);
+}
+
+async function printSizes({ name, target, gzipBytesMax }: WebApplication): Promise<void> {
+  const folder = join(root, target, "assets");
+  let total = 0;
+  const parts: string[] = [];
+  for (const file of (await readdir(folder)).filter((entry) => /\.(js|css)$/.test(entry))) {
+    const { length } = gzipSync(await readFile(join(folder, file)), { level: 9 });
+    total += length;
+    parts.push(`${basename(file).replace(/-[\w-]{8}\./, ".")} ${kilobytes(length)}`);
+  }
+  console.log(
+    `${name}: ${kilobytes(total)} kB gzip of at most ${gzipBytesMax / 1000} (${parts.join(", ")})`,
+  );
+  if (total > gzipBytesMax) {
+    console.error(`${name} is too large: ${total} of ${gzipBytesMax} bytes`);
+    process.exitCode = 1; // The other application is built all the same.
+  }
+}
+
+const kilobytes = (bytes: number): string => (bytes / 1000).toFixed(1);
+
+for (const application of APPLICATIONS) {
+  if (existsSync(join(root, application.source, "index.html"))) await buildApplication(application);
+}

@@ -145,6 +145,19 @@ const ucsKinds: readonly Kind[] = [
     ...frame("BLOCK"),
   },
   {
+    constant: "UCS_KEPT_DAYS.sealedStatements",
+    keptSeconds: UCS_KEPT_DAYS.sealedStatements * DAY,
+    marks: "select convert_from(mailbox, 'UTF8') as mark from ucs_statement",
+    put: (store, at, mark) =>
+      insert(store, "ucs_statement", {
+        mailbox: bytes(mark),
+        from_grid: 0,
+        sequence: 1,
+        message: bytes("sealed"),
+        received_at: at,
+      }),
+  },
+  {
     constant: "UCS_KEPT_DAYS.idleAccounts",
     keptSeconds: UCS_KEPT_DAYS.idleAccounts * DAY,
     put: account,

@@ -135,6 +135,8 @@ async function found(quorum: typeof QUORUM | undefined): Promise<Town> {
       registry: world.mdmsFeed,
       signer: world.parties.mdms.signer,
       recipientSecret: world.mdms.secret,
+      rootKey: world.root.publicKey,
+      totpKey: new Uint8Array(32),
     },
   );
   const running = new Map<number, TrusteeService>();

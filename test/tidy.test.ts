@@ -46,7 +46,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "packages/readings": [],
   "packages/runtime": [],
   "packages/protocol": ["paillier"],
-  "packages/customer": ["protocol", "tariff"],
+  "packages/customer": ["protocol", "paillier", "log", "tariff"],
+  "packages/web": [],
   "services/registry": ["protocol", "paillier", "policy", "tariff", "runtime"],
   "services/meter": ["protocol", "paillier", "tariff", "readings", "runtime"],
   "services/concentrator": ["protocol", "tariff", "runtime"],
@@ -57,6 +58,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "services/ucs": ["protocol", "runtime"],
 };
 
+/** Pages run on a person's device: they are his code, which the service only serves. */
+const PAGES_MAY_IMPORT: readonly (readonly [folder: string, names: readonly string[]])[] = [
+  ["services/ucs/web/", ["customer", "tariff", "web"]],
+  ["services/mdms/web/", ["web"]],
+];
+
 test("imports between workspaces follow the table of trust borders", () => {
   const wrong: string[] = [];
   for (const path of production) {
@@ -64,8 +71,7 @@ test("imports between workspaces follow the table of trust borders", () => {
     const allowed = MAY_IMPORT[workspace];
     if (workspace === "cli") continue; // The command line starts every party.
     assert(allowed !== undefined, `${path}: workspace ${workspace} is not in the table`);
-    // The portal's pages run at the customer: they are his device's code, served by the UCS.
-    const extra = path.startsWith("services/ucs/web/") ? ["customer", "tariff"] : [];
+    const extra = PAGES_MAY_IMPORT.find(([folder]) => path.startsWith(folder))?.[1] ?? [];
     for (const specifier of importsOf(path)) {
       const [, name] = /^@smarter-metering\/([^/]+)/.exec(specifier) ?? [];
       if (name !== undefined && ![...allowed, ...extra].includes(name)) {
@@ -129,7 +135,13 @@ test("what opens something is used by the party that may open it, and by no othe
 test("packages that run in a browser touch no Node module", () => {
   const wrong: string[] = [];
   for (const path of production) {
-    if (!/^packages\/(protocol|tariff|policy|customer|log)\//.test(path)) continue;
+    if (
+      !/^(packages\/(protocol|tariff|policy|customer|log|web)|services\/(ucs|mdms)\/web)\//.test(
+        path,
+      )
+    ) {
+      continue;
+    }
     if (/^packages\/log\/src\/(store-log|tiles)\.ts$/.test(path)) continue; // The operator's part, behind ./store.
     if (path.endsWith("primitives.node.ts")) continue; // The one behind #primitives.
     for (const specifier of importsOf(path)) {
@@ -143,7 +155,7 @@ test("clock, environment and console are touched only where that is the purpose"
   const allowed = [
     /^packages\/runtime\//, // Clock, worker threads, shutdown.
     /^cli\//,
-    /^services\/ucs\/web\//, // A browser's page has the browser's clock.
+    /^(packages\/web|services\/(ucs|mdms)\/web)\//, // A browser's page has the browser's clock.
     /^services\/meter\/src\/mqtt-uplink/, // Gives up on a silent broker, in the network's own time.
     /^packages\/paillier\/(native\/build|scripts\/|src\/engine\/native\/load)/, // Choose and build an engine.
     /^packages\/readings\/src\/xlsx-/, // Gives up on a workbook that takes too long.

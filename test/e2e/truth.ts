@@ -64,15 +64,26 @@ function expectedRegisters(truth: Truth, label: string, days: number): Record<st
   return { high: bands.high.toString(), low: bands.low.toString() };
 }
 
+/** Without a zone the export's wall clock is UTC. */
+const local = (seconds: number): string => iso(seconds).replace("Z", "+00:00");
+
+/** 1 mWh is 10⁻⁶ kWh. */
+function kilowattHours(milliwattHours: bigint): string {
+  const digits = milliwattHours.toString().padStart(7, "0");
+  return `${digits.slice(0, -6)}.${digits.slice(-6)}`;
+}
+
 function expectedExport({ startSeconds, seconds, kilowatts }: Truth, label: string): string {
   const registers = registersOf(kilowatts.get(label) ?? [], seconds);
   const rows = registers
     .slice(1)
     .map(
       (after, index) =>
-        `${iso(startSeconds + seconds * index)},${seconds},${after - at(registers, index)},0,valid\n`,
+        `${local(startSeconds + seconds * index)},${iso(startSeconds + seconds * index)},${seconds},` +
+        `${kilowattHours(after - at(registers, index))},0.000000,valid\n`,
     );
-  return `start,seconds,import_mWh,export_mWh,quality\n${rows.join("")}`;
+  const header = "start_local,start_utc,seconds,import_kWh,export_kWh,quality";
+  return `${header}\n${rows.join("")}`;
 }
 
 /** Every released interval, every statement of a window of `windowDays`, and the exports of the customers `labels` are the truth. */

@@ -243,7 +243,13 @@ export async function foundRegion(options: {
   );
   const mdms = await startMdms(
     { secureCookies: false },
-    { ...ports("mdms"), registry: mdmsFeed, recipientSecret: world.mdms.secret },
+    {
+      ...ports("mdms"),
+      registry: mdmsFeed,
+      recipientSecret: world.mdms.secret,
+      rootKey: world.root.publicKey,
+      totpKey: new Uint8Array(32),
+    },
   );
 
   /** What every meter in the field was told, by the meter's id; one that serves a new contract is told anew. */

@@ -106,6 +106,8 @@ export async function foundCity(options: CityOptions) {
         ...ports("mdms", life),
         registry: world.mdmsFeed,
         recipientSecret: world.mdms.secret,
+        rootKey: world.root.publicKey,
+        totpKey: new Uint8Array(32),
       },
     ),
   );

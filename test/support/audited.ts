@@ -371,7 +371,8 @@ async function registryOf(
 ): Promise<Pick<ReplayEvidence, "rootKey" | "epochs" | "networkView">> {
   const text = JSON.stringify(world.networkDocument);
   const hash = toHex(await documentHash(text));
-  const views = { network: hash, mdms: GENESIS_HASH, ucs: GENESIS_HASH };
+  const none = GENESIS_HASH;
+  const views = { network: hash, mdms: none, ucs: none, public: none };
   const epoch = { epoch: 0, previous: GENESIS_HASH, issuedAt: world.startSeconds, views };
   const epochs = [await signEpoch(epoch, world.root)];
   return { rootKey: world.root.publicKey, epochs, networkView: () => Promise.resolve(text) };
@@ -415,7 +416,7 @@ async function statementOf(world: World, own: Metered, digest: Uint8Array) {
     servicePoint: household.mdms,
     window,
     span: window,
-    meters: [{ networkPseudonym, meterId, meterKey }],
+    meters: [{ networkPseudonym, meterId, meterKey, statementSecret: new Uint8Array(32) }],
     secret: world.customer.secret,
     frames: frames.map(({ bytes }) => bytes),
     envelopes: [await envelopeOf(world, household)],

@@ -40,6 +40,8 @@ import {
   signerFromSeed,
   signDocument,
   signOpenerKeys,
+  statementKeys,
+  statementSecret,
   toBase64Url,
   toHex,
   type ContributionContext,
@@ -56,6 +58,7 @@ import {
   type Role,
   type SealedFrame,
   type Signer,
+  type StatementKeys,
   type UcsView,
   type UnsealedHeader,
 } from "@smarter-metering/protocol";
@@ -141,6 +144,8 @@ export interface WorldHousehold {
   readonly meter: Signer;
   readonly seed: Uint8Array;
   readonly enrolmentCode: Uint8Array;
+  /** Of the code. */
+  readonly statements: StatementKeys;
   readonly frames: FrameMaker;
 }
 
@@ -190,7 +195,8 @@ export interface MutableFeed<View> extends RegistryFeed<View> {
 
 export function mutableFeed<View>(epoch: number, view: View): MutableFeed<View> {
   const snapshotOf = (number: number, of: View): RegistrySnapshot<View> => {
-    return { epoch: number, hash: number.toString(16).padStart(64, "0"), view: of };
+    const hash = number.toString(16).padStart(64, "0");
+    return { epoch: number, hash, issuedAt: 0, view: of };
   };
   let snapshot = snapshotOf(epoch, view);
   const known = new Map([[epoch, snapshot]]);
@@ -438,6 +444,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
       meter: await signer(`meter ${index}`),
       seed: named(`meter ${index}`),
       enrolmentCode: named(`code ${index}`, 16),
+      statements: await statementKeys(await statementSecret(named(`code ${index}`, 16))),
     };
     const frames = new FrameMaker(label, (maker, header, values) =>
       make(household, maker, header, values),
@@ -555,6 +562,10 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
       zone,
       tariff: tariff.tariff,
       ...contract,
+      statements: {
+        mailbox: toHex(household.statements.mailbox),
+        key: toHex(household.statements.key),
+      },
     })),
   };
   const ucsView: UcsView = {

@@ -120,7 +120,8 @@ const HASH = "0".repeat(64);
 
 /** A feed that stays where it is. */
 export const feedOf = <View>(epoch: number, view: View): RegistryFeed<View> => ({
-  current: () => ({ epoch, hash: HASH, view }),
+  current: () => ({ epoch, hash: HASH, issuedAt: 0, view }),
   refresh: () => Promise.resolve(false),
-  at: (number) => Promise.resolve(number === epoch ? { epoch, hash: HASH, view } : undefined),
+  at: (number) =>
+    Promise.resolve(number === epoch ? { epoch, hash: HASH, issuedAt: 0, view } : undefined),
 });

@@ -80,7 +80,8 @@ async function pinsOf({ view, network }: Stage, frame: Uint8Array | undefined) {
   if (frame === undefined) throw new RangeError("a day has frames");
   const { meterId, networkPseudonym } = decodeFrame(frame).header;
   const meter = view.meterAt(network(TARGET), toHex(meterId), instantOfDay(1));
-  return [{ networkPseudonym, meterId, meterKey: fromHex(meter?.signingKey ?? "", 32) }];
+  const meterKey = fromHex(meter?.signingKey ?? "", 32);
+  return [{ networkPseudonym, meterId, meterKey, statementSecret: new Uint8Array(32) }];
 }
 
 async function trying(

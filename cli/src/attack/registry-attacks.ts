@@ -54,7 +54,7 @@ async function exchangedKey(
 ): Promise<RegistryTransport> {
   const text = JSON.stringify({ ...view.document, paillierKey });
   const hash = toHex(await documentHash(text));
-  const views = { network: hash, mdms: hash, ucs: hash };
+  const views = { network: hash, mdms: hash, ucs: hash, public: hash };
   const epoch = { epoch: 0, previous: GENESIS_HASH, issuedAt: instantOfDay(0), views };
   const jws = await signEpoch(epoch, root);
   return { epochs: () => Promise.resolve([jws]), view: () => Promise.resolve(text) };

@@ -1,14 +1,10 @@
 /** Whose signatures make a head of the log stand (docs/protocol.md §13.4), as the registry says. */
-import { registeredQuorum, type Quorum } from "@smarter-metering/log";
-import { parseVerificationKey } from "@smarter-metering/paillier";
+import { logQuorumOf as quorumOf, thresholdOf as thresholdIn } from "@smarter-metering/customer";
+import type { Quorum } from "@smarter-metering/log";
 import type { NetworkView } from "@smarter-metering/protocol";
 
 /** Throws LOG_QUORUM_INVALID, and PaillierError for a bad verification key. */
-export const logQuorumOf = async (view: NetworkView): Promise<Quorum> =>
-  registeredQuorum(view, await thresholdOf(view));
+export const logQuorumOf = ({ document }: NetworkView): Promise<Quorum> => quorumOf(document);
 
 /** Trustees that decrypt together: t of the verification key, or the one that holds the whole key. */
-export async function thresholdOf({ document }: NetworkView): Promise<number> {
-  if (document.verificationKey === undefined) return 1;
-  return (await parseVerificationKey(document.verificationKey)).threshold;
-}
+export const thresholdOf = ({ document }: NetworkView): Promise<number> => thresholdIn(document);

@@ -1,6 +1,9 @@
 /** `audit residual`: what a neighbourhood's bills and its load do not have in common, where the rule lets it be said (docs/protocol.md §8.3). */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { parsePolicy } from "@smarter-metering/policy";
 import type { NetworkView, RequestTerms } from "@smarter-metering/protocol";
+import { writeFileAtomic } from "@smarter-metering/runtime";
 import { readRequest } from "../audit/aggregator-api.ts";
 import { BrokenLink } from "../audit/broken-link.ts";
 import { checkLogged, checkRequest, decodedTerms } from "../audit/logged-terms.ts";
@@ -33,6 +36,11 @@ export const auditResidual: Command = {
   options: {
     ...dirOption,
     direction: { type: "string", value: "import|export", text: "of energy (default import)" },
+    write: {
+      type: "string",
+      value: "<folder>",
+      text: "keep it there too, for the operators' pages",
+    },
   },
   async run({ terminal }, args) {
     const layout = layoutFrom(args);
@@ -52,11 +60,24 @@ export const auditResidual: Command = {
       readLogged(url, { ...released, cohort, direction }, view, terminal),
     );
     const windows = residualsOf(logged, view, parsePolicy(view.document.policy));
-    if (terminal.json) terminal.printJson({ cohort, direction, windows: windows.map(jsonOf) });
+    const report = { cohort, direction, windows: windows.map(jsonOf) };
+    const folder = args.text("write");
+    if (folder !== undefined) await writeReport(folder, report);
+    if (terminal.json) terminal.printJson(report);
     else print(windows, terminal);
     return EXIT.ok;
   },
 };
+
+/** Where the MDMS reads it (`reportsFolder` of its configuration): numbers alone, no name of a service point. */
+async function writeReport(
+  folder: string,
+  report: { readonly cohort: string; readonly direction: Direction },
+): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const name = `residual-${report.direction}-${report.cohort}.json`;
+  await writeFileAtomic(join(folder, name), `${JSON.stringify(report, null, 2)}\n`);
+}
 
 const isDirection = (text: string): text is Direction => text === "import" || text === "export";
 

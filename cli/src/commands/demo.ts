@@ -59,24 +59,8 @@ async function stayUp(
     // With --json stdout holds the one object and nothing else.
     const say = (text: string): void =>
       terminal.json ? terminal.note(text) : terminal.print(text);
-    const [operator] = await readOperators(layout);
-    const [customer] = customersOf(running.access);
     say(terminal.bold("\nOpen"));
-    say(
-      terminal.table([
-        [
-          "operators",
-          urls["mdms"] ?? "",
-          `login ${operator?.login}, password ${operator?.password}`,
-        ],
-        [
-          "customers",
-          urls["ucs"] ?? "",
-          `login ${customer?.login}, password ${customer?.password}`,
-        ],
-        ["everyone", "", `logins and enrolment codes in ${layout.households}`],
-      ]),
-    );
+    say(terminal.table(await doorsOf(running)));
     say("All keys are in this one process: no separation holds here. Ctrl-C ends it.");
     const ended = await goLive(running, signal);
     if (ended === "stopped") return;
@@ -86,4 +70,29 @@ async function stayUp(
   } finally {
     await removeRunFile(layout);
   }
+}
+
+/** Where to go, as whom. */
+async function doorsOf({ demo: { layout }, everything, access }: RunningDemo): Promise<string[][]> {
+  const { mdms = "", ucs = "" } = everything.urls;
+  const operators = (await readOperators(layout)).map(({ login, password }, index) => [
+    index === 0 ? "operators" : "",
+    index === 0 ? mdms : "",
+    `login ${login}, password ${password}`,
+  ]);
+  const [customer] = customersOf(access);
+  const known = customer && `login ${customer.login}, password ${customer.password}`;
+  const newcomer = [...access].find(([, { login }]) => login === null);
+  const letter = newcomer?.[1];
+  return [
+    ...operators,
+    ...(known === undefined ? [] : [["customers", ucs, known]]),
+    ...(letter === undefined
+      ? []
+      : [
+          ["a new customer", `${ucs}/sign-up`, `enrolment code ${letter.enrolmentCode}`],
+          ["", "", `network number ${letter.networkPseudonym}`],
+        ]),
+    ["everyone", "", `logins and enrolment codes in ${layout.households}`],
+  ];
 }

@@ -17,6 +17,12 @@ import { logVerify } from "./log-verify.ts";
 import { meterEnrol } from "./meter-enrol.ts";
 import { meterSend } from "./meter-send.ts";
 import { meterSimulate } from "./meter-simulate.ts";
+import {
+  operatorCreate,
+  operatorList,
+  operatorRemove,
+  operatorReset,
+} from "./operator-commands.ts";
 import { policyAnnounce, policyApply, policyCheck, policyShow } from "./policy-commands.ts";
 import { portalExport } from "./portal-export.ts";
 import { portalInvite, portalJoin, portalPersons } from "./portal-household.ts";
@@ -28,10 +34,12 @@ import {
   registryMoveOut,
   registryRecode,
 } from "./registry-commands.ts";
+import { registryApprove, registryDecline, registryProposals } from "./proposal-commands.ts";
 import { readingsConvert } from "./readings-convert.ts";
 import { readingsInspect } from "./readings-inspect.ts";
 import { releaseList, releaseRequest, releaseWhy } from "./release-commands.ts";
 import { serve } from "./serve.ts";
+import { sharedOpen } from "./shared-open.ts";
 import { statementCorrect } from "./statement-correct.ts";
 import { statementExport } from "./statement-export.ts";
 import { statementShow } from "./statement-show.ts";
@@ -64,10 +72,15 @@ export const commands: readonly Command[] = [
   loadShow,
   feederImport,
   feederShow,
+  operatorCreate,
+  operatorList,
+  operatorReset,
+  operatorRemove,
   portalExport,
   portalInvite,
   portalJoin,
   portalPersons,
+  sharedOpen,
   privacyExport,
   privacyErase,
   policyShow,
@@ -79,6 +92,9 @@ export const commands: readonly Command[] = [
   registryExchange,
   registryMoveOut,
   registryRecode,
+  registryProposals,
+  registryApprove,
+  registryDecline,
   releaseList,
   releaseWhy,
   releaseRequest,

@@ -1,6 +1,6 @@
 /** `registry move-out`, `registry exchange`, `registry recode`, `cohort plan`: the life of a service point, through the registry (docs/protocol.md §7.3, §9). */
 import { parseNetworkView } from "@smarter-metering/protocol";
-import type { Admitted, CohortPlan } from "@smarter-metering/registry";
+import type { Admitted, CountedPlan } from "@smarter-metering/registry";
 import { dayStartOf, TariffError } from "@smarter-metering/tariff";
 import { EXIT, usageError } from "../cli-error.ts";
 import type { Command } from "../command.ts";
@@ -114,30 +114,15 @@ export const cohortPlan: Command = {
       household === undefined || on === undefined
         ? undefined
         : { label: household, contractEnd: await instantOf(layout, household, on) };
-    const plan = (await changeRegistry(layout, terminal, "/v1/cohort-plan", body)) as CohortPlan;
-    const counted = {
-      ...plan,
-      versions: plan.versions.map(({ members, ...version }) => ({
-        ...version,
-        members: members.length,
-      })),
-    };
-    if (terminal.json) terminal.printJson(counted);
-    else printPlan(counted, terminal);
+    const plan = (await changeRegistry(layout, terminal, "/v1/cohort-plan", body)) as CountedPlan;
+    if (terminal.json) terminal.printJson(plan);
+    else printPlan(plan, terminal);
     return EXIT.ok;
   },
 };
 
-interface CountedPlan extends Omit<CohortPlan, "versions"> {
-  readonly versions: readonly {
-    readonly id: string;
-    readonly version: number;
-    readonly fromBlock: number;
-    readonly members: number;
-  }[];
-}
-
-function printPlan({ merged, versions, waiting }: CountedPlan, terminal: Terminal): void {
+/** Who is merged, what changes, who waits. */
+export function printPlan({ merged, versions, waiting }: CountedPlan, terminal: Terminal): void {
   for (const { neighbourhood, cohort } of merged) {
     terminal.print(`${neighbourhood} is too small to stand alone: it is summed with ${cohort}`);
   }

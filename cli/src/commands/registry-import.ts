@@ -55,7 +55,7 @@ export const registryImport: Command = {
         (await changeRegistry(layout, terminal, "/v1/service-points", body)) as Admitted,
       );
       // After each: what is admitted has its letter, whatever happens to the next.
-      await writeAll(out, admitted);
+      await writeAdmitted(out, admitted);
     }
     const counted = { admitted: servicePoints.length, out };
     if (terminal.json) terminal.printJson(counted);
@@ -65,7 +65,8 @@ export const registryImport: Command = {
   },
 };
 
-async function writeAll(out: string, admitted: readonly Admitted[]): Promise<void> {
+/** `letters.json` and `meters.json` in a folder that is there. */
+export async function writeAdmitted(out: string, admitted: readonly Admitted[]): Promise<void> {
   const letters = admitted.flatMap((one) => one.letters);
   const meters = admitted.flatMap((one) => one.meters);
   await writeSecretFile(join(out, "letters.json"), JSON.stringify(letters, null, 2));

@@ -209,7 +209,12 @@ export async function createMeter(): Promise<MeterSecrets> {
   };
 }
 
-/** One bearer token for each party, known to it, the registry and the bus; one for the administrator. */
+/** The token of the aggregator's door for the MDMS, in the folders of both. */
+const LEDGER_TOKEN = "ledger-token";
+/** Behind those of sixteen trustees. */
+const LEDGER_PORT = 25;
+
+/** One bearer token for each party, known to it, the registry and the bus; one for the administrator; one between aggregator and MDMS. */
 async function writeTokens(layout: Layout, listed: readonly Listed[]): Promise<void> {
   const token = (): string => toHex(primitives.randomBytes(32));
   const parties: Record<string, string> = {};
@@ -220,6 +225,10 @@ async function writeTokens(layout: Layout, listed: readonly Listed[]): Promise<v
   const registryTokens = JSON.stringify({ admin: token(), parties });
   await writeSecretFile(join(layout.folder("registry"), "tokens.json"), registryTokens);
   await writeSecretFile(join(layout.folder("bus"), "tokens.json"), JSON.stringify(parties));
+  const ledger = token();
+  for (const folder of ["aggregator", "mdms"] as const) {
+    await writeSecretFile(join(layout.folder(folder), LEDGER_TOKEN), ledger);
+  }
 }
 
 async function writeConfigs(
@@ -249,10 +258,19 @@ async function writeConfigs(
     ...(needsOpener(options) && {
       opener: { ...peers(3), keyFolder: OPENER_KEY_FOLDER, openerPlaintextReadingsMax },
     }),
-    aggregator: { ...peers(4), ...store },
+    aggregator: {
+      ...peers(4),
+      ...store,
+      ledger: { listen: listen(LEDGER_PORT), tokenFile: LEDGER_TOKEN },
+    },
     ...trusteeConfigs(options, peers),
-    mdms: { ...peers(6), ...store },
-    ucs: { ...peers(7), ...store },
+    mdms: {
+      ...peers(6),
+      ...store,
+      ledger: { url: url(LEDGER_PORT), tokenFile: LEDGER_TOKEN },
+      reportsFolder: "reports",
+    },
+    ucs: { ...peers(7), ...store, aggregatorUrl: url(4) },
   };
   for (const [party, config] of Object.entries(configs) as [PartyFolder, object][]) {
     const role = party.replace(/-\d+$/, "");

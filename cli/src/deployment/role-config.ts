@@ -1,4 +1,5 @@
 /** The configuration file of each role: what `init` writes and `serve` reads. Unknown keys are refused. */
+import { ROLES } from "@smarter-metering/mdms";
 import { loadConfig, type ConfigPaths, type LoadedConfig } from "@smarter-metering/runtime";
 import { z } from "zod";
 
@@ -64,6 +65,8 @@ const schemas = {
       ...peers(paths),
       storeFolder: paths.path(),
       tickSeconds: z.number().positive().default(60),
+      /** The MDMS's door to the ledger, which shows nothing else; absent: there is none. */
+      ledger: z.strictObject({ listen, tokenFile: paths.secretFile() }).optional(),
     }),
   trustee: (paths: ConfigPaths) =>
     z.strictObject({
@@ -88,14 +91,24 @@ const schemas = {
       /** How long bills are kept, and neighbourhoods' loads; docs/privacy-officer.md has the defaults. */
       statementsKeptDays: z.number().int().min(400).max(36_600).optional(),
       loadsKeptDays: z.number().int().min(400).max(36_600).optional(),
+      /** The aggregator's door for the MDMS; absent: the operators' pages show no ledger. */
+      ledger: z.strictObject({ url: z.url(), tokenFile: paths.secretFile() }).optional(),
+      /** Where the privacy officer's command line leaves the audit residual and the attack report. */
+      reportsFolder: paths.path().optional(),
+      /** Roles whose accounts have to have a second factor; then their passwords alone open nothing, to the command line either. */
+      totpRequiredFor: z.array(z.enum(ROLES)).default([]),
     }),
   ucs: (paths: ConfigPaths) =>
     z.strictObject({
       role: z.literal("ucs"),
       ...peers(paths),
       storeFolder: paths.path(),
+      /** The aggregator's own API, for what customers check their bills by; absent: there is no such evidence. */
+      aggregatorUrl: z.url().optional(),
       /** How long customers' sealed frames are kept. */
       framesKeptDays: z.number().int().min(400).max(36_600).optional(),
+      /** What customers are told: as the supplier's MDMS has it. */
+      statementsKeptDays: z.number().int().min(400).max(36_600).optional(),
     }),
 } as const;
 

@@ -36,7 +36,7 @@ export async function servicePointOf(
 
 /** The registry's own file, without the enrolment code, which opens an account. */
 export function heldAtRegistry({ cohorts, cohortOf }: RegistryState, point: ServicePointRecord) {
-  const { enrolmentCode: _, mdmsToken: __, ...record } = point;
+  const { enrolmentCode: _, mdmsToken: __, statements: ___, ...record } = point;
   return {
     ...record,
     cohort: cohortOf[point.neighbourhood] ?? null,

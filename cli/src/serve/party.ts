@@ -24,6 +24,10 @@ export interface Shared {
   readonly bus: Bus | undefined;
   /** The registry, when this process has it. */
   readonly registry: RegistryTransport | undefined;
+  /** Where the aggregator listens, when it is in this process. */
+  readonly aggregatorUrl?: string | undefined;
+  /** Where other parties of this process listen, by name. */
+  readonly urls?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A started party. */
@@ -52,6 +56,8 @@ export interface Peers<View> {
   readonly bus: Bus;
   readonly keys: PartyKeys;
   readonly registry: RegistryFeed<View>;
+  /** To the registry itself, for what no feed follows. */
+  readonly transport: RegistryTransport;
   refreshRegistry(): Promise<void>;
   close(): Promise<void>;
 }
@@ -75,8 +81,9 @@ export async function connectPeers<View>(
   const log = partyLogger(role, options.logFields, shared);
   const token = new TextDecoder().decode(await readSecretFile(config.tokenFile)).trim();
   const keys = await loadKeysFile(config.keysFile);
+  const transport = shared.registry ?? httpRegistry(config.registryUrl, token);
   const registry = await registryFeed({
-    transport: shared.registry ?? httpRegistry(config.registryUrl, token),
+    transport,
     rootKey: config.registryRootKey,
     pinPath: config.registryPinFile,
     viewName: options.viewName,
@@ -102,6 +109,7 @@ export async function connectPeers<View>(
     bus,
     keys,
     registry,
+    transport,
     refreshRegistry,
     async close() {
       cancel();

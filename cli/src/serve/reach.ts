@@ -39,7 +39,12 @@ export async function withParty<T>(
     parties.push(registry);
     const bus = await startBusRole(layout.config("bus"), alone);
     parties.push(bus);
-    const shared = { ...alone, bus: bus.service, registry: registry.service.transport() };
+    const shared = {
+      ...alone,
+      bus: bus.service,
+      registry: registry.service.transport(),
+      urls: registry.urls,
+    };
     const party = await START[role](layout.config(role), shared);
     parties.push(party);
     return await use(party.urls[role] ?? "");

@@ -74,13 +74,21 @@ export async function serveAll(layout: Layout, options: ServeOptions) {
       bus: bus.service,
       registry: registry.service.transport(),
     };
+    // The portal passes its customers' questions on to it.
+    const startingAggregator = keep(startAggregatorRole(layout.config("aggregator"), shared));
     const starting = [
       keep(startConcentratorRole(layout.config("concentrator"), shared)),
       hasOpener ? keep(startOpenerRole(layout.config("opener"), shared)) : noParty,
-      keep(startAggregatorRole(layout.config("aggregator"), shared)),
+      startingAggregator,
       startTrustees(trusteeFolders(quorum), shared),
-      keep(startMdmsRole(layout.config("mdms"), shared)),
-      keep(startUcsRole(layout.config("ucs"), shared)),
+      startingAggregator.then(({ urls }) =>
+        keep(
+          startMdmsRole(layout.config("mdms"), { ...shared, urls: { ...registry.urls, ...urls } }),
+        ),
+      ),
+      startingAggregator.then(({ urls }) =>
+        keep(startUcsRole(layout.config("ucs"), { ...shared, aggregatorUrl: urls["aggregator"] })),
+      ),
     ] as const;
     // When one refuses, the others have to be there before they can be closed.
     await Promise.allSettled(starting);

@@ -21,6 +21,7 @@ import {
   type OpenerService,
 } from "@smarter-metering/opener";
 import {
+  fromHex,
   parseMdmsView,
   parseNetworkView,
   parseUcsView,
@@ -29,7 +30,6 @@ import {
 } from "@smarter-metering/protocol";
 import {
   durableFile,
-  createApp,
   createMetrics,
   listen,
   openBus,
@@ -39,10 +39,7 @@ import {
   serveBus,
   systemClock,
   writeSecretFile,
-  type Clock,
   type EmbeddedBus,
-  type Logger,
-  type Metrics,
 } from "@smarter-metering/runtime";
 import { registryLogFields, startRegistry, type RegistryService } from "@smarter-metering/registry";
 import { startTrustee, trusteeLogFields, type TrusteeService } from "@smarter-metering/trustee";
@@ -51,19 +48,16 @@ import { z } from "zod";
 import { loadKeysFile } from "../deployment/keys-file.ts";
 import { loadRoleConfig, type RoleConfig } from "../deployment/role-config.ts";
 import { loadHeldKey } from "./held-key.ts";
-import { opening, type Closable } from "./opening.ts";
+import { opening } from "./opening.ts";
+import { startLedgerDoor } from "./ledger-door.ts";
+import { mdmsPeers } from "./mdms-peers.ts";
 import { startEngine } from "./party-engine.ts";
-import { connectPeers, partyLogger, type Party, type Peers, type Shared } from "./party.ts";
+import { connectPeers, partyLogger, type Party, type Shared } from "./party.ts";
 import { busTokens, streamsOf } from "./streams.ts";
-import { portalWebFolder } from "./web-folder.ts";
+import { listenHealth, partyOf, portsOf, secretOf, type Started } from "./started.ts";
+import { webFolderOf } from "./web-folder.ts";
 
-const VERSION = "1";
 const UPLINK_ITEMS_MAX = 256;
-
-/** A party with its service, for those in the same process who show what it did. */
-export interface Started<Service> extends Party {
-  readonly service: Service;
-}
 
 async function readTokens<T>(path: string, schema: z.ZodType<T>): Promise<T> {
   return schema.parse(JSON.parse(new TextDecoder().decode(await readSecretFile(path))));
@@ -236,9 +230,10 @@ export function startAggregatorRole(
       ),
     );
     const http = await keep(listen({ app: service.http, ...config.listen }));
+    const door = await keep(startLedgerDoor(service, config.ledger));
     return {
-      ...partyOf("aggregator", peers, service, [http, engine, store]),
-      urls: { aggregator: http.url },
+      ...partyOf("aggregator", peers, service, [door, http, engine, store]),
+      urls: { aggregator: http.url, ...door.urls },
     };
   });
 }
@@ -291,6 +286,7 @@ export function startMdmsRole(path: string, shared: Shared): Promise<Started<Mdm
         {
           secureCookies: false, // Plain HTTP on the loopback; a reverse proxy in front adds TLS.
           keptDays: { statements: config.statementsKeptDays, loads: config.loadsKeptDays },
+          totpRequiredFor: config.totpRequiredFor,
         },
         {
           ...portsOf(peers, systemClock), // People's sessions and lock-outs run in real time.
@@ -298,6 +294,11 @@ export function startMdmsRole(path: string, shared: Shared): Promise<Started<Mdm
           engine,
           signer: peers.keys.signer,
           recipientSecret: secretOf(peers, config),
+          rootKey: fromHex(config.registryRootKey, 32),
+          totpKey: await peers.keys.derivedKey("totp-key/v1"),
+          operatorToken: await newOperatorToken(config),
+          ...(await mdmsPeers(config, shared)),
+          webFolder: webFolderOf("mdms") ?? undefined,
         },
       ),
     );
@@ -320,8 +321,22 @@ export function startUcsRole(path: string, shared: Shared): Promise<Started<UcsS
     );
     const service = await keep(
       startUcs(
-        { framesKeptDays: config.framesKeptDays, operatorToken: await newOperatorToken(config) },
-        { ...portsOf(peers, systemClock), store, webFolder: portalWebFolder() },
+        {
+          framesKeptDays: config.framesKeptDays,
+          statementsKeptDays: config.statementsKeptDays,
+          operatorToken: await newOperatorToken(config),
+        },
+        {
+          ...portsOf(peers, systemClock),
+          store,
+          evidence: {
+            transport: peers.transport,
+            rootKey: config.registryRootKey,
+            aggregatorUrl: shared.aggregatorUrl ?? config.aggregatorUrl ?? null,
+            fetch,
+          },
+          webFolder: webFolderOf("ucs"),
+        },
       ),
     );
     const http = await keep(listen({ app: service.http, ...config.listen }));
@@ -329,50 +344,9 @@ export function startUcsRole(path: string, shared: Shared): Promise<Started<UcsS
   });
 }
 
-/** For whoever can read the UCS's folder, and for this run alone. */
-async function newOperatorToken({ storeFolder }: RoleConfig<"ucs">): Promise<string> {
+/** For whoever can read the party's folder, and for this run alone. */
+async function newOperatorToken({ storeFolder }: RoleConfig<"ucs" | "mdms">): Promise<string> {
   const token = toHex(primitives.randomBytes(32));
   await writeSecretFile(join(dirname(storeFolder), "operator-token"), token);
   return token;
-}
-
-function portsOf<View>(peers: Peers<View>, clock: Clock) {
-  const { log, metrics, bus, registry } = peers;
-  return { clock, log, metrics, bus, registry };
-}
-
-function secretOf(peers: Peers<unknown>, config: { readonly keysFile: string }) {
-  const { secret } = peers.keys;
-  if (secret === undefined) throw new Error(`${config.keysFile} holds no RSA key`);
-  return secret;
-}
-
-/** Closes the service first, then what it stands on, then its connections. */
-function partyOf<Service extends Closable>(
-  role: string,
-  peers: Peers<unknown>,
-  service: Service,
-  below: readonly Closable[],
-): Omit<Started<Service>, "urls"> {
-  return {
-    role,
-    service,
-    refreshRegistry: () => peers.refreshRegistry(),
-    async close() {
-      await service.close();
-      for (const part of below) await part.close();
-      await peers.close();
-    },
-  };
-}
-
-/** /metrics, /healthz and /readyz of a role that has no API of its own. */
-async function listenHealth(
-  title: string,
-  config: { readonly listen: RoleConfig<"opener">["listen"] },
-  peers: { readonly log: Logger; readonly metrics: Metrics },
-) {
-  const { log, metrics } = peers;
-  const app = createApp({ title, version: VERSION, log, clock: systemClock, metrics });
-  return listen({ app, ...config.listen });
 }

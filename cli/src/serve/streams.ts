@@ -47,6 +47,7 @@ export const streamsOf = (shareHolders: number): readonly StreamOptions[] => [
     retainAcked: RELEASES_KEPT,
   },
   { name: "refusals", consumers: ["aggregator"], messagesMax: 10_000 },
+  { name: "statements", consumers: ["ucs"], messagesMax: MESSAGES_MAX },
 ];
 
 const consumer = (stream: string, name: string): ConsumerName => ({ stream, consumer: name });
@@ -83,12 +84,16 @@ const GRANTS: Readonly<Record<string, Omit<BusToken, "token">>> = {
   },
   trustee: trusteeGrant("trustee", "releases"),
   mdms: {
-    publish: [],
+    publish: ["statements"],
     consume: [consumer("releases", "mdms"), consumer("partial-releases", "mdms")],
   },
   ucs: {
     publish: ["downlink"],
-    consume: [consumer("sealed", "ucs"), consumer("customer-keys", "ucs")],
+    consume: [
+      consumer("sealed", "ucs"),
+      consumer("customer-keys", "ucs"),
+      consumer("statements", "ucs"),
+    ],
   },
 };
 

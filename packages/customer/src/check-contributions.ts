@@ -33,7 +33,10 @@ export interface ShownContribution {
 export interface ContributionEvidence {
   readonly shown: readonly ShownContribution[];
   /** What the registry says of a frame's block; undefined for a frame whose contributions were not asked for. */
-  readonly contextOf: (frame: FrameHeader) => Promise<ContributionContext | undefined>;
+  readonly contextOf: (
+    frame: FrameHeader,
+    frameHash: Uint8Array,
+  ) => Promise<ContributionContext | undefined>;
   /** (1 + M·n)·h_s^ρ mod n² under the registry's key: `Engine.encrypt` of packages/paillier. */
   readonly encrypt: (message: Uint8Array, blinding: Uint8Array) => Promise<Uint8Array>;
 }
@@ -104,8 +107,8 @@ async function expectedOf(
   blocks: readonly OpenedFrame[],
 ): Promise<Map<string, Expected>> {
   const expected = new Map<string, Expected>();
-  for (const { frame, dataKey } of blocks) {
-    const context = await contextOf(frame.header);
+  for (const { frame, hash, dataKey } of blocks) {
+    const context = await contextOf(frame.header, hash);
     if (context === undefined) continue;
     try {
       for (const own of await recomputeContributions(frame, dataKey, context, encrypt)) {

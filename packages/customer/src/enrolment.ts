@@ -10,6 +10,7 @@ import {
   equalBytes,
   meterMac,
   primitives,
+  statementSecret,
   verifyOffer,
   type EnrolmentAnswer,
   type EnrolmentContext,
@@ -66,9 +67,13 @@ export async function provenMeter(
   const { meterId, meterKey } = answer;
   const proof = await meterMac(code, contextOf(vault, networkPseudonym, answer), meterKey);
   // The MAC covers meter and nonce; service point, account and key are as we know them, never as the answer says.
-  return primitives.equalSecret(proof, answer.mac)
-    ? { networkPseudonym, meterId, meterKey }
-    : undefined;
+  if (!primitives.equalSecret(proof, answer.mac)) return undefined;
+  return {
+    networkPseudonym,
+    meterId,
+    meterKey,
+    statementSecret: await statementSecret(code),
+  };
 }
 
 const contextOf = (

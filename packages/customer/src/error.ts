@@ -17,6 +17,22 @@ export type CustomerErrorCode =
   | "CUSTOMER_ENROLMENT_FAILED"
   /** The meter has not answered yet. */
   | "CUSTOMER_ENROLMENT_PENDING"
+  /** Nothing measured in the time that is to be exported or shared. */
+  | "CUSTOMER_EXPORT_EMPTY"
+  /** The format has no words for it: clocks that follow no rule, a currency without a known number. */
+  | "CUSTOMER_EXPORT_UNSUPPORTED"
+  /** A private key where somebody's public key belongs: it must not be passed around, nor kept. */
+  | "CUSTOMER_SHARE_KEY_PRIVATE"
+  /** An RSA key of less than 3072 bits. */
+  | "CUSTOMER_SHARE_KEY_SHORT"
+  /** No key at all, or of a kind that nothing is sealed to here. */
+  | "CUSTOMER_SHARE_KEY_UNUSABLE"
+  /** More readings than one shared file holds. */
+  | "CUSTOMER_SHARE_TOO_LARGE"
+  /** For another key, or changed on its way: one answer for all. */
+  | "CUSTOMER_SHARE_UNOPENABLE"
+  /** It opens, and is not what docs/protocol.md says: its sender is not this software. */
+  | "CUSTOMER_SHARE_MALFORMED"
   /** The portal answered with a problem; `problem` has its code. */
   | "CUSTOMER_PORTAL_REFUSED"
   /** The portal's answer is not what docs/protocol.md says. */

@@ -130,18 +130,21 @@ export function groupBy<Item>(
   return groups;
 }
 
-/** Frames that share a counter, or BLOCKs that share a block and first slot (§2.7); the same frames are named once. */
+/** What no two frames have in common: the counter, and for a BLOCK its block and first slot (§2.7). */
+export function frameNames(header: FrameHeader): string[] {
+  const { kind, meterId, keyEpoch, counter, blockStart } = header;
+  const meter = toHex(meterId);
+  const byCounter = `${meter} counter ${keyEpoch} ${counter}`;
+  return kind === "BLOCK"
+    ? [byCounter, `${meter} slot ${blockStart} ${placeInBlock(header)}`]
+    : [byCounter];
+}
+
+/** Frames that share a name; the same frames are named once. */
 function contradictionsOf(entries: readonly CheckedFrame[]): CheckedFrame[][] {
-  const names = entries.flatMap((entry) => {
-    const { kind, meterId, keyEpoch, counter, blockStart } = entry.frame.header;
-    const meter = toHex(meterId);
-    const byCounter = { entry, name: `${meter} counter ${keyEpoch} ${counter}` };
-    const bySlot = {
-      entry,
-      name: `${meter} slot ${blockStart} ${placeInBlock(entry.frame.header)}`,
-    };
-    return kind === "BLOCK" ? [byCounter, bySlot] : [byCounter];
-  });
+  const names = entries.flatMap((entry) =>
+    frameNames(entry.frame.header).map((name) => ({ entry, name })),
+  );
   const groups = [...groupBy(names, ({ name }) => name).values()]
     .filter((group) => group.length > 1)
     .map((group) => group.map(({ entry }) => entry));

@@ -1,4 +1,5 @@
 /** @smarter-metering/customer: what a customer's own device does (docs/protocol.md §10), in the browser and in Node. */
+export type { Span } from "./bill-window.ts";
 export { answersFault, type SealedAnswers } from "./check-answers.ts";
 export type { ShownNote } from "./check-notes.ts";
 export type { ContributionEvidence, ShownContribution } from "./check-contributions.ts";
@@ -7,6 +8,20 @@ export type { ReleaseEvidence } from "./check-release.ts";
 export { discloseReadings, type Disclosure } from "./disclose.ts";
 export { makeDisputePacket, type ChosenSlots, type DisputePacket } from "./dispute-packet.ts";
 export { CustomerError, type CustomerErrorCode } from "./error.ts";
+export { csvOf, type CsvOptions } from "./export/csv.ts";
+export { localTimeParameters, type LocalTimeParameters } from "./export/dst-rules.ts";
+export { greenButtonXml, type GreenButtonOptions } from "./export/green-button.ts";
+export type { Pricing } from "./export/interval-cost.ts";
+export { openShared, type OpenedShare, type ShareProof } from "./export/open-shared.ts";
+export {
+  parseShareRecipient,
+  parseShareSecret,
+  type ShareAlgorithm,
+  type ShareRecipient,
+  type ShareSecret,
+} from "./export/share-key.ts";
+export { shareReadings, type ShareEvidence, type ShareOptions } from "./export/share-readings.ts";
+export { SHARED_READINGS_MAX, type SharedReadings } from "./export/shared-readings.ts";
 export {
   acceptInvitation,
   makeInvitation,
@@ -16,6 +31,18 @@ export {
   type HouseholdOwner,
   type Invitation,
 } from "./invitation.ts";
+export { evidenceOfBill, spanOfStatement, type PortalMaterial } from "./evidence-of-bill.ts";
+export { logQuorumOf, receiptsOf, thresholdOf, type QuorumView } from "./log-quorum.ts";
+export type { ShownEvidence, ShownRegistry, ShownRequest } from "./portal-evidence.ts";
+export type { OpenedMailboxes, OpenedStatement } from "./portal-statements.ts";
+export { saidByStatement, type SaidByStatement } from "./said-by-statement.ts";
+export {
+  whoSawWhat,
+  type Proven,
+  type Sighting,
+  type SightingEvidence,
+  type SightingReport,
+} from "./who-saw-what.ts";
 export { instantText, LINKS, type BrokenCode, type Link, type LinkName } from "./link.ts";
 export { recomputeContributions } from "./own-contributions.ts";
 export {
@@ -24,19 +51,66 @@ export {
   type PasswordKeys,
   type PasswordParameters,
 } from "./passwords.ts";
-export { openPinnedMeters, sealPinnedMeters, type PinnedMeter } from "./pinned-meters.ts";
+export {
+  openPins,
+  sealPins,
+  type MailboxPin,
+  type PinnedMeter,
+  type Pins,
+  type RegistryPin,
+} from "./pinned-meters.ts";
 export {
   createPortalClient,
   type Login,
   type PortalClient,
   type PortalOptions,
 } from "./portal-client.ts";
+export type { AccountDeletion, DeletionFacts, RemainingFact } from "./portal-deletion.ts";
 export type { Household, HouseholdEvent, MadeInvitation } from "./portal-household.ts";
 export { qualityShares, type QualityShare, type QualityShares } from "./quality-shares.ts";
-export { openReadings, toCsv, type Findings, type Quality, type Reading } from "./readings.ts";
+export { openReadings, type Findings, type Quality, type Reading } from "./readings.ts";
 export { compareStatement, type Comparison, type Explanation } from "./recompute.ts";
 export { deriveRecoveryKeys, parseRecoveryKey, type RecoveryKey } from "./recovery-key.ts";
+export { checkPortalRegistry, type PortalRegistry } from "./portal-registry.ts";
 export type { RegistryEvidence } from "./registered.ts";
+export { baseLoad, type BaseLoad } from "./series/base-load.ts";
+export { bandEnergies } from "./series/band-energies.ts";
+export {
+  alignSpans,
+  calendarSpans,
+  earlierPeriod,
+  periodAt,
+  type CalendarUnit,
+  type Earlier,
+  type PeriodUnit,
+} from "./series/calendar-spans.ts";
+export {
+  planCosts,
+  type BillingTerms,
+  type CostPlan,
+  type NotAttributable,
+} from "./series/cost-plan.ts";
+export {
+  keyFigures,
+  loadFigures,
+  type BandShare,
+  type Coverage,
+  type KeyFigures,
+  type LoadFigures,
+  type Peak,
+} from "./series/load-figures.ts";
+export { LoadPyramid, type LoadColumns, type Register } from "./series/load-pyramid.ts";
+export { loadReadings, type LoadFindings } from "./series/load-readings.ts";
+export {
+  listReadings,
+  runEndSeconds,
+  runsIn,
+  type ReadingRun,
+  type ReadingSeries,
+} from "./series/reading-series.ts";
+export { ReadingStore, type StoredFrame, type StoreVerdict } from "./series/reading-store.ts";
+export { runningBill, type RunningBill } from "./series/running-bill.ts";
+export { importPriceE16, spanCost, type SpanCost } from "./series/span-cost.ts";
 export {
   changePassword,
   createVault,

@@ -11,7 +11,7 @@ import {
 } from "@smarter-metering/protocol";
 import { CustomerError } from "./error.ts";
 import type { PasswordKeys } from "./passwords.ts";
-import { decodePins, encodePins, type PinnedMeter } from "./pinned-meters.ts";
+import { decodeMeters, encodeMeters, type PinnedMeter } from "./pinned-meters.ts";
 import { withMasterKey, type Random, type VaultItems } from "./vault.ts";
 import { unwrapItem, wrapItem, type WrappedItem } from "./wrapped-item.ts";
 import {
@@ -118,7 +118,7 @@ function contentOf(
     if (household !== null) return unwrapItem(login, "household", household, masterKey);
     const pkcs8 = await unwrapItem(login, "private-key", items["private-key"], masterKey);
     const writer = new Writer().vector(pkcs8, PKCS8_BYTES_MAX, 1);
-    const content = writer.vector(encodePins(meters), PINS_BYTES_MAX).finish();
+    const content = writer.vector(encodeMeters(meters), PINS_BYTES_MAX).finish();
     pkcs8.fill(0);
     return content;
   });
@@ -128,7 +128,7 @@ async function opened(content: Uint8Array): Promise<HouseholdKeys> {
   try {
     const reader = new Reader(content);
     const pkcs8 = reader.vector(PKCS8_BYTES_MAX, 1);
-    const meters = decodePins(reader.vector(PINS_BYTES_MAX));
+    const meters = decodeMeters(reader.vector(PINS_BYTES_MAX));
     reader.end();
     const secret = await recipientSecret(await spkiOfPkcs8(pkcs8), pkcs8);
     if (meters !== undefined && meters.length > 0) return { recipientSecret: secret, meters };

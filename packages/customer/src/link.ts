@@ -31,6 +31,11 @@ const ASK_SUPPLIER = "ask the supplier for a corrected statement and hand in thi
 const BROKEN = {
   REGISTRY_INVALID: ["registry", "not signed by the root key, or out of its chain", AGAIN],
   REGISTRY_ROLLBACK: ["registry", "the registry takes back what it showed before", AGAIN],
+  REGISTRY_OTHER_ROOT: [
+    "registry",
+    "another registry than the one of before or of the bills",
+    AGAIN,
+  ],
   REGISTRY_VIEW: ["registry", "this view is not the one of the newest epoch", AGAIN],
   METER_UNREGISTERED: [
     "registry",
@@ -44,6 +49,13 @@ const BROKEN = {
     "fetch the tariff that the statement names, or ask why it changed",
   ],
   STATEMENT_UNSIGNED: ["statement", "not signed by the registered data manager", AGAIN],
+  STATEMENT_UNOPENABLE: ["statement", "not sealed for this contract, or changed on its way", AGAIN],
+  STATEMENT_MISSING: [
+    "statement",
+    "a newer statement lists one that the portal does not show",
+    AGAIN,
+  ],
+  STATEMENT_ROLLBACK: ["statement", "the portal shows an older one than there is", AGAIN],
   STATEMENT_FOREIGN: ["statement", "made for another service point", ASK_SUPPLIER],
   STATEMENT_WINDOW: ["statement", "made for another window than the one asked for", ASK_SUPPLIER],
   PRICES_INVALID: [
@@ -131,6 +143,8 @@ const BROKEN = {
     "a cost is billed that was not released, or one was released that is not billed",
     ASK_SUPPLIER,
   ],
+  REQUEST_UNSIGNED: ["release", "the aggregator did not sign this request", AGAIN],
+  REQUEST_FOREIGN: ["release", "nothing of this household is in this request", AGAIN],
   LOG_ENTRY_INVALID: ["log", "the logged request is not the one that the statement names", AGAIN],
   LOG_HEAD_INVALID: ["log", "the log's head is not signed by its operator and a quorum", AGAIN],
   LOG_RECEIPT_INVALID: ["log", "the receipt does not prove that this is in the log", AGAIN],

@@ -11,6 +11,7 @@ import {
   type FrameBody,
   type KeyEnvelope,
   type RecipientSecret,
+  type SlotCommitments,
 } from "@smarter-metering/protocol";
 import { checkFrames, findMeter, type CheckedFrame, type CheckedFrames } from "./frame-chain.ts";
 import type { PinnedMeter } from "./pinned-meters.ts";
@@ -47,11 +48,12 @@ export interface OpenedFrames extends Pick<CheckedFrames, "faults" | "holes"> {
   readonly envelopeFaults: readonly EnvelopeFault[];
 }
 
-/** Never throws for what a peer sent. */
+/** Never throws for what a peer sent. `commitments` as for `openFrame`. */
 export async function openFrames(
   meters: readonly PinnedMeter[],
   secret: RecipientSecret,
   sealed: Sealed,
+  commitments: SlotCommitments = "checked",
 ): Promise<OpenedFrames> {
   const { keys, envelopeFaults } = await openKeys(meters, secret, sealed.envelopes);
   const { frames, faults, holes } = await checkFrames(meters, sealed.frames);
@@ -59,7 +61,7 @@ export async function openFrames(
   const closed: ClosedFrame[] = [];
   for (const entry of frames) {
     const dataKey = keys.get(toHex(entry.frame.header.keyCommitment));
-    const body = dataKey && (await openedBody(entry, dataKey));
+    const body = dataKey && (await openedBody(entry, dataKey, commitments));
     if (dataKey === undefined || body === undefined) {
       closed.push({ ...entry, hasKey: dataKey !== undefined });
     } else {
@@ -98,9 +100,10 @@ async function openKeys(
 async function openedBody(
   { frame }: CheckedFrame,
   dataKey: Uint8Array,
+  commitments: SlotCommitments,
 ): Promise<FrameBody | undefined> {
   try {
-    return await openFrame(frame, dataKey);
+    return await openFrame(frame, dataKey, commitments);
   } catch {
     return undefined;
   }

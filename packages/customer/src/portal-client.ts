@@ -7,10 +7,11 @@ import { CustomerError } from "./error.ts";
 import { eventData } from "./event-stream.ts";
 import { derivePasswordKeys, type PasswordKeys, type PasswordParameters } from "./passwords.ts";
 import {
-  openPinnedMeters,
-  sealPinnedMeters,
+  openPins,
+  sealPins,
   withMeter,
   type PinnedMeter,
+  type Pins,
   type PinsOwner,
 } from "./pinned-meters.ts";
 import {
@@ -26,6 +27,12 @@ import {
   type JsonObject,
 } from "./portal-answer.ts";
 import { PortalConnection, type ConnectionOptions } from "./portal-connection.ts";
+import {
+  deleteAccount,
+  readDeletionFacts,
+  type AccountDeletion,
+  type DeletionFacts,
+} from "./portal-deletion.ts";
 import { acceptedMeter, type Enrolment } from "./portal-enrolment.ts";
 import {
   householdOf,
@@ -38,6 +45,13 @@ import {
   type MadeInvitation,
 } from "./portal-household.ts";
 import type { HouseholdKeys, HouseholdOwner, Invitation } from "./invitation.ts";
+import {
+  readEvidence,
+  readRegistry,
+  type ShownEvidence,
+  type ShownRegistry,
+} from "./portal-evidence.ts";
+import { openMailboxes, type OpenedMailboxes } from "./portal-statements.ts";
 import { deriveRecoveryKeys, type RecoveryKey } from "./recovery-key.ts";
 import {
   changePassword,
@@ -65,6 +79,8 @@ export interface Login {
   readonly items: VaultItems;
   /** Out of the vault. Empty before enrolment, and when the portal gives a list that is not the account's: the code proves the meter anew. */
   readonly pinnedMeters: readonly PinnedMeter[];
+  /** Out of the same item: the registry and the mailboxes as this account saw them last. */
+  readonly seen: Omit<Pins, "meters">;
   /** Of the portal's list, whether or not it opens; 0 without one. */
   readonly pinsVersion: number;
   /** Network pseudonym, hex; null before enrolment or an invitation. */
@@ -102,12 +118,27 @@ export interface PortalClient {
   withdrawInvitation(id: string): Promise<void>;
   /** The first person ends anybody's access, an invited one his own. What he has read he has read. */
   endAccess(login: string): Promise<void>;
+  /**
+   * Keeps in the vault how far registry and mailboxes had come, once they were checked: the session as it is then. Nothing is sent when that
+   * is known. Throws CUSTOMER_PORTAL_REFUSED with UCS_VAULT_CONFLICT when another device was faster.
+   */
+  remember(session: Login, seen: Partial<Login["seen"]>): Promise<Login>;
+  /** Bills of every contract that `session` reads, opened; what is wrong or missing is in the links. */
+  statements(session: Login): Promise<OpenedMailboxes>;
+  /** The registry as the portal shows it; `checkPortalRegistry` says what of it holds. */
+  registry(): Promise<ShownRegistry>;
+  /** What the aggregator shows of this household in [from, to), epoch seconds; nothing of it is believed yet. */
+  evidence(fromSeconds: number, toSeconds: number): Promise<ShownEvidence>;
   envelopes(): Promise<Uint8Array[]>;
   /** Sealed frames of [fromSeconds, toSeconds), a page at a time. */
   frames(fromSeconds: number, toSeconds: number): AsyncGenerator<Uint8Array[]>;
   /** Sealed frames as they arrive, until the portal closes or `signal` aborts. */
   live(signal?: AbortSignal): AsyncGenerator<Uint8Array>;
   logout(): Promise<void>;
+  /** What would remain of the account's data, and where. */
+  deletionFacts(): Promise<DeletionFacts>;
+  /** Deletes the account with all that opens anything, and ends its sessions. `keys`: of the password, typed anew. Throws CUSTOMER_UNLOCK_FAILED. */
+  deleteAccount(keys: PasswordKeys): Promise<AccountDeletion>;
 }
 
 export function createPortalClient(options: PortalOptions): PortalClient {
@@ -167,10 +198,10 @@ export function createPortalClient(options: PortalOptions): PortalClient {
     },
 
     async enrol(session, enrolment) {
-      const { vault, keys, items, pinnedMeters, pinsVersion } = session;
+      const { vault, keys, items, pinnedMeters, pinsVersion, seen } = session;
       const meters = withMeter(pinnedMeters, await acceptedMeter(connection, vault, enrolment));
       const owner = { login: vault.login, keys, items };
-      const item = await sealPinnedMeters(owner, meters, pinsVersion + 1, random);
+      const item = await sealPins(owner, { ...seen, meters }, pinsVersion + 1, random);
       await connection.call("PUT", "/v1/vault/pinned-meters", item);
       return meters;
     },
@@ -192,6 +223,29 @@ export function createPortalClient(options: PortalOptions): PortalClient {
 
     async endAccess(login) {
       await connection.call("DELETE", `/v1/household/persons/${encodeURIComponent(login)}`);
+    },
+
+    async remember(session, newer) {
+      const { vault, keys, items, pinnedMeters, pinsVersion } = session;
+      const seen = { ...session.seen, ...newer };
+      if (isSame(seen, session.seen)) return session;
+      const owner = { login: vault.login, keys, items };
+      const pins = { ...seen, meters: pinnedMeters };
+      const item = await sealPins(owner, pins, pinsVersion + 1, random);
+      await connection.call("PUT", "/v1/vault/pinned-meters", item);
+      return { ...session, seen, pinsVersion: item.version };
+    },
+
+    statements(session) {
+      return openMailboxes(connection, session.reading.meters, session.seen.mailboxes);
+    },
+
+    registry() {
+      return readRegistry(connection);
+    },
+
+    evidence(fromSeconds, toSeconds) {
+      return readEvidence(connection, { from: fromSeconds, to: toSeconds });
     },
 
     async envelopes() {
@@ -224,8 +278,16 @@ export function createPortalClient(options: PortalOptions): PortalClient {
       await connection.call("DELETE", "/v1/sessions");
       connection.leave();
     },
+
+    deletionFacts: () => readDeletionFacts(connection),
+    deleteAccount: (keys) => deleteAccount(connection, keys),
   };
 }
+
+const isSame = (a: Login["seen"], b: Login["seen"]): boolean =>
+  a.registry?.hash === b.registry?.hash &&
+  a.mailboxes.length === b.mailboxes.length &&
+  a.mailboxes.every(({ sequence }, at) => sequence === b.mailboxes[at]?.sequence);
 
 const ownerOf = ({ vault, keys, items, household }: Login): HouseholdOwner => {
   return { login: vault.login, keys, items, household };
@@ -241,16 +303,19 @@ function itemsOf(answer: JsonObject): VaultItems {
   return Object.fromEntries(read) as VaultItems;
 }
 
+const NOTHING: Login["seen"] = { registry: undefined, mailboxes: [] };
+
 /** A list that does not open is none, and no reason to keep the customer out: whoever stole a session could have put it there. */
 async function pinsOf(
   owner: PinsOwner,
   answer: JsonObject,
-): Promise<Pick<Login, "pinnedMeters" | "pinsVersion">> {
-  if (answer.pinnedMeters === null) return { pinnedMeters: [], pinsVersion: 0 };
+): Promise<Pick<Login, "pinnedMeters" | "seen" | "pinsVersion">> {
+  if (answer.pinnedMeters === null) return { pinnedMeters: [], seen: NOTHING, pinsVersion: 0 };
   const item = itemOf(answer.pinnedMeters);
-  const pinnedMeters = await openPinnedMeters(owner, item).catch((error: unknown) => {
-    if (error instanceof CustomerError && error.code === "CUSTOMER_UNLOCK_FAILED") return [];
+  const none = { ...NOTHING, meters: [] };
+  const { meters, ...seen } = await openPins(owner, item).catch((error: unknown): Pins => {
+    if (error instanceof CustomerError && error.code === "CUSTOMER_UNLOCK_FAILED") return none;
     throw error;
   });
-  return { pinnedMeters, pinsVersion: item.version };
+  return { pinnedMeters: meters, seen, pinsVersion: item.version };
 }

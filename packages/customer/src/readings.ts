@@ -8,7 +8,7 @@ import { openFrames, type OpenedFrames, type Sealed } from "./open-frames.ts";
 import type { PinnedMeter } from "./pinned-meters.ts";
 
 /** By code (docs/protocol.md §1.4). */
-const QUALITIES = ["valid", "missing", "estimated", "edited", "questionable"] as const;
+export const QUALITIES = ["valid", "missing", "estimated", "edited", "questionable"] as const;
 export type Quality = (typeof QUALITIES)[number];
 
 /** What is not there, or no quality, counts as missing. */
@@ -43,10 +43,11 @@ export async function openReadings(
   sealed: Sealed,
 ): Promise<{ readings: Reading[]; findings: Findings }> {
   const opened = await openFrames(meters, secret, sealed);
-  return { readings: sortedReadings(opened.opened), findings: countsOf(opened) };
+  return { readings: sortedReadings(opened.opened), findings: findingsOf(opened) };
 }
 
-function countsOf({ faults, holes, envelopeFaults, closed }: OpenedFrames): Findings {
+/** Counts of what is wrong. */
+export function findingsOf({ faults, holes, envelopeFaults, closed }: OpenedFrames): Findings {
   // A frame that contradicts several others is still one frame.
   const count = (kind: FrameFault["kind"]): number =>
     new Set(faults.filter((fault) => fault.kind === kind).flatMap(({ positions }) => positions))
@@ -115,14 +116,4 @@ function mergedSpans(frames: readonly SealedFrame[]): Span[] {
 function covered(spans: readonly Span[], instant: number): boolean {
   const span = spans.findLast(({ from }) => from <= instant);
   return span !== undefined && instant < span.to;
-}
-
-/** `start` is ISO 8601 UTC; energy in mWh. */
-export function toCsv(readings: readonly Reading[]): string {
-  const rows = readings.map((reading) => {
-    const start = new Date(1000 * reading.startSeconds).toISOString().replace(".000Z", "Z");
-    const { intervalSeconds, importMilliwattHours, exportMilliwattHours, quality } = reading;
-    return `${start},${intervalSeconds},${importMilliwattHours},${exportMilliwattHours},${quality}\n`;
-  });
-  return `start,seconds,import_mWh,export_mWh,quality\n${rows.join("")}`;
 }

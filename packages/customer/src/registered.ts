@@ -3,15 +3,11 @@
  * the parties' keys. Checked by the customer, and by a third party that he shows readings to.
  */
 import {
-  fromHex,
-  parseMdmsView,
-  parseNetworkView,
-  parseUcsView,
+  partyKeys,
   ProtocolError,
   verifyEpochChain,
   verifyView,
   type EpochPin,
-  type Party,
   type Role,
   type ViewName,
 } from "@smarter-metering/protocol";
@@ -30,6 +26,8 @@ export interface RegistryEvidence {
 
 export interface Registered {
   readonly epoch: number;
+  /** To be remembered, for the next time. */
+  readonly pin: EpochPin;
   /** The view, verified. */
   readonly view: RegistryEvidence["view"];
   keysOf(role: Role): readonly Uint8Array[];
@@ -42,7 +40,7 @@ export async function checkRegistry(
 ): Promise<Registered | undefined> {
   const { epochs, rootKey, pin, view } = evidence;
   try {
-    const { latest } = await verifyEpochChain(epochs, rootKey, pin);
+    const { latest, pin: newest } = await verifyEpochChain(epochs, rootKey, pin);
     try {
       await verifyView(latest, view.name, view.text);
     } catch (error) {
@@ -50,13 +48,9 @@ export async function checkRegistry(
       book.broken("REGISTRY_VIEW", `view ${view.name} of epoch ${latest.epoch}`);
       return undefined;
     }
-    const parties = partiesOf(view);
+    const keysOf = partyKeys(view.text);
     book.ok("registry", `${epochs.length} epochs, view ${view.name} of epoch ${latest.epoch}`);
-    const keysOf = (role: Role): Uint8Array[] =>
-      parties
-        .filter((party) => party.role === role)
-        .map(({ signingKey }) => fromHex(signingKey, 32));
-    return { epoch: latest.epoch, view, keysOf };
+    return { epoch: latest.epoch, pin: newest, view, keysOf };
   } catch (error) {
     const rollback = protocolError(error).code === "REGISTRY_ROLLBACK";
     const code = rollback ? "REGISTRY_ROLLBACK" : "REGISTRY_INVALID";
@@ -77,11 +71,6 @@ async function firstBroken({ epochs, rootKey, pin, view }: RegistryEvidence): Pr
   }
   if (pin !== undefined) return `epoch ${pin.epoch}, seen before`;
   return epochs.length === 0 ? "no epoch at all" : `view ${view.name}`;
-}
-
-function partiesOf({ name, text }: RegistryEvidence["view"]): readonly Party[] {
-  if (name === "mdms") return parseMdmsView(text).parties;
-  return name === "ucs" ? parseUcsView(text).parties : parseNetworkView(text).document.parties;
 }
 
 /** What a peer's bytes may cause; anything else is a fault of this program and goes on. */

@@ -205,7 +205,7 @@ export const view: MdmsView = {
 /** A registry of two epochs with this text for any view. */
 export async function registryOf(text: string) {
   const hash = toHex(await documentHash(text));
-  const views = { network: hash, mdms: hash, ucs: hash };
+  const views = { network: hash, mdms: hash, ucs: hash, public: hash };
   const signed = (epoch: number, previous: string) =>
     signEpoch({ epoch, previous, issuedAt: contractStart + epoch, views }, must(root));
   const first = await signed(0, GENESIS_HASH);
@@ -412,7 +412,14 @@ const inLog = await logged(contributed);
 export const evidence: BillEvidence &
   Required<Pick<BillEvidence, "contributions" | "release" | "checkReceipt">> = {
   registry: await registryOf(JSON.stringify(view)),
-  meters: [{ networkPseudonym, meterId, meterKey: must(meter).publicKey }],
+  meters: [
+    {
+      networkPseudonym,
+      meterId,
+      meterKey: must(meter).publicKey,
+      statementSecret: new Uint8Array(32),
+    },
+  ],
   secret,
   envelopes,
   frames,

@@ -7,6 +7,7 @@ import {
   recipientFromSpki,
   sealEnvelope,
   signerFromSeed,
+  statementSecret,
 } from "@smarter-metering/protocol";
 
 export const filled = (length: number, value: number): Uint8Array =>
@@ -31,11 +32,18 @@ export const wrongKeys = { authenticationKey: filled(32, 1), wrappingKey: filled
 
 // A meter, its epoch key and its envelope for the customer.
 
+/** Of the letter. */
+export const code = filled(16, 0x5a);
 export const meterId = filled(16, 0xa1);
 export const networkPseudonym = filled(16, 0xb2);
 export const meter = await signerFromSeed(filled(32, 1));
 export const stranger = await signerFromSeed(filled(32, 2));
-export const pinned: PinnedMeter = { networkPseudonym, meterId, meterKey: meter.publicKey };
+export const pinned: PinnedMeter = {
+  networkPseudonym,
+  meterId,
+  meterKey: meter.publicKey,
+  statementSecret: await statementSecret(code),
+};
 export const dataKey = filled(32, 0xc3);
 export const keyEpoch = 1_540_000_000;
 /** 2018-10-27T22:00:00Z, local midnight of the day that has 25 hours. */

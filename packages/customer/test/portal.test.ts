@@ -4,7 +4,7 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import {
   createPortalClient,
-  openPinnedMeters,
+  openPins,
   parseRecoveryKey,
   type PasswordRegistration,
   type WrappedItem,
@@ -41,6 +41,7 @@ import {
   networkPseudonym,
   meter,
   stranger,
+  code,
   pinned,
   envelope,
 } from "./customer.ts";
@@ -142,7 +143,6 @@ function fakePortal(code: Uint8Array, behave: Partial<Record<string, () => Respo
   return { fetch, requests, seen, pins: () => pinnedMeters };
 }
 
-const code = filled(16, 0x5a);
 const origin = "https://portal.test";
 const noWait = (): Promise<void> => Promise.resolve();
 /** For portals that are tried without a login. */
@@ -220,7 +220,7 @@ test("enrolment goes on from a crash at any request, and uses the code once", as
       const item = portal.pins();
       assert.equal(item !== null, arrives && crash === REQUESTS - 1);
       const pinnedMeters =
-        item === null ? [] : await openPinnedMeters({ login, keys, items }, item);
+        item === null ? [] : (await openPins({ login, keys, items }, item)).meters;
       const next = { ...fresh, pinnedMeters, pinsVersion: item?.version ?? 0 };
       assert.deepEqual(await client.enrol(next, enrolment), [pinned]);
       assert.equal(portal.requests.length, 1, `${crash} ${arrives}`);

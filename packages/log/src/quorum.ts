@@ -114,7 +114,10 @@ export async function provesFork({ first, second }: ForkEvidence, key: HeadKey):
  * The quorum of a registry's parties: its aggregator operates the log, its trustees cosign, `threshold` of them decrypt. In the order of
  * the view. Throws LOG_QUORUM_INVALID.
  */
-export async function registeredQuorum(view: NetworkView, threshold: number): Promise<Quorum> {
+export async function registeredQuorum(
+  view: Pick<NetworkView, "parties">,
+  threshold: number,
+): Promise<Quorum> {
   const keysOf = (role: "aggregator" | "trustee"): Uint8Array[] =>
     view.parties(role).map(({ signingKey }) => fromHex(signingKey, 32));
   const [operator] = keysOf("aggregator");

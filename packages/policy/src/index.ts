@@ -18,8 +18,15 @@ export { familyRules, judgeFamily } from "./family-rules.ts";
 export type { FamilyFacts } from "./family-rules.ts";
 export { judgeLoad, loadRules } from "./load-rules.ts";
 export type { LoadFacts } from "./load-rules.ts";
-export { defaultPolicy, describePolicy, isUnsafe, parsePolicy, unsafePolicy } from "./policy.ts";
-export type { ReleasePolicy } from "./policy.ts";
+export {
+  defaultPolicy,
+  describePolicy,
+  floorsOf,
+  isUnsafe,
+  parsePolicy,
+  unsafePolicy,
+} from "./policy.ts";
+export type { PolicyFloor, ReleasePolicy } from "./policy.ts";
 export {
   comparePolicies,
   isSamePolicy,
@@ -29,6 +36,9 @@ export {
 export type { Direction, PolicyChange } from "./policy-change.ts";
 export { hasMember, presenceRuns } from "./presence.ts";
 export type { PresenceRun } from "./presence.ts";
+export { refusalText, refusalTexts } from "./refusals/refusal-texts.ts";
+export type { RefusalTextCode } from "./refusals/refusal-texts.ts";
+export type { RefusalText } from "./refusals/refusal-text.ts";
 export { judgeResidual, residualRules } from "./residual-rules.ts";
 export type { ResidualFacts } from "./residual-rules.ts";
 export { overlaps } from "./rule.ts";

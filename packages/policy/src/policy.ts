@@ -181,6 +181,23 @@ export function parsePolicy(value: unknown): ReleasePolicy {
   return policy;
 }
 
+/** A number of a policy beside what no policy but an unsafe one may have. */
+export interface PolicyFloor {
+  readonly field: string;
+  readonly value: number;
+  readonly floor: number;
+  readonly ceiling: number | null;
+}
+
+/** Those that are a matter of privacy, in the order of the document. */
+export function floorsOf(policy: ReleasePolicy): PolicyFloor[] {
+  return numberFields.flatMap((field) => {
+    const { floor, min, ceiling }: Limits = limits[field];
+    const isOfPrivacy = floor > min || ceiling !== undefined;
+    return isOfPrivacy ? [{ field, value: policy[field], floor, ceiling: ceiling ?? null }] : [];
+  });
+}
+
 /** Whether the policy's id says that it may be below the hard floors. */
 export function isUnsafe(policy: Pick<ReleasePolicy, "id">): boolean {
   return policy.id.startsWith(unsafePrefix);

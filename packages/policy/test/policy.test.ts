@@ -6,6 +6,7 @@ import * as fc from "fast-check";
 import {
   defaultPolicy,
   describePolicy,
+  floorsOf,
   isUnsafe,
   judgeLoad,
   loadRules,
@@ -325,6 +326,20 @@ test("law: what only makes a load safer never turns acceptance into refusal", ()
     { numRuns: 300 },
   );
   for (const [code, outcomes] of seen) assert.equal(outcomes.size, 2, `${code} went both ways`);
+});
+
+test("floors: what is a matter of privacy stands beside its bound, and no safe policy passes it", () => {
+  const floors = floorsOf(policy);
+  assert.deepEqual(floors[0], { field: "contributorsMin", value: 100, floor: 20, ceiling: null });
+  const bounded = floors.map(({ field }) => field);
+  assert(!bounded.includes("loadCutoffSeconds") && !bounded.includes("registersMax"));
+  for (const { field, floor, ceiling } of floors) {
+    const beyond = ceiling === null ? floor - 1 : ceiling + 1;
+    assert.throws(() => parsePolicy({ ...policy, [field]: beyond }), {
+      code: "POLICY_BELOW_FLOOR",
+    });
+    assert.doesNotThrow(() => parsePolicy({ ...policy, [field]: ceiling ?? floor }));
+  }
 });
 
 test("law: a stricter policy never accepts what a laxer one refused", () => {

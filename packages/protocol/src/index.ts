@@ -89,6 +89,7 @@ export {
   type FrameKind,
   type Profile,
   type SealedFrame,
+  type SlotCommitments,
   type UnsealedHeader,
 } from "./frame.ts";
 export { judgeFrame, type ChainHead, type ChainMemory, type Judgement } from "./judge.ts";
@@ -125,12 +126,10 @@ export {
 export {
   indexNetworkView,
   parseNetworkView,
-  ROLES,
   type Cohort,
   type NetworkView,
   type NetworkViewDocument,
   type Party,
-  type Role,
   type ServicePoint,
 } from "./network-view.ts";
 export {
@@ -154,9 +153,11 @@ export {
   type PartialContent,
   type PartialRelease,
 } from "./partial-release.ts";
+export { PARTY_KEYS_KIND, parsePartyKeys, type PartyKeysFile } from "./party-keys.ts";
 export { parseMdmsView, parseUcsView, type MdmsView, type UcsView } from "./party-views.ts";
 export { primitives } from "#primitives";
 export type { Primitives } from "./primitives.ts";
+export { parsePublicView, partyKeys, type PublicView } from "./public-view.ts";
 export { registerBankOf } from "./register-bank.ts";
 export {
   GENESIS_HASH,
@@ -222,6 +223,15 @@ export {
   type Plaintexts,
   type ReleaseContent,
 } from "./release-content.ts";
+export { ROLES, type Role } from "./roles.ts";
+export {
+  decodeSealedStatement,
+  encodeSealedStatement,
+  openStatement,
+  sealStatement,
+  type SealedStatement,
+  type SealedStatementHeader,
+} from "./sealed-statement.ts";
 export {
   generateRecipient,
   openShare,
@@ -244,6 +254,18 @@ export {
   type SlotOpening,
   type SlotReading,
 } from "./slot-commitments.ts";
+export {
+  decodeStatementBundle,
+  encodeStatementBundle,
+  type StatementBundle,
+} from "./statement-bundle.ts";
+export {
+  MAILBOX_BYTES,
+  STATEMENT_SECRET_BYTES,
+  statementKeys,
+  statementSecret,
+  type StatementKeys,
+} from "./statement-secret.ts";
 export { signStatement, verifyStatement, type Statement } from "./statement.ts";
 export {
   decodeUplink,

@@ -5,23 +5,13 @@
 import { z } from "zod";
 import { ProtocolError } from "./error.ts";
 import { parseJson } from "./jws.ts";
+import { ROLES, type Role } from "./roles.ts";
 
 const hex16 = z.string().regex(/^[0-9a-f]{32}$/);
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
 const bank = z.string().regex(/^[0-9a-f]{16}$/);
 const seconds = z.number().int().nonnegative();
 const profile = z.enum(["pes-encrypts", "meter-encrypts"]);
-
-export const ROLES = [
-  "concentrator",
-  "opener",
-  "aggregator",
-  "trustee",
-  "mdms",
-  "ucs",
-  "tariff-signer",
-] as const;
-export type Role = (typeof ROLES)[number];
 
 export const party = z.strictObject({
   role: z.enum(ROLES),

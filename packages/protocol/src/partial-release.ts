@@ -2,24 +2,24 @@
  * Partial releases, trustee → MDMS (docs/protocol.md §8.6): what a trustee with a share of the key answers in place of a release. Anyone
  * may read the header; the content is sealed to the MDMS, for whoever has enough of them has the sum.
  */
-import { z } from "zod";
 import { primitives } from "#primitives";
 import { concatBytes, fromHex, fromUtf8, toHex, utf8 } from "./bytes.ts";
 import { Reader, Writer } from "./encoding.ts";
 import { ProtocolError, wellFormed } from "./error.ts";
 import { fromBase64Url, parseJson, toBase64Url } from "./jws.ts";
 import { aggregateTerms, NAME_BYTES_MAX, type AggregateTerms } from "./release-content.ts";
+import { object, optional, readShape, text } from "./shape.ts";
 import { openSealed, sealTo, type Recipient, type RecipientSecret } from "./sealing.ts";
 import { checkSignature, SIGNATURE_BYTES, signedBytes, type Signer } from "./signature.ts";
 
 const PARTIAL_RELEASE_VERSION = 1;
 const JWE_BYTES_MAX = 1024 * 1024;
 
-const base64url = z.string().regex(/^[A-Za-z0-9_-]+$/);
-const sealedContent = z.strictObject({
+const base64url = text(/^[A-Za-z0-9_-]+$/);
+const sealedContent = object({
   terms: aggregateTerms,
   product: base64url,
-  costProduct: base64url.optional(),
+  costProduct: optional(base64url),
   partial: base64url,
 });
 
@@ -53,8 +53,9 @@ export const partialContext = (requestDigest: Uint8Array, policyId: string): Uin
  * SHA-256 of what answers to one request must share to be combined: everything but the partial itself and the registry epoch, for one
  * trustee may have seen a newer one than another.
  */
-export function agreementOf(content: PartialContent): Promise<Uint8Array> {
-  const { registryEpoch: _, ...shared } = aggregateTerms.parse(content.terms); // In the order of the schema.
+export async function agreementOf(content: PartialContent): Promise<Uint8Array> {
+  const terms = readShape(aggregateTerms, content.terms, "an aggregate's terms");
+  const { registryEpoch: _, ...shared } = terms; // In the order of the shape.
   const text = utf8(JSON.stringify(shared));
   return primitives.sha256(concatBytes(text, Uint8Array.of(0), ...productsOf(content)));
 }
@@ -85,7 +86,7 @@ export async function sealPartialRelease(
 ): Promise<PartialRelease> {
   const { terms, product, costProduct, partial } = content;
   const text = JSON.stringify({
-    terms: aggregateTerms.parse(terms),
+    terms: readShape(aggregateTerms, terms, "an aggregate's terms"),
     product: toBase64Url(product),
     ...(costProduct && { costProduct: toBase64Url(costProduct) }),
     partial: toBase64Url(partial),
@@ -120,8 +121,10 @@ export async function openPartialRelease(
 
 function contentOf(plaintext: Uint8Array): PartialContent | undefined {
   try {
-    const { terms, product, costProduct, partial } = sealedContent.parse(
+    const { terms, product, costProduct, partial } = readShape(
+      sealedContent,
       parseJson(fromUtf8(plaintext)),
+      "a partial release",
     );
     const hasCost = terms.kind === "BILL" && terms.hasCost;
     if ((costProduct !== undefined) !== hasCost) return undefined;

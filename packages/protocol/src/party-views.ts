@@ -12,6 +12,8 @@ const mdmsView = z.strictObject({
   kind: z.literal("smarter-metering/mdms-view"),
   parties: z.array(party),
   policy: z.unknown(),
+  /** One that is announced (§9.4), and when it may be put in force. */
+  policyNotice: z.strictObject({ policy: z.unknown(), inForceFrom: seconds }).optional(),
   /** Where trustees hold shares of the Paillier key: as serialised by packages/paillier. */
   verificationKey: z.unknown().optional(),
   /** Tariffs as JWS by a tariff signer. */
@@ -36,6 +38,8 @@ const mdmsView = z.strictObject({
       tariff: z.string(),
       contractStart: seconds,
       contractEnd: seconds.nullable(),
+      /** Where its customer's bills go, and under which key (§11.5), hex. */
+      statements: z.strictObject({ mailbox: hex16, key: hex32 }),
     }),
   ),
 });

@@ -1,23 +1,23 @@
 /** The registry's signed, hash-chained epochs (docs/protocol.md §9.1). Each party pins the root key and the last epoch it saw. */
-import { z } from "zod";
 import { toHex } from "./bytes.ts";
 import { ProtocolError } from "./error.ts";
 import { documentHash, signDocument, verifyDocument } from "./jws.ts";
+import { integer, object, readShape, text, type ShapeOf } from "./shape.ts";
 import type { Signer } from "./signature.ts";
 
-const hash = z.string().regex(/^[0-9a-f]{64}$/);
+const hash = text(/^[0-9a-f]{64}$/);
 
-export const VIEW_NAMES = ["network", "mdms", "ucs"] as const;
+export const VIEW_NAMES = ["network", "mdms", "ucs", "public"] as const;
 export type ViewName = (typeof VIEW_NAMES)[number];
 
-const registryEpoch = z.strictObject({
-  epoch: z.number().int().nonnegative(),
+const registryEpoch = object({
+  epoch: integer(0),
   /** SHA-256 of the previous epoch's JWS; 64 zeros for epoch 0. */
   previous: hash,
-  issuedAt: z.number().int().nonnegative(),
-  views: z.strictObject({ network: hash, mdms: hash, ucs: hash }),
+  issuedAt: integer(0),
+  views: object({ network: hash, mdms: hash, ucs: hash, public: hash }),
 });
-export type RegistryEpoch = z.infer<typeof registryEpoch>;
+export type RegistryEpoch = ShapeOf<typeof registryEpoch>;
 
 /** What a party remembers durably: a registry that shows less, or something else, is refused. */
 export interface EpochPin {
@@ -28,8 +28,9 @@ export interface EpochPin {
 
 export const GENESIS_HASH = "0".repeat(64);
 
-export function signEpoch(epoch: RegistryEpoch, root: Signer): Promise<string> {
-  return signDocument("smarter-metering/registry-epoch", registryEpoch.parse(epoch), root);
+export async function signEpoch(epoch: RegistryEpoch, root: Signer): Promise<string> {
+  const document = readShape(registryEpoch, epoch, "a registry epoch");
+  return signDocument("smarter-metering/registry-epoch", document, root);
 }
 
 /** A link of a verified chain. */
@@ -51,12 +52,12 @@ export async function verifyEpochChain(
   let previous = GENESIS_HASH;
   const links: EpochLink[] = [];
   for (const [index, jws] of chain.entries()) {
-    const link = registryEpoch.safeParse(await verifiedEpoch(jws, rootKey));
-    if (!link.success || link.data.epoch !== index || link.data.previous !== previous) {
+    const link = await verifiedEpoch(jws, rootKey);
+    if (link.epoch !== index || link.previous !== previous) {
       throw new ProtocolError("REGISTRY_INVALID", `registry epoch ${index} breaks the chain`);
     }
     previous = toHex(await documentHash(jws));
-    links.push({ epoch: link.data, hash: previous });
+    links.push({ epoch: link, hash: previous });
     if (pin?.epoch === index && pin.hash !== previous) {
       throw new ProtocolError("REGISTRY_ROLLBACK", `registry epoch ${index} differs from the pin`);
     }
@@ -70,9 +71,10 @@ export async function verifyEpochChain(
   return { latest, pin: { epoch: latest.epoch, hash: previous }, links };
 }
 
-async function verifiedEpoch(jws: string, rootKey: Uint8Array): Promise<unknown> {
+async function verifiedEpoch(jws: string, rootKey: Uint8Array): Promise<RegistryEpoch> {
   try {
-    return await verifyDocument("smarter-metering/registry-epoch", jws, rootKey);
+    const document = await verifyDocument("smarter-metering/registry-epoch", jws, rootKey);
+    return readShape(registryEpoch, document, "a registry epoch");
   } catch (cause) {
     throw new ProtocolError(
       "REGISTRY_INVALID",

@@ -27,6 +27,8 @@ export interface RegistrySnapshot<View> {
   readonly epoch: number;
   /** SHA-256 of the epoch's JWS, hex. */
   readonly hash: string;
+  /** Epoch seconds. */
+  readonly issuedAt: number;
   readonly view: View;
 }
 
@@ -59,7 +61,7 @@ export async function followRegistry<View>(
   const read = async (epoch: RegistryEpoch, hash: string): Promise<RegistrySnapshot<View>> => {
     const text = await options.transport.view(options.viewName, epoch.epoch);
     const view = options.parse(await verifyView(epoch, options.viewName, text));
-    return { epoch: epoch.epoch, hash, view };
+    return { epoch: epoch.epoch, hash, issuedAt: epoch.issuedAt, view };
   };
   const refresh = async (): Promise<boolean> => {
     const { latest, pin } = await readChain();

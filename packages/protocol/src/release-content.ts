@@ -3,75 +3,94 @@
  * trustee that holds the whole key, or by the MDMS, which combines the shares of several.
  */
 import { unpack, type PublicKey } from "@smarter-metering/paillier";
-import { z } from "zod";
 import { ADDITIONS_MAX, billPacking, loadPacking } from "./contribute.ts";
 import { REGISTER_BITS, REGISTERS } from "./frame-body.ts";
+import {
+  eitherOf,
+  flag,
+  integer,
+  list,
+  object,
+  oneOf,
+  optional,
+  text,
+  yes,
+  type ShapeOf,
+} from "./shape.ts";
 
 export const NAME_BYTES_MAX = 64;
 
-const decimal = z.string().regex(/^(?:0|[1-9]\d*)$/);
-const count = z.number().int().nonnegative();
-const seconds = z.number().int().nonnegative();
-const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
+const decimal = text(/^(?:0|[1-9]\d*)$/);
+const count = integer(0);
+const seconds = integer(0);
+const hex32 = text(/^[0-9a-f]{64}$/);
 
-/** A neighbourhood's load of one block: counts per slot, never who. */
-const loadRelease = z.strictObject({
-  kind: z.literal("LOAD"),
-  stream: z.enum(["LOAD", "LOAD_EXPORT"]),
-  cohort: z.string().min(1).max(NAME_BYTES_MAX),
-  cohortVersion: z.number().int().positive(),
+const block = {
+  kind: oneOf("LOAD"),
+  stream: oneOf("LOAD", "LOAD_EXPORT"),
+  cohort: text(/^.{1,64}$/s),
+  cohortVersion: integer(1),
   blockStart: seconds,
-  intervalSeconds: z.number().int().positive(),
+  intervalSeconds: integer(1),
   /** Service points in the sum, and how many of them have a value in each slot. */
   contributors: count,
   members: count,
-  contributorsPerSlot: z.array(count),
-  energy_Wh: z.array(count),
-  policyId: z.string(),
-  registryEpoch: count,
-  paillierKeyId: hex32,
-  requestDigest: hex32,
-});
+  contributorsPerSlot: list(count),
+};
 
-/** A service point's registers over one billing window: last border minus first, per band, then export. */
-const billRelease = z.strictObject({
-  kind: z.literal("BILL"),
+const window = {
+  kind: oneOf("BILL"),
   /** base64url; opens at the MDMS to its own pseudonym of the service point. */
-  servicePointToken: z.string().min(1),
+  servicePointToken: text(/./),
   fromGrid: seconds,
   toGrid: seconds,
   fromBorder: seconds,
   toBorder: seconds,
-  registerBank: z.string().regex(/^[0-9a-f]{16}$/),
-  registers_mWh: z.array(decimal).length(REGISTERS),
-  /** What the cost register counted (§6.6), where it was released. */
-  cost: decimal.optional(),
-  policyId: z.string(),
+  registerBank: text(/^[0-9a-f]{16}$/),
+};
+
+const request = {
+  policyId: text(),
   registryEpoch: count,
   paillierKeyId: hex32,
   requestDigest: hex32,
+};
+
+/** A neighbourhood's load of one block: counts per slot, never who. */
+const loadRelease = object({ ...block, energy_Wh: list(count), ...request });
+/** A service point's registers over one billing window: last border minus first, per band, then export. */
+const billRelease = object({
+  ...window,
+  registers_mWh: list(decimal, REGISTERS),
+  /** What the cost register counted (§6.6), where it was released. */
+  cost: optional(decimal),
+  ...request,
 });
 
-export const releaseContent = z.discriminatedUnion("kind", [loadRelease, billRelease]);
-export type LoadRelease = z.infer<typeof loadRelease>;
-export type BillRelease = z.infer<typeof billRelease>;
+export const releaseContent = eitherOf(loadRelease, billRelease);
+export type LoadRelease = ShapeOf<typeof loadRelease>;
+export type BillRelease = ShapeOf<typeof billRelease>;
 export type ReleaseContent = LoadRelease | BillRelease;
 
-const loadTerms = loadRelease.omit({ energy_Wh: true }).extend({
+const loadTerms = object({
+  ...block,
+  ...request,
   /** v of the packing (§5). */
-  loadValueBits: z.number().int().min(1).max(48),
+  loadValueBits: integer(1, 48),
 });
-const billTerms = billRelease.omit({ registers_mWh: true, cost: true }).extend({
+const billTerms = object({
+  ...window,
+  ...request,
   /** A second aggregate, of the cost, goes with it. */
-  hasCost: z.boolean(),
+  hasCost: flag,
   /** It is no difference of registers but a sum of steps at their prices (§6.6): nothing in it begins again at 2⁴⁸. */
-  isCostWeighted: z.literal(true).optional(),
+  isCostWeighted: optional(yes),
 });
 
-export const aggregateTerms = z.discriminatedUnion("kind", [loadTerms, billTerms]);
+export const aggregateTerms = eitherOf(loadTerms, billTerms);
 /** All that a release says before anybody has decrypted it. */
-export type LoadAggregateTerms = z.infer<typeof loadTerms>;
-export type BillAggregateTerms = z.infer<typeof billTerms>;
+export type LoadAggregateTerms = ShapeOf<typeof loadTerms>;
+export type BillAggregateTerms = ShapeOf<typeof billTerms>;
 export type AggregateTerms = LoadAggregateTerms | BillAggregateTerms;
 
 /** What a release decrypted to, each in [0, n). */

@@ -4,6 +4,7 @@ import { Reader, Writer } from "./encoding.ts";
 import { ProtocolError, wellFormed } from "./error.ts";
 import { parseJson } from "./jws.ts";
 import { NAME_BYTES_MAX, releaseContent, type ReleaseContent } from "./release-content.ts";
+import { readShape } from "./shape.ts";
 import { openSealed, sealTo, type Recipient, type RecipientSecret } from "./sealing.ts";
 import { checkSignature, SIGNATURE_BYTES, signedBytes, type Signer } from "./signature.ts";
 
@@ -41,7 +42,7 @@ export async function sealRelease(
   mdms: Recipient,
   trustee: Signer,
 ): Promise<SealedRelease> {
-  const plaintext = utf8(JSON.stringify(releaseContent.parse(content)));
+  const plaintext = utf8(JSON.stringify(readShape(releaseContent, content, "a release")));
   const jwe = await sealTo(mdms, "smarter-metering/release", plaintext);
   const { kind, policyId } = content;
   wellFormed(
@@ -72,9 +73,9 @@ export async function openRelease(
 
 function contentOf(plaintext: Uint8Array): ReleaseContent | undefined {
   try {
-    return releaseContent.safeParse(parseJson(fromUtf8(plaintext))).data;
+    return readShape(releaseContent, parseJson(fromUtf8(plaintext)), "a release");
   } catch {
-    return undefined; // Not UTF-8 or not JSON: as unopenable as any other.
+    return undefined; // Not UTF-8, not JSON, not a release: as unopenable as any other.
   }
 }
 

@@ -14,12 +14,14 @@ import {
   parseEnrolmentCode,
   parseMdmsView,
   parseNetworkView,
+  parsePartyKeys,
   parseUcsView,
   primitives,
   ProtocolError,
   signCreditNote,
   signDocument,
   signEpoch,
+  signerFromSeed,
   signStatement,
   signTariffCorrection,
   toBase64Url,
@@ -117,13 +119,14 @@ test("law: base64url and hex have one form each", () => {
 });
 
 const viewHash = async (text: string): Promise<string> => toHex(await documentHash(text));
-const views = { network: "{}", mdms: "[]", ucs: "1" };
+const views = { network: "{}", mdms: "[]", ucs: "1", public: "2" };
 
 async function epochs(count: number, signer = root, issuedAt = 1000): Promise<string[]> {
   const hashes = {
     network: await viewHash(views.network),
     mdms: await viewHash(views.mdms),
     ucs: await viewHash(views.ucs),
+    public: await viewHash(views.public),
   };
   const chain: string[] = [];
   for (let epoch = 0; epoch < count; epoch++) {
@@ -179,7 +182,7 @@ test("a view is the one its epoch names", async () => {
   await assert.rejects(verifyView(latest, "mdms", `${views.mdms} `), invalid);
   await assert.rejects(verifyView(latest, "ucs", ""), invalid);
   const bad = { ...latest, views: { ...latest.views, network: "00" } } satisfies RegistryEpoch;
-  assert.throws(() => signEpoch(bad, root));
+  await assert.rejects(signEpoch(bad, root), { code: "PROTOCOL_MALFORMED" });
 });
 
 const network = (byte: number): string => toHex(filled(16, byte));
@@ -458,4 +461,42 @@ test("each field, the key and the direction are in the enrolment MACs", async ()
     ]),
   ]);
   assert.equal(new Set(macs.map(toHex)).size, macs.length);
+});
+
+test("a party's key file: the seed signs wherever it is read; anything else is refused and not repeated", async () => {
+  const seed = "5a".repeat(32);
+  const file = { kind: "smarter-metering/party-keys", signingSeed: seed };
+  const { signingSeed, encryption } = parsePartyKeys(JSON.stringify(file));
+  assert.equal(encryption, undefined);
+  const signer = await signerFromSeed(signingSeed);
+  const jws = await signDocument("smarter-metering/tariff", { tariff: "t" }, signer);
+  assert.deepEqual(await verifyDocument("smarter-metering/tariff", jws, signer.publicKey), {
+    tariff: "t",
+  });
+  const pair = { spki: "AAAA", pkcs8: "BBBB" };
+  const both = parsePartyKeys(JSON.stringify({ ...file, encryption: pair }));
+  assert.deepEqual(both.encryption?.spki, new Uint8Array(3));
+  const refused: readonly unknown[] = [
+    null,
+    [],
+    {},
+    { ...file, kind: "smarter-metering/tariff" },
+    { ...file, signingSeed: seed.slice(2) },
+    { ...file, signingSeed: seed.toUpperCase() },
+    { ...file, signingSeed: 5 },
+    { ...file, more: true },
+    { ...file, encryption: null },
+    { ...file, encryption: { spki: "AAAA" } },
+    { ...file, encryption: { ...pair, pkcs8: "not base64url" } },
+    { ...file, encryption: { ...pair, more: "AAAA" } },
+  ];
+  for (const document of refused) {
+    const text = JSON.stringify(document);
+    assert.throws(
+      () => parsePartyKeys(text),
+      (error) => error instanceof ProtocolError && !error.message.includes(seed.slice(0, 8)),
+      text,
+    );
+  }
+  assert.throws(() => parsePartyKeys("{"), { code: "PROTOCOL_MALFORMED" });
 });

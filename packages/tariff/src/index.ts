@@ -69,6 +69,7 @@ export {
   localDaysBetween,
   localMonthStart,
   localParts,
+  offsetSpan,
   parseDate,
   zoneOffsetSeconds,
 } from "./zone.ts";

@@ -188,7 +188,7 @@ export class Combiner {
     context: RegistryContext,
     problems: Map<string, string>,
   ): Promise<void> {
-    const { store, signer, recipientSecret } = this.#ports;
+    const { store, signer, recipientSecret, events } = this.#ports;
     const made = combined.flatMap(({ combination, verdicts }) =>
       combination === undefined ? [] : [{ combination, request: requestOfAll(verdicts) }],
     );
@@ -208,6 +208,7 @@ export class Combiner {
     }
     const releases = storable.map(({ release }) => release);
     const stored = await storeReleases(store, releases, this.#nowSeconds());
+    events.tellStored(releases, stored);
     for (const [index, { request }] of storable.entries()) {
       const outcome = stored[index];
       if (outcome === "conflict" || outcome === "sequence-reused") {
@@ -255,6 +256,7 @@ export class Combiner {
   async #alarm(digest: Uint8Array, code: string, subject: string): Promise<void> {
     this.#shares.add(1, { outcome: code });
     await raiseAlarm(this.#ports.store, { digest, code, subject }, this.#nowSeconds());
+    this.#ports.events.tell({ kind: "alarm", code, subject });
   }
 
   #nowSeconds(): number {

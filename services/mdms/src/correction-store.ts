@@ -2,6 +2,7 @@
 import { unverifiedDocument, type CreditNote } from "@smarter-metering/protocol";
 import { insertMany, z, type Sql } from "@smarter-metering/runtime";
 import { parseTariff, type Tariff } from "@smarter-metering/tariff";
+import { markDue } from "./delivery-store.ts";
 import type { StatementRecord } from "./statement-query.ts";
 
 export interface StoredCorrection {
@@ -78,6 +79,10 @@ export async function insertNotes(
     return [servicePoint, from, number, reason, text, amount, corrected, jws, issuedAt];
   });
   await insertMany(sql, "credit_note", columns, rows);
+  await markDue(
+    sql,
+    notes.map(({ note: { servicePoint, from } }) => ({ servicePoint, from })),
+  );
 }
 
 /** The notes of a statement with their corrections, as they were signed, in their order; undefined without such a statement. */

@@ -10,4 +10,8 @@ export {
   type MdmsService,
 } from "./mdms.ts";
 export { migrations } from "./migrations.ts";
+export { LedgerDoor } from "./peers/ledger-door.ts";
+export { peerAt, type Peer, type PeerOptions } from "./peers/peer.ts";
+export { RegistryDesk } from "./peers/registry-desk.ts";
+export { reportsIn, type Report, type Reports } from "./report-folder.ts";
 export { MDMS_KEPT_DAYS, type MdmsKeptDays } from "./retention.ts";

@@ -1,5 +1,6 @@
 /** Released load curves, block by block (docs/protocol.md §8.5). */
 import type { Sql } from "@smarter-metering/runtime";
+import { conditions } from "./conditions.ts";
 
 export type LoadStream = "LOAD" | "LOAD_EXPORT";
 
@@ -33,6 +34,9 @@ export interface LoadQuery {
   readonly limit: number;
 }
 
+/** A block is a local day: at most 25 hours. */
+const BLOCK_SECONDS_MAX = 25 * 3600;
+
 type Row = Omit<LoadBlock, "blockStart" | "blockEnd"> & {
   readonly blockStart: bigint;
   readonly blockEnd: bigint;
@@ -41,6 +45,18 @@ type Row = Omit<LoadBlock, "blockStart" | "blockEnd"> & {
 /** In the order of time, then of cohorts. */
 export async function readLoad(sql: Sql, query: LoadQuery): Promise<LoadBlock[]> {
   const { cohort, stream, fromSeconds, toSeconds, after, limit } = query;
+  const where = conditions([
+    ["stream = $", stream],
+    ["cohort = $", cohort],
+    ["block_end > $", fromSeconds],
+    ["block_start > $", fromSeconds - BLOCK_SECONDS_MAX],
+    ["block_start < $", toSeconds],
+    ["block_start >= $", after?.blockStart],
+  ]);
+  const isAfter =
+    after === undefined
+      ? "true"
+      : `(block_start, cohort) > (${where.param(after.blockStart)}, ${where.param(after.cohort)})`;
   const rows = await sql.query<Row>(
     `select cohort, block_start as "blockStart", block_end as "blockEnd",
         interval_seconds as "intervalSeconds", contributors, members,
@@ -48,19 +64,9 @@ export async function readLoad(sql: Sql, query: LoadQuery): Promise<LoadBlock[]>
         array_to_json(contributors_per_slot) as "contributorsPerSlot", policy_id as "policyId",
         encode(digest, 'hex') as "requestDigest"
       from load_block join release using (digest)
-      where stream = $1 and ($2::text is null or cohort = $2)
-        and block_end > $3 and block_start < $4
-        and ($5::int8 is null or (block_start, cohort) > ($5, $6))
-      order by block_start, cohort limit $7`,
-    [
-      stream,
-      cohort ?? null,
-      fromSeconds,
-      toSeconds,
-      after?.blockStart ?? null,
-      after?.cohort ?? "",
-      limit,
-    ],
+      where ${where.text} and ${isAfter}
+      order by block_start, cohort limit ${where.param(limit)}`,
+    where.params,
   );
   return rows.map((row) => ({
     ...row,

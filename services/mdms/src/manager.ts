@@ -17,6 +17,7 @@ import type {
 } from "@smarter-metering/runtime";
 import { raiseAlarm } from "./alarms.ts";
 import { checkRelease, type ReleaseCheck } from "./check-release.ts";
+import type { LiveEvents } from "./live-events.ts";
 import { withStatement } from "./make-statement.ts";
 import { isPassing, RETRY_MS } from "./passing-trouble.ts";
 import { registryContext } from "./registry-context.ts";
@@ -32,6 +33,8 @@ export interface ManagerPorts {
   readonly signer: Signer;
   /** Opens releases. */
   readonly recipientSecret: RecipientSecret;
+  /** Tells open pages what was stored or refused. */
+  readonly events: LiveEvents;
 }
 
 /** Codes of releases that contradict what is stored. */
@@ -102,18 +105,21 @@ export class Manager {
 
   /** Stores those that are valid, in order; undefined for the others. */
   async #store(checks: readonly ReleaseCheck[]): Promise<(Stored | undefined)[]> {
-    const { store, signer } = this.#ports;
+    const { store, signer, events } = this.#ports;
     const releases = checks.flatMap((check) => (check.outcome === "valid" ? [check.release] : []));
     const storable = await Promise.all(releases.map((one) => withStatement(one, signer)));
-    const outcomes = (await storeReleases(store, storable, this.#nowSeconds())).values();
+    const stored = await storeReleases(store, storable, this.#nowSeconds());
+    events.tellStored(storable, stored);
+    const outcomes = stored.values();
     return checks.map(({ outcome }) => (outcome === "valid" ? outcomes.next().value : undefined));
   }
 
   async #refuse(delivery: Delivery, code: string): Promise<Verdict> {
-    const { log, store } = this.#ports;
+    const { log, store, events } = this.#ports;
     const { sequence, subject } = delivery;
     const digest = await primitives.sha256(delivery.body);
     await raiseAlarm(store, { digest, code, subject }, this.#nowSeconds());
+    events.tell({ kind: "alarm", code, subject });
     log.error("a release was refused", { errorCode: code, sequence });
     this.#releases.add(1, { outcome: code });
     return { dead: code };

@@ -2,11 +2,14 @@
  * The MDMS: manager, database, API and operators' pages. It learns totals per customer and billing window and load per neighbourhood and
  * interval; it must never hold anything finer, a network pseudonym, or a key but its own.
  */
+import type { Context } from "hono";
 import { etag } from "hono/etag";
 import {
+  addWebFiles,
   createApp,
   errorFields,
   runtimeLogFields,
+  WEB_POLICY,
   type App,
   type Bus,
   type LogFields,
@@ -14,33 +17,66 @@ import {
 } from "@smarter-metering/runtime";
 import { AuditTrail } from "./access/audit.ts";
 import { Guard } from "./access/guard.ts";
-import { createOperator, Logins, type NewOperator } from "./access/operators.ts";
+import { Idempotency } from "./access/idempotency.ts";
+import { Logins } from "./access/logins.ts";
+import { createOperator, type NewOperator } from "./access/operators.ts";
+import type { Role } from "./access/roles.ts";
+import { SecondFactors } from "./access/second-factors.ts";
 import { Sessions } from "./access/sessions.ts";
+import { addAccountApi, type AccountApiPorts } from "./api/account-api.ts";
 import { addCorrectionApi } from "./api/correction-api.ts";
+import { wantsCsv } from "./api/csv.ts";
 import { addCustomerApi } from "./api/customer-api.ts";
 import { addDeploymentApi } from "./api/deployment-api.ts";
+import { addEventApi, type EventApiPorts } from "./api/event-api.ts";
 import { addFeederApi } from "./api/feeder-api.ts";
+import { addLedgerApi } from "./api/ledger-api.ts";
 import { addLoadApi } from "./api/load-api.ts";
+import { addOperatorApi } from "./api/operator-api.ts";
 import { addPriceApi } from "./api/price-api.ts";
+import { addPrivacyApi } from "./api/privacy-api.ts";
+import { addProposalApi } from "./api/proposal-api.ts";
+import { addRegistryApi } from "./api/registry-api.ts";
 import { addReleaseApi } from "./api/release-api.ts";
 import { addSessionApi } from "./api/session-api.ts";
+import { addTariffApi } from "./api/tariff-api.ts";
+import { addWatchApi } from "./api/watch-api.ts";
+import { Courier } from "./courier.ts";
 import { Combiner, type CombinerPorts } from "./combiner.ts";
 import { MdmsError, type MdmsErrorCode } from "./error.ts";
+import { LiveEvents } from "./live-events.ts";
 import { Manager } from "./manager.ts";
-import { addPages } from "./pages/pages.ts";
+import type { LedgerDoor } from "./peers/ledger-door.ts";
+import type { RegistryDesk } from "./peers/registry-desk.ts";
 import { registryContext } from "./registry-context.ts";
+import type { Reports } from "./report-folder.ts";
 import { forgetOld, type MdmsKeptDays } from "./retention.ts";
-import type { WebPorts } from "./web-ports.ts";
 
 export interface MdmsConfig {
   /** False only when served over plain HTTP on the loopback. */
   readonly secureCookies: boolean;
   /** How long bills and loads are kept, in days. Default `MDMS_KEPT_DAYS`. */
   readonly keptDays?: MdmsKeptDays;
+  /** Roles whose accounts have to have a second factor; without one they can only set it up. Default: none. */
+  readonly totpRequiredFor?: readonly Role[];
 }
 
-export interface MdmsPorts extends CombinerPorts {
+export interface MdmsPorts extends Omit<CombinerPorts, "events"> {
   readonly bus: Bus;
+  /** Of the registry, Ed25519, raw: goes to customers with their bills. */
+  readonly rootKey: Uint8Array;
+  /** 32 bytes that are not in the database and serve nothing else: seals operators' second factors. */
+  readonly totpKey: Uint8Array;
+  /** Of this run, for whoever reads the MDMS's folder: administers accounts. Absent: nobody does. */
+  readonly operatorToken?: string;
+  /** Takes proposals and signed tariffs, and tells plans. Absent: those routes say so. */
+  readonly registryDesk?: RegistryDesk;
+  /** What the aggregator tells of its ledger. Absent: those routes say so. */
+  readonly ledger?: LedgerDoor;
+  /** Of the privacy officer. Absent: there are none. */
+  readonly reports?: Reports;
+  /** The built operators' pages. Absent: the API alone. */
+  readonly webFolder?: string | undefined;
 }
 
 export interface MdmsService {
@@ -58,35 +94,51 @@ export const mdmsLogFields: LogFields = { ...runtimeLogFields, trustee: "number"
 /** Each costs up to two RSA decryptions: some tenths of a second's work, and one transaction. */
 const BATCH_MAX = 64;
 const FORGET_EVERY_MS = 3_600_000;
+const DELIVER_EVERY_MS = 1_000;
+/** How soon open pages hear of a new epoch. */
+const REGISTRY_EVERY_MS = 5_000;
 /** A whole tariff, signed, is the largest. */
 const BODY_BYTES_MAX = 64 * 1024;
-/** Pages run no script, load nothing but their own stylesheet, and send forms to nobody else. */
-const CONTENT_SECURITY_POLICY =
-  "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-const STATUS: Readonly<Record<MdmsErrorCode, 400 | 401 | 403 | 409 | 429>> = {
+const STATUS: Readonly<Record<MdmsErrorCode, 400 | 401 | 403 | 409 | 422 | 429 | 503>> = {
   MDMS_LOGIN_REFUSED: 401,
+  MDMS_PROOF_REFUSED: 403,
+  MDMS_TOTP_REQUIRED: 403,
+  MDMS_TOTP_STATE: 409,
   MDMS_LOGIN_BUSY: 429,
   MDMS_CSRF: 403,
+  MDMS_IDEMPOTENCY_KEY: 400,
+  MDMS_IDEMPOTENCY_MISMATCH: 422,
+  MDMS_IDEMPOTENCY_BUSY: 409,
+  MDMS_STREAMS_FULL: 429,
   MDMS_OPERATOR_EXISTS: 409,
   MDMS_OPERATOR_INVALID: 400,
   MDMS_FEEDER_OFF_GRID: 400,
   MDMS_CORRECTION_INVALID: 400,
   MDMS_CORRECTION_CONFLICT: 409,
+  MDMS_PEER_ABSENT: 503,
+  MDMS_PEER_UNREACHABLE: 503,
 };
 
 /** `ports.store` was opened with this package's `migrations`. */
-export function startMdms(config: MdmsConfig, ports: MdmsPorts): Promise<MdmsService> {
+export async function startMdms(config: MdmsConfig, ports: MdmsPorts): Promise<MdmsService> {
   const { bus, clock, log, registry, store } = ports;
-  const sessions = new Sessions(store, clock);
+  const { secureCookies, totpRequiredFor = [] } = config;
+  const events = new LiveEvents();
+  const onEnd = (ids: readonly string[]): void => events.endSessions(ids);
+  const sessions = new Sessions(store, clock, { totpRequiredFor, onEnd });
   const audit = new AuditTrail(store, clock);
-  const logins = new Logins(store, clock);
-  const guard = new Guard({ logins, sessions, audit, ...config });
-  const context: WebPorts["context"] = () => registryContext(registry);
-  const http = createMdmsApp(ports, { store, guard, context });
+  const factors = new SecondFactors(store, clock, ports.totpKey);
+  const logins = new Logins({ store, clock, audit, factors });
+  const idempotency = new Idempotency(store, clock);
+  const { operatorToken } = ports;
+  const guard = new Guard({ logins, sessions, audit, idempotency, operatorToken, secureCookies });
+  const context = (): ReturnType<typeof registryContext> => registryContext(registry);
+  const web = { store, guard, context, sessions, factors, totpRequiredFor, events, clock };
+  const http = await createMdmsApp(ports, web);
 
-  const manager = new Manager(ports);
-  const combiner = new Combiner(ports);
+  const manager = new Manager({ ...ports, events });
+  const combiner = new Combiner({ ...ports, events });
   const batches = { batchMax: BATCH_MAX };
   const subscriptions = [
     bus.consume("releases", "mdms", batches, (batch) => manager.take(batch)),
@@ -95,22 +147,37 @@ export function startMdms(config: MdmsConfig, ports: MdmsPorts): Promise<MdmsSer
   const cancelForget = clock.every(FORGET_EVERY_MS, async () => {
     try {
       await sessions.forget();
+      await idempotency.forget();
       await forgetOld(store, Math.floor(clock.nowMs() / 1000), config.keptDays);
     } catch (error) {
       log.error("old rows stay until the next hour", errorFields(error));
     }
   });
-  return Promise.resolve({
+  const courier = new Courier(ports);
+  const cancelDeliver = clock.every(DELIVER_EVERY_MS, () => courier.deliver());
+  let epoch = registry.current().epoch;
+  const cancelWatch = clock.every(REGISTRY_EVERY_MS, () => {
+    const newest = registry.current().epoch;
+    if (newest !== epoch) events.tell({ kind: "registry", epoch: (epoch = newest) });
+  });
+  return {
     http,
     createOperator: (operator) => createOperator(ports, operator),
     async close() {
       cancelForget();
+      cancelWatch();
+      cancelDeliver();
+      events.close();
       await Promise.all(subscriptions.map((subscription) => subscription.stop()));
+      await courier.deliver();
     },
-  });
+  };
 }
 
-function createMdmsApp({ clock, log, metrics, signer }: MdmsPorts, web: WebPorts): App {
+async function createMdmsApp(
+  { clock, log, metrics, signer, registryDesk, ledger, reports, webFolder }: MdmsPorts,
+  web: AccountApiPorts & EventApiPorts,
+): Promise<App> {
   const app = createApp({
     title: "Smarter Metering: meter data management",
     version: "1",
@@ -118,19 +185,31 @@ function createMdmsApp({ clock, log, metrics, signer }: MdmsPorts, web: WebPorts
     clock,
     metrics,
     bodyBytesMax: BODY_BYTES_MAX,
-    contentSecurityPolicy: CONTENT_SECURITY_POLICY,
+    contentSecurityPolicy: WEB_POLICY,
     problemOf,
   });
-  app.use("/v1/*", etag());
+  const tag = etag();
+  // Not of what is streamed: a tag is the hash of the whole.
+  const isStreamed = (c: Context): boolean => wantsCsv(c) || c.req.path === "/v1/events";
+  app.use("/v1/*", (c, next) => (isStreamed(c) ? next() : tag(c, next)));
   addSessionApi(app, web);
+  addAccountApi(app, web);
+  addOperatorApi(app, web);
+  addEventApi(app, web);
   addLoadApi(app, web);
   addFeederApi(app, { ...web, clock });
   addReleaseApi(app, web);
   addCustomerApi(app, web);
   addCorrectionApi(app, { ...web, clock, signer });
   addDeploymentApi(app, web);
+  addTariffApi(app, { ...web, clock, registryDesk });
+  addRegistryApi(app, { ...web, clock });
+  addProposalApi(app, { ...web, registryDesk });
+  addLedgerApi(app, { ...web, ledger });
+  addPrivacyApi(app, { ...web, reports });
   addPriceApi(app, web);
-  addPages(app, web);
+  addWatchApi(app, { ...web, clock });
+  if (webFolder !== undefined) await addWebFiles(app, webFolder);
   return app;
 }
 

@@ -3,6 +3,7 @@
  * window; a test compares every column with a list. Service points are MDMS pseudonyms in hex, times are epoch seconds.
  */
 import type { Migration } from "@smarter-metering/runtime";
+import { COUNTED } from "./counted.ts";
 
 export const migrations: readonly Migration[] = [
   {
@@ -169,6 +170,73 @@ export const migrations: readonly Migration[] = [
         issued_at int8 not null,
         primary key (service_point, from_grid, number),
         foreign key (service_point, from_grid) references statement)`,
+    ],
+  },
+  {
+    name: "0008-access",
+    statements: [
+      // The second factor (RFC 6238): the secret sealed under a key that is not in the database, and the last step that was used.
+      `alter table operator add column totp_secret bytea,
+        add column totp_on bool not null default false,
+        add column totp_step int8 not null default 0`,
+      `create table recovery_code (
+        login text not null references operator on delete cascade,
+        code_hash bytea not null,
+        primary key (login, code_hash))`,
+      `alter table session add column kind text not null default 'program',
+        drop constraint session_login_fkey,
+        add foreign key (login) references operator on delete cascade`,
+      `create index session_login on session (login, created_at)`,
+      `create index audit_login on audit (login, id)`,
+      `create index audit_subject on audit (subject, id)`,
+      `create index audit_action on audit (action, id)`,
+      // Answers to writes, for whoever sends the same once more. Without a status one is still being made.
+      `create table idempotency (
+        login text not null,
+        key text not null,
+        request_hash bytea not null,
+        status int4,
+        content_type text,
+        body text,
+        created_at int8 not null,
+        primary key (login, key))`,
+      `create index idempotency_age on idempotency (created_at)`,
+      `create index statement_tariff on statement (tariff, from_grid, service_point)`,
+      `create index alarm_age on alarm (last_at)`,
+      // What refers to a release is looked for when one goes.
+      `create index statement_digest on statement (digest)`,
+      `create index load_block_digest on load_block (digest)`,
+      ...COUNTED,
+    ],
+  },
+  {
+    name: "0010-deliveries",
+    statements: [
+      // Where a service point's bills go, and how many were sealed for it.
+      `create table mailbox (
+        service_point text primary key,
+        mailbox text not null,
+        sequence int8 not null default 0)`,
+      // The outbox: whether there is something to be sent, its newest number, and what waits for the bus, sealed.
+      `create table delivery (
+        service_point text not null,
+        from_grid int8 not null,
+        due bool not null default true,
+        sequence int8 not null default 0,
+        sealed bytea,
+        primary key (service_point, from_grid),
+        foreign key (service_point, from_grid) references statement)`,
+      `create index delivery_due on delivery (service_point, from_grid) where due`,
+      `create index delivery_sealed on delivery (service_point, sequence) where sealed is not null`,
+      `insert into delivery (service_point, from_grid)
+        select service_point, from_grid from statement`,
+    ],
+  },
+  {
+    name: "0009-ledger",
+    statements: [
+      // Who has seen to an alarm; one that comes again after that is open again.
+      `alter table alarm add column acknowledged_at int8, add column acknowledged_by text`,
     ],
   },
 ];

@@ -20,30 +20,29 @@ export interface Counts {
   readonly cohorts: readonly CohortCounts[];
 }
 
+/** From what is counted as it is written: nothing here grows with the number of rows but the cohorts themselves. */
 export async function readCounts(sql: Sql): Promise<Counts> {
-  const [totals] = await sql.query<Omit<Counts, "cohorts">>(
-    `select
-      (select count(*)::int4 from release where kind = 'LOAD') as "releasesLoad",
-      (select count(*)::int4 from release where kind = 'BILL') as "releasesBill",
-      (select count(*)::int4 from statement) as statements,
-      (select count(distinct service_point)::int4 from statement) as "servicePointsBilled",
-      (select count(*)::int4 from alarm) as alarms`,
+  const tallies = await sql.query<{ name: string; count: bigint }>(
+    `select concat_ws(' ', what, nullif(owner, '')) as name, count from tally where what <> 'load'`,
   );
+  const countOf = (name: string): number =>
+    Number(tallies.find((tally) => tally.name === name)?.count ?? 0);
+  const [alarms] = await sql.query<{ count: number }>("select count(*)::int4 as count from alarm");
   const cohorts = await sql.query<
     Omit<CohortCounts, "lastBlockStart"> & { lastBlockStart: bigint }
   >(
-    `select distinct on (cohort) cohort, block_start as "lastBlockStart", contributors, members,
-        (count(*) over (partition by cohort))::int4 as blocks
-      from load_block where stream = 'LOAD' order by cohort, block_start desc`,
+    `select t.owner as cohort, t.count::int4 as blocks, b.block_start as "lastBlockStart",
+        b.contributors, b.members
+      from tally t cross join lateral (select * from load_block
+        where cohort = t.owner and stream = 'LOAD' order by block_start desc limit 1) b
+      where t.what = 'load' order by t.owner`,
   );
   return {
-    ...(totals ?? {
-      releasesLoad: 0,
-      releasesBill: 0,
-      statements: 0,
-      servicePointsBilled: 0,
-      alarms: 0,
-    }),
+    releasesLoad: countOf("release LOAD"),
+    releasesBill: countOf("release BILL"),
+    statements: countOf("statement"),
+    servicePointsBilled: countOf("billed"),
+    alarms: alarms?.count ?? 0,
     cohorts: cohorts.map((row) => ({ ...row, lastBlockStart: Number(row.lastBlockStart) })),
   };
 }

@@ -35,9 +35,21 @@ export interface SignedPrices {
   readonly jws: string;
 }
 
+export interface PolicyNotice {
+  readonly policy: ReleasePolicy;
+  readonly inForceFrom: number;
+}
+
 export interface RegistryContext {
   readonly epoch: number;
+  /** SHA-256 of the signed epoch, hex. */
+  readonly hash: string;
+  /** Epoch seconds. */
+  readonly issuedAt: number;
+  readonly parties: MdmsView["parties"];
   readonly policy: ReleasePolicy;
+  /** One that is announced, and when it may be in force. */
+  readonly policyNotice: PolicyNotice | undefined;
   /**
    * Whether this was the policy of that epoch or is the present one's: answers made before a policy changed may come after. Undefined while
    * the registry cannot be read.
@@ -51,12 +63,16 @@ export interface RegistryContext {
   readonly tariffSignerKeys: readonly Uint8Array[];
   /** Those signed by a registered tariff signer, by id; others are left out. */
   readonly tariffs: ReadonlyMap<string, RegisteredTariff>;
+  /** The same as they were signed, JWS. */
+  readonly signedTariffs: ReadonlyMap<string, string>;
   /** By series, then start (§6.6): those of 400 days and of the days to come. */
   readonly prices: readonly SignedPrices[];
   /** By MDMS pseudonym, in the order of the pseudonyms. */
   readonly servicePoints: ReadonlyMap<string, MdmsServicePoint>;
   /** The newest version of each cohort, by id. */
   readonly cohorts: ReadonlyMap<string, MdmsCohort>;
+  /** Every version there ever was, of every cohort, the oldest first. */
+  readonly cohortVersions: readonly MdmsCohort[];
   /** The version of a cohort in force for a block. */
   cohortAt(id: string, blockStart: number): MdmsCohort | undefined;
 }
@@ -75,7 +91,7 @@ export function registryContext(registry: RegistryFeed<MdmsView>): Promise<Regis
 }
 
 async function parseContext(
-  { epoch, view }: RegistrySnapshot<MdmsView>,
+  { epoch, hash, issuedAt, view }: RegistrySnapshot<MdmsView>,
   registry: RegistryFeed<MdmsView>,
 ): Promise<RegistryContext> {
   const policy = parsePolicy(view.policy);
@@ -86,17 +102,24 @@ async function parseContext(
       .filter((party) => party.role === role)
       .map(({ signingKey }) => fromHex(signingKey, 32));
   const tariffs = new Map<string, RegisteredTariff>();
+  const signedTariffs = new Map<string, string>();
   for (const jws of view.tariffs) {
     const tariff = await verifiedTariff(jws, keysOf("tariff-signer"));
     if (tariff === undefined) continue;
     const registerBank = toHex(await registerBankOf(tariff.calendar));
     tariffs.set(tariff.tariff, { tariff, registerBank });
+    signedTariffs.set(tariff.tariff, jws);
   }
   const versions = view.cohorts.toSorted((a, b) => a.version - b.version);
   const points = view.servicePoints.toSorted((a, b) => (a.servicePoint < b.servicePoint ? -1 : 1));
+  const { parties, policyNotice: notice } = view;
   return {
     epoch,
+    hash,
+    issuedAt,
+    parties,
     policy,
+    policyNotice: notice && { ...notice, policy: parsePolicy(notice.policy) },
     async hadPolicy(policyId, earlier) {
       if (policyId === policy.id) return true;
       try {
@@ -121,9 +144,11 @@ async function parseContext(
     },
     tariffSignerKeys: keysOf("tariff-signer"),
     tariffs,
+    signedTariffs,
     prices: (view.prices ?? []).flatMap(readPrices),
     servicePoints: new Map(points.map((point) => [point.servicePoint, point])),
     cohorts: new Map(versions.map((cohort) => [cohort.id, cohort])),
+    cohortVersions: versions,
     cohortAt: (id, blockStart) =>
       versions.findLast((cohort) => cohort.id === id && cohort.fromBlock <= blockStart),
   };

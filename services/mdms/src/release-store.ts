@@ -4,6 +4,7 @@
  */
 import { encodeRelease, equalBytes, fromHex, toHex } from "@smarter-metering/protocol";
 import { insertMany, type Sql, type SqlValue, type Store } from "@smarter-metering/runtime";
+import { markDue } from "./delivery-store.ts";
 import { insertCombinations } from "./share-store.ts";
 import type { CheckedBill, CheckedLoad } from "./check-release.ts";
 
@@ -265,4 +266,8 @@ async function insertStatements(sql: Sql, bills: readonly SignedBill[]): Promise
     }),
   );
   await insertMany(sql, "statement_register", registerColumns, registers);
+  await markDue(
+    sql,
+    bills.map(({ statement: { servicePoint, from } }) => ({ servicePoint, from })),
+  );
 }

@@ -59,7 +59,7 @@ function forgetReleases(store: Store, kind: "BILL" | "LOAD", before: number): Pr
 
 /** In the order of the tables' references. */
 const OF_RELEASES = [
-  ...["credit_note", "statement_register"].map(
+  ...["delivery", "credit_note", "statement_register"].map(
     (table) => `delete from ${table} r using statement s
     where s.service_point = r.service_point and s.from_grid = r.from_grid
       and s.digest = any($1::bytea[])`,

@@ -1,6 +1,7 @@
 /** Statements: what a customer consumed and owes in each billing window (docs/protocol.md §11). */
 import type { CreditNote, Statement } from "@smarter-metering/protocol";
 import type { Sql } from "@smarter-metering/runtime";
+import { conditions, type Conditions } from "./conditions.ts";
 
 export interface StatementRecord {
   readonly servicePoint: string;
@@ -48,12 +49,30 @@ export interface StatementQuery {
   /** Absent: every service point. */
   readonly servicePoint: string | undefined;
   /** Absent: by whatever tariff. */
-  readonly tariff?: string;
+  readonly tariff?: string | undefined;
   /** Windows that share an instant with [fromSeconds, toSeconds). */
   readonly fromSeconds: number;
   readonly toSeconds: number;
   readonly after: StatementCursor | undefined;
   readonly limit: number;
+  /** Default "oldest". */
+  readonly order?: "oldest" | "newest";
+}
+
+/** What no index answers: looked for among the statements of a query. */
+export interface StatementFilter {
+  readonly estimated?: boolean | undefined;
+  /** Whether there is a credit note. */
+  readonly corrected?: boolean | undefined;
+  /** Decimal text, both included; of the bill as it was issued. */
+  readonly amountMin?: string | undefined;
+  readonly amountMax?: string | undefined;
+}
+
+export interface StatementPage {
+  readonly records: readonly StatementRecord[];
+  /** Where to go on; undefined at the end. A page may have fewer rows than asked for and still go on. */
+  readonly next: StatementCursor | undefined;
 }
 
 /** Windows of one service point that are shown at once: 28 years of months. */
@@ -94,26 +113,101 @@ function recordOf({ prices, counted, ...row }: Row): StatementRecord {
   };
 }
 
-/** In the order of time, then of service points. */
+/** In the order of time, then of service points; or the other way round. */
 export async function readStatements(sql: Sql, query: StatementQuery): Promise<StatementRecord[]> {
-  const { servicePoint, tariff, fromSeconds, toSeconds, after, limit } = query;
+  const where = placesOf(query);
   const rows = await sql.query<Row>(
-    `select ${COLUMNS} from statement s
-      where ($1::text is null or service_point = $1) and to_grid > $2 and from_grid < $3
-        and ($4::int8 is null or (from_grid, service_point) > ($4, $5))
-        and ($7::text is null or tariff = $7)
-      order by from_grid, service_point limit $6`,
-    [
-      servicePoint ?? null,
-      fromSeconds,
-      toSeconds,
-      after?.fromSeconds ?? null,
-      after?.servicePoint ?? "",
-      limit,
-      tariff ?? null,
-    ],
+    `select ${COLUMNS} from statement s where ${where.text}
+      order by ${ORDER[query.order ?? "oldest"]} limit ${where.param(query.limit)}`,
+    where.params,
   );
   return rows.map(recordOf);
+}
+
+/** Statements that one request looks at for a filter: some tens of milliseconds. */
+export const LOOKED_AT_MAX = 20_000;
+
+/** As `readStatements`, of those that fit the filter; what it looks at is bounded, however few fit. */
+export async function searchStatements(
+  sql: Sql,
+  query: StatementQuery,
+  filter: StatementFilter,
+  lookedAtMax = LOOKED_AT_MAX,
+): Promise<StatementPage> {
+  const isFiltered = Object.values(filter).some((value) => value !== undefined);
+  const records = isFiltered
+    ? await filtered(sql, query, filter, lookedAtMax)
+    : await readStatements(sql, query);
+  if (records.length === query.limit) return { records, next: records.at(-1) };
+  return { records, next: isFiltered ? await lastLookedAt(sql, query, lookedAtMax) : undefined };
+}
+
+const ORDER = {
+  oldest: "from_grid, service_point",
+  newest: "from_grid desc, service_point desc",
+} as const;
+
+/** The conditions that an index answers. */
+function placesOf(query: StatementQuery): Conditions {
+  const { servicePoint, tariff, fromSeconds, toSeconds, after, order = "oldest" } = query;
+  // No window is longer than the longest: without this, those of last month are found after all that ended before.
+  const earliest = "$ - coalesce((select count from tally where what = 'window'), 0)";
+  const where = conditions([
+    ["service_point = $", servicePoint],
+    ["tariff = $", tariff],
+    ["to_grid > $", fromSeconds > 0 ? fromSeconds : undefined],
+    [`from_grid > ${earliest}`, fromSeconds > 0 ? fromSeconds : undefined],
+    ["from_grid < $", toSeconds],
+  ]);
+  if (after === undefined) return where;
+  const place = `${where.param(after.fromSeconds)}, ${where.param(after.servicePoint)}`;
+  const isAfter = `(from_grid, service_point) ${order === "oldest" ? ">" : "<"} (${place})`;
+  return { ...where, text: `${where.text} and ${isAfter}` };
+}
+
+async function filtered(
+  sql: Sql,
+  query: StatementQuery,
+  { estimated, corrected, amountMin, amountMax }: StatementFilter,
+  lookedAtMax: number,
+): Promise<StatementRecord[]> {
+  const where = placesOf(query);
+  const noted = `exists (select 1 from credit_note n
+    where n.service_point = s.service_point and n.from_grid = s.from_grid)`;
+  const wanted = [
+    estimated === undefined ? "true" : `estimated = ${where.param(estimated)}`,
+    corrected === undefined ? "true" : `${noted} = ${where.param(corrected)}`,
+    amountMin === undefined
+      ? "true"
+      : `amount::numeric >= ${where.param(amountMin)}::text::numeric`,
+    amountMax === undefined
+      ? "true"
+      : `amount::numeric <= ${where.param(amountMax)}::text::numeric`,
+  ];
+  const order = ORDER[query.order ?? "oldest"];
+  const rows = await sql.query<Row>(
+    `select ${COLUMNS} from (select * from statement where ${where.text}
+        order by ${order} limit ${where.param(lookedAtMax)}) s
+      where ${wanted.join(" and ")} order by ${order} limit ${where.param(query.limit)}`,
+    where.params,
+  );
+  return rows.map(recordOf);
+}
+
+/** Undefined when there were no more than that. */
+async function lastLookedAt(
+  sql: Sql,
+  query: StatementQuery,
+  lookedAtMax: number,
+): Promise<StatementCursor | undefined> {
+  const where = placesOf(query);
+  const [row] = await sql.query<{ servicePoint: string; fromSeconds: bigint }>(
+    `select service_point as "servicePoint", from_grid as "fromSeconds" from statement
+      where ${where.text} order by ${ORDER[query.order ?? "oldest"]}
+      limit 1 offset ${where.param(lookedAtMax - 1)}`,
+    where.params,
+  );
+  return row && { servicePoint: row.servicePoint, fromSeconds: Number(row.fromSeconds) };
 }
 
 /** The last statement of each of these service points. */
@@ -122,8 +216,9 @@ export async function lastStatements(
   servicePoints: readonly string[],
 ): Promise<Map<string, StatementRecord>> {
   const rows = await sql.query<Row>(
-    `select distinct on (service_point) ${COLUMNS} from statement s
-      where service_point = any($1::text[]) order by service_point, from_grid desc`,
+    `select ${COLUMNS} from billed_point b
+        join statement s using (service_point)
+      where b.service_point = any($1::text[]) and s.from_grid = b.last_from`,
     [servicePoints],
   );
   return new Map(rows.map((row) => [row.servicePoint, recordOf(row)]));

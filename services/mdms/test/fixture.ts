@@ -43,6 +43,8 @@ export interface Fixture {
   close(): Promise<void>;
 }
 
+export const OPERATOR_TOKEN = "operator-token-of-this-run";
+
 /** The clock stands at 2025-11-01; cookies are those of plain loopback. */
 export async function startFixture(options: WorldOptions = {}): Promise<Fixture> {
   const world = await makeWorld(options);
@@ -52,9 +54,12 @@ export async function startFixture(options: WorldOptions = {}): Promise<Fixture>
     store,
     // Its own: the bus's housekeeping has no part in a test that lets days pass.
     clock: manualClock(clock.nowMs()),
-    streams: ["releases", "partial-releases"].map((name) => {
-      return { name, consumers: ["mdms"], messagesMax: 10_000 };
-    }),
+    streams: [
+      ...["releases", "partial-releases"].map((name) => {
+        return { name, consumers: ["mdms"], messagesMax: 10_000 };
+      }),
+      { name: "statements", consumers: ["ucs"], messagesMax: 10_000 },
+    ],
   });
   const metrics = createMetrics();
   const ports: MdmsPorts = {
@@ -67,6 +72,9 @@ export async function startFixture(options: WorldOptions = {}): Promise<Fixture>
     registry: world.mdmsFeed,
     signer: world.parties.mdms.signer,
     recipientSecret: world.mdms.secret,
+    rootKey: world.root.publicKey,
+    totpKey: new Uint8Array(32).fill(7),
+    operatorToken: OPERATOR_TOKEN,
   };
   const mdms = await startMdms({ secureCookies: false }, ports);
   let published = 0;

@@ -18,6 +18,7 @@ import {
 } from "@smarter-metering/runtime";
 import { named, testRecipient } from "../../../test/support/world.ts";
 import { latestAlarms } from "../src/alarms.ts";
+import { LiveEvents } from "../src/live-events.ts";
 import { readLoad } from "../src/load-query.ts";
 import { Manager } from "../src/manager.ts";
 import { isExtended, readStatements, signedStatement } from "../src/statement-query.ts";
@@ -37,6 +38,9 @@ const COLUMNS: Readonly<Record<string, string>> = {
     "export_milliwatt_hours tariff tariff_version lines amount currency estimated jws digest " +
     // A cost is a window's one total: Σ price × energy, which trustees release as rarely as the energy (R8), and only where R9 lets it.
     "prices cost",
+  // What is sealed is a statement on its way; the mailbox is a name that the portal has too, for a service point that it knows otherwise.
+  delivery: "service_point from_grid due sequence sealed",
+  mailbox: "service_point mailbox sequence",
   statement_register: "service_point from_grid position band energy_milliwatt_hours",
   // Prices, of nobody; and what a statement's own registers come to at them.
   tariff_correction: "tariff number digest jws applied_at",
@@ -44,9 +48,16 @@ const COLUMNS: Readonly<Record<string, string>> = {
   share: "digest trustee sequence sealed verdict received_at",
   combination: "digest agreed corrupt",
   feeder_block: "cohort block_start block_end interval_seconds energy_watt_hours imported_at",
-  alarm: "digest code subject first_at last_at",
-  operator: "login role password_hash failures locked_until created_at",
-  session: "token_hash login created_at seen_at",
+  alarm: "digest code subject first_at last_at acknowledged_at acknowledged_by",
+  operator:
+    "login role password_hash failures locked_until created_at totp_secret totp_on totp_step",
+  recovery_code: "login code_hash",
+  session: "token_hash login created_at seen_at kind",
+  // Answers to operators' own writes.
+  idempotency: "login key request_hash status content_type body created_at",
+  // Numbers of rows; and of each service point how many statements, and the start of the last.
+  tally: "what owner count",
+  billed_point: "service_point statements last_from",
   audit: "id at login action subject outcome",
 };
 
@@ -341,7 +352,7 @@ describe("releases", () => {
     attempt: 1,
   });
   const managerOver = (store: Store): Manager =>
-    new Manager({ ...fixture.ports, store, metrics: createMetrics() });
+    new Manager({ ...fixture.ports, store, metrics: createMetrics(), events: new LiveEvents() });
 
   test("a release of a registry epoch to come waits for it", async () => {
     const { world } = fixture;

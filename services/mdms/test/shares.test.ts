@@ -34,6 +34,7 @@ import {
 import { dealTestKey } from "../../../packages/paillier/test/threshold-keys.ts";
 import { named, type World } from "../../../test/support/world.ts";
 import { latestAlarms } from "../src/alarms.ts";
+import { LiveEvents } from "../src/live-events.ts";
 import { Combiner } from "../src/combiner.ts";
 import { readLoad } from "../src/load-query.ts";
 import { sealedRelease } from "../src/release-query.ts";
@@ -581,7 +582,7 @@ describe("crashes", () => {
     });
   };
   const combiner = (store: Store): Combiner =>
-    new Combiner({ ...fixture.ports, store, metrics: createMetrics() });
+    new Combiner({ ...fixture.ports, store, metrics: createMetrics(), events: new LiveEvents() });
   const batch = (bodies: readonly Uint8Array[]): Delivery[] =>
     bodies.map((body, index) => {
       return { id: `${index}`, subject: "", body, sequence: BigInt(index), attempt: 1 };

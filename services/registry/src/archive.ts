@@ -64,7 +64,7 @@ export async function openArchive(folder: string, rootKey: Uint8Array): Promise<
 /** View hashes of a JWS whose signature `verifyEpochChain` has checked. */
 function viewHashes(jws: string): RegistryEpoch["views"] {
   const payload = Buffer.from(jws.split(".")[1] ?? "", "base64url").toString("utf8");
-  const views = z.strictObject({ network: z.string(), mdms: z.string(), ucs: z.string() });
+  const views = z.record(z.enum(VIEW_NAMES), z.string());
   return z.object({ views }).parse(JSON.parse(payload)).views;
 }
 

@@ -6,6 +6,8 @@ import {
   fromBase64Url,
   recipientFromSpki,
   sealToken,
+  statementKeys,
+  statementSecret,
   toBase64Url,
   toHex,
   type Profile,
@@ -81,6 +83,7 @@ export async function withServicePoints(
     }
     if (!meters.isFree(meter, terms.contractStart)) throw taken(`the meter of ${terms.label}`);
     const mdmsPseudonym = random(16);
+    const code = random(16);
     const point: ServicePointRecord = {
       ...terms,
       network: toHex(random(16)),
@@ -89,7 +92,7 @@ export async function withServicePoints(
       contractEnd: null,
       // The installation frame stands at the contract's start; a meter may report from a day before.
       meters: [{ ...meter, from: dayBefore(terms.contractStart, home), to: null }],
-      enrolmentCode: toHex(random(16)),
+      ...(await codeFields(code)),
       recodes: 0,
     };
     byLabel.set(point.label, point);
@@ -98,6 +101,17 @@ export async function withServicePoints(
   }
   if (added.length === 0 && neighbourhoods.length === state.neighbourhoods.length) return state;
   return { ...state, neighbourhoods, servicePoints: [...state.servicePoints, ...added] };
+}
+
+/** What the registry keeps of a code. */
+export async function codeFields(
+  code: Uint8Array,
+): Promise<Pick<ServicePointRecord, "enrolmentCode" | "statements">> {
+  const { mailbox, key } = await statementKeys(await statementSecret(code));
+  return {
+    enrolmentCode: toHex(code),
+    statements: { mailbox: toHex(mailbox), key: toHex(key) },
+  };
 }
 
 /** Which meters serve whom. One that stays when people move serves the next contract under the same key. */

@@ -31,6 +31,24 @@ export interface WaitingMembers {
   readonly needed: number;
 }
 
+/** A plan as it may be told: who is summed with whom, in numbers of members; no member has a name in it. */
+export interface CountedPlan {
+  /** Too small to stand alone: `members` of the `needed`. */
+  readonly merged: readonly {
+    readonly neighbourhood: string;
+    readonly cohort: string;
+    readonly members: number;
+    readonly needed: number;
+  }[];
+  readonly versions: readonly {
+    readonly id: string;
+    readonly version: number;
+    readonly fromBlock: number;
+    readonly members: number;
+  }[];
+  readonly waiting: readonly WaitingMembers[];
+}
+
 export interface PlanOptions {
   readonly policy: ReleasePolicy;
   readonly modulusBits: number;
@@ -61,6 +79,24 @@ export function planCohorts(state: PlanState, options: PlanOptions): CohortPlan 
     if (change.waiting !== undefined) waiting.push({ where: id, ...change.waiting });
   }
   return { cohortOf, merged, versions, waiting };
+}
+
+export function countedPlan(
+  state: Pick<PlanState, "neighbourhoods" | "servicePoints">,
+  { merged, versions, waiting }: CohortPlan,
+  policy: ReleasePolicy,
+): CountedPlan {
+  const needed = new Map(state.neighbourhoods.map((n) => [n.id, contributorsNeeded(n, policy)]));
+  return {
+    merged: merged.map(({ neighbourhood, cohort }) => {
+      const members = residents(state, [neighbourhood]).length;
+      return { neighbourhood, cohort, members, needed: needed.get(neighbourhood) ?? 0 };
+    }),
+    versions: versions.map(({ id, version, fromBlock, members }) => {
+      return { id, version, fromBlock, members: members.length };
+    }),
+    waiting,
+  };
 }
 
 interface CohortChange {

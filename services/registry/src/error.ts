@@ -22,7 +22,11 @@ export type RegistryErrorCode =
   /** Prices that are not a tariff signer's, or are no tariff's, or do not follow those before them. */
   | "REGISTRY_PRICES_INVALID"
   /** An epoch or a view that was never issued. */
-  | "REGISTRY_NO_SUCH_EPOCH";
+  | "REGISTRY_NO_SUCH_EPOCH"
+  /** A proposal that is not open any more. */
+  | "REGISTRY_PROPOSAL_DECIDED"
+  /** As many proposals as a desk takes: some have to be decided first. */
+  | "REGISTRY_PROPOSALS_FULL";
 
 export class RegistryError extends Error {
   override readonly name = "RegistryError";

@@ -1,24 +1,24 @@
 /**
- * The registry over HTTP (docs/protocol.md §9). Epochs are hashes and open to all; a view goes to the parties it is made for, by bearer
- * token; changes take the administrator's. Bodies are limited; errors are problem+json (RFC 9457) without what was sent.
+ * The registry over HTTP (docs/protocol.md §9). Epochs are hashes, and open to all with the public view; another view goes to the parties it is made for, by bearer
+ * token; changes take the administrator's, or wait as proposals of the MDMS. Bodies are limited; errors are problem+json (RFC 9457) without what was sent.
  */
-import { primitives, utf8, VIEW_NAMES, type Role, type ViewName } from "@smarter-metering/protocol";
+import { VIEW_NAMES, type Role, type ViewName } from "@smarter-metering/protocol";
 import {
   createApp,
   problemResponse,
   statusProblem,
   type App,
-  type AppEnv,
   type Clock,
   type Logger,
   type Metrics,
   type Problem,
 } from "@smarter-metering/runtime";
-import type { Context, MiddlewareHandler } from "hono";
 import { z } from "zod";
+import { bears, only, tokensOf, type RegistryTokens } from "./bearer.ts";
 import { admission } from "./changes.ts";
 import { RegistryError, type RegistryErrorCode } from "./error.ts";
 import { exchange } from "./exchange.ts";
+import { addProposalRoutes } from "./proposal-routes.ts";
 import { recode } from "./recode.ts";
 import type { RegistryService } from "./registry.ts";
 import { label, name, PRICES_CHARACTERS_MAX, profile } from "./state.ts";
@@ -26,21 +26,15 @@ import { label, name, PRICES_CHARACTERS_MAX, profile } from "./state.ts";
 /** 10,000 service points of a few hundred bytes. */
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
 
-/** Bearer tokens; a party without one has no access. */
-export interface RegistryTokens {
-  readonly admin: string;
-  /** By role; of several trustees by role and number, such as `trustee-2`. */
-  readonly parties: Readonly<Record<string, string>>;
-}
-
-/** Which parties a view is for. */
+/** Which parties a view is for; the public one is for everybody. */
 const READERS: Readonly<Record<ViewName, readonly Role[]>> = {
   network: ["concentrator", "opener", "aggregator", "trustee"],
   mdms: ["mdms"],
   ucs: ["ucs"],
+  public: [],
 };
 
-const STATUS: Readonly<Record<RegistryErrorCode, 400 | 404 | 409 | 500>> = {
+const STATUS: Readonly<Record<RegistryErrorCode, 400 | 404 | 409 | 429 | 500>> = {
   REGISTRY_DAMAGED: 500,
   REGISTRY_INVALID_CHANGE: 400,
   REGISTRY_TAKEN: 409,
@@ -52,6 +46,8 @@ const STATUS: Readonly<Record<RegistryErrorCode, 400 | 404 | 409 | 500>> = {
   REGISTRY_TARIFF_INVALID: 400,
   REGISTRY_PRICES_INVALID: 400,
   REGISTRY_NO_SUCH_EPOCH: 404,
+  REGISTRY_PROPOSAL_DECIDED: 409,
+  REGISTRY_PROPOSALS_FULL: 429,
 };
 
 const viewParams = z.object({
@@ -90,22 +86,25 @@ export function makeApp(registry: RegistryService, tokens: RegistryTokens, ports
   app.get("/v1/views/:name/:epoch", async (c) => {
     const params = viewParams.safeParse(c.req.param());
     if (!params.success) return problemResponse(c, statusProblem(404));
-    const readers = READERS[params.data.name].flatMap((role) => tokensOf(tokens, role));
-    if (!(await bears(c, readers))) return problemResponse(c, statusProblem(401));
+    const { name } = params.data;
+    const readers = READERS[name].flatMap((role) => tokensOf(tokens, role));
+    if (name !== "public" && !(await bears(c, readers)))
+      return problemResponse(c, statusProblem(401));
     const text = await registry.transport().view(params.data.name, params.data.epoch);
     return c.body(text, 200, { "content-type": "application/json", "cache-control": "no-store" });
   });
 
-  const admin: MiddlewareHandler<AppEnv> = async (c, next) =>
-    (await bears(c, [tokens.admin])) ? next() : problemResponse(c, statusProblem(401));
+  const admin = only([tokens.admin]);
+  const adminOrMdms = only([tokens.admin, ...tokensOf(tokens, "mdms")]);
   app.post("/v1/service-points", admin, async (c) =>
     c.json(await registry.admit(admission.parse(await c.req.json())), 201),
   );
-  app.post("/v1/tariffs", admin, async (c) => {
+  // The signature under tariffs and prices is the authority: a token only says who brought them.
+  app.post("/v1/tariffs", adminOrMdms, async (c) => {
     await registry.publishTariff(tariff.parse(await c.req.json()).jws);
     return c.json({ epoch: registry.status().epoch }, 201);
   });
-  app.post("/v1/prices", admin, async (c) => {
+  app.post("/v1/prices", adminOrMdms, async (c) => {
     await registry.publishPrices(prices.parse(await c.req.json()).jws);
     return c.json({ epoch: registry.status().epoch }, 201);
   });
@@ -135,30 +134,13 @@ export function makeApp(registry: RegistryService, tokens: RegistryTokens, ports
     await registry.changePolicy(policy.parse(await c.req.json()).policy);
     return c.json({ epoch: registry.status().epoch }, 201);
   });
-  app.get("/v1/cohort-plan", admin, async (c) => c.json(await registry.cohortPlan()));
+  app.get("/v1/cohort-plan", adminOrMdms, async (c) => c.json(await registry.countedPlan()));
   // Of a move-out that has not been registered, and is not by this.
   app.post("/v1/cohort-plan", admin, async (c) =>
-    c.json(await registry.cohortPlan(moveOut.parse(await c.req.json()))),
+    c.json(await registry.countedPlan(moveOut.parse(await c.req.json()))),
   );
+  addProposalRoutes(app, registry, tokens);
   return app;
-}
-
-const tokensOf = ({ parties }: RegistryTokens, role: Role): string[] =>
-  Object.entries(parties)
-    .filter(([name]) => name.replace(/-\d+$/, "") === role)
-    .map(([, token]) => token);
-
-/** Compares hashes in constant time: neither bytes nor length of a token show in the answer's timing. */
-async function bears(c: Context, accepted: readonly (string | undefined)[]): Promise<boolean> {
-  const [, given] = /^Bearer (.{16,})$/.exec(c.req.header("authorization") ?? "") ?? [];
-  if (given === undefined) return false;
-  const hash = await primitives.sha256(utf8(given));
-  let fits = false;
-  for (const token of accepted) {
-    if (token === undefined) continue;
-    fits = primitives.equalSecret(await primitives.sha256(utf8(token)), hash) || fits;
-  }
-  return fits;
 }
 
 function problemOf(error: unknown): Problem | undefined {

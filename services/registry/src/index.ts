@@ -12,14 +12,17 @@ export type { MoveOut } from "./move-out.ts";
 export {
   planCohorts,
   type CohortPlan,
+  type CountedPlan,
   type PlanOptions,
   type WaitingMembers,
 } from "./cohort-plan.ts";
 export { RegistryError, type RegistryErrorCode } from "./error.ts";
-export type { RegistryTokens } from "./http.ts";
+export type { RegistryTokens } from "./bearer.ts";
+export type { ShownProposal } from "./proposal-desk.ts";
+export type { Approval, NewProposal, ProposedOrder } from "./proposals.ts";
 export type { Recode } from "./recode.ts";
+export { createRegistryState, type StateOptions } from "./create-state.ts";
 export {
-  createRegistryState,
   registryLogFields,
   startRegistry,
   statePath,
@@ -27,7 +30,6 @@ export {
   type RegistryPorts,
   type RegistryService,
   type RegistryStatus,
-  type StateOptions,
 } from "./registry.ts";
 export {
   loadState,

@@ -60,6 +60,7 @@ async function makeEpoch(
     network: await hash(views.network),
     mdms: await hash(views.mdms),
     ucs: await hash(views.ucs),
+    public: await hash(views.public),
   };
   const jws = await signEpoch({ epoch, previous, issuedAt, views: hashes }, root);
   const issued = { epoch, previous, issuedAt, hash: await hash(jws) };

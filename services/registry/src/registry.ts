@@ -5,40 +5,30 @@
  * Order of a change: new state on disk, then views and epoch on disk, then the answer. The state is the commit point; an epoch that a
  * crash kept from its file is made again from it at the next start.
  */
+import assert from "node:assert/strict";
 import { join } from "node:path";
-import { parsePublicKey } from "@smarter-metering/paillier";
-import {
-  primitives,
-  type OpenerKey,
-  type Party,
-  type Profile,
-  type RegistryTransport,
-  type Signer,
-} from "@smarter-metering/protocol";
+import type { OpenerKey, Profile, RegistryTransport, Signer } from "@smarter-metering/protocol";
 import { errorFields, lockFolder, runtimeLogFields } from "@smarter-metering/runtime";
 import type { App, Clock, FolderLock, LogFields, Logger, Metrics } from "@smarter-metering/runtime";
 import { openArchive, type Archive } from "./archive.ts";
-import {
-  checkOpener,
-  withProfile,
-  withServicePoints,
-  type Admission,
-  type NewServicePoint,
-} from "./changes.ts";
-import { planCohorts, type CohortPlan } from "./cohort-plan.ts";
+import type { RegistryTokens } from "./bearer.ts";
+import { withProfile, withServicePoints, type Admission } from "./changes.ts";
+import { countedPlan, type CohortPlan, type CountedPlan } from "./cohort-plan.ts";
 import { RegistryError } from "./error.ts";
 import { withExchange, type Exchange } from "./exchange.ts";
-import { makeApp, type RegistryTokens } from "./http.ts";
+import { makeApp } from "./http.ts";
 import { checkSuccession, issueEpoch, reissueEpoch } from "./issue.ts";
 import { lettersOf, type Admitted } from "./letters.ts";
 import { withMoveOut, type MoveOut } from "./move-out.ts";
-import { firstOpenerKeys, withOpenerKey } from "./opener-keys.ts";
+import { withOpenerKey } from "./opener-keys.ts";
 import { withPolicy, withPolicyNotice } from "./policy-change.ts";
 import { withPrices } from "./price-list.ts";
+import { openProposalDesk, type ProposalDesk } from "./proposal-desk.ts";
+import type { ProposedChange } from "./proposals.ts";
 import { withRecode, type Recode } from "./recode.ts";
-import { loadState, policyOf, saveState, type Neighbourhood, type RegistryState } from "./state.ts";
-import { withPublishedTariff, withTariff } from "./tariff-list.ts";
-import { checkTrustees } from "./trustees.ts";
+import { planOf, systemRandom, withPlan } from "./state-plan.ts";
+import { loadState, policyOf, saveState, type RegistryState } from "./state.ts";
+import { withPublishedTariff } from "./tariff-list.ts";
 
 /** Waiting joiners are looked at this often: a version in the future may have come into force. */
 const PLAN_PERIOD_MS = 3_600_000;
@@ -88,6 +78,12 @@ export interface RegistryService {
   changePolicy(policy: unknown): Promise<void>;
   /** What the next epoch would do to cohorts; with a move-out, as it would be once that has taken place. */
   cohortPlan(moveOut?: MoveOut): Promise<CohortPlan>;
+  /** The same in numbers, for whoever may not know members. */
+  countedPlan(moveOut?: MoveOut): Promise<CountedPlan>;
+  /** What the MDMS proposes, and what becomes of it. */
+  readonly desk: ProposalDesk;
+  /** The plan as it would be with an open proposal. Throws REGISTRY_UNKNOWN, REGISTRY_PROPOSAL_DECIDED. */
+  proposedPlan(id: string): Promise<CountedPlan>;
   status(): RegistryStatus;
   close(): Promise<void>;
 }
@@ -99,80 +95,6 @@ export interface RegistryStatus {
 }
 
 export const statePath = (folder: string): string => join(folder, "state.json");
-
-export interface StateOptions {
-  readonly parties: readonly Party[];
-  /** The opener's first key, where there is an opener. */
-  readonly openerKey?: OpenerKey | undefined;
-  /** As serialised by packages/paillier. */
-  readonly paillierKey: unknown;
-  /** Where trustees hold shares of it: the transcript of the ceremony, likewise. */
-  readonly verificationKey?: unknown;
-  readonly policy: unknown;
-  /** Typical consumption of a class in kWh a year. */
-  readonly consumptionClasses?: Readonly<Record<string, number>>;
-  /** JWS by a tariff signer among the parties. */
-  readonly tariffs: readonly string[];
-  /** What their costs count by: JWS likewise, in order of time. */
-  readonly prices?: readonly string[];
-  readonly neighbourhoods: readonly Neighbourhood[];
-  readonly servicePoints: readonly NewServicePoint[];
-  /** An instant in the first local day that cohorts hold for: nobody has contributed before epoch 0. */
-  readonly firstBlock: number;
-  readonly random?: (length: number) => Uint8Array;
-}
-
-/** One class is enough where the operator has no table of his own. */
-const CONSUMPTION_CLASSES = { household: 4500 };
-
-/** A state to begin with, cohorts planned; `saveState` it to `statePath`. Throws RegistryError. */
-export async function createRegistryState(options: StateOptions): Promise<RegistryState> {
-  const { parties, paillierKey, verificationKey, policy, firstBlock } = options;
-  const { consumptionClasses = CONSUMPTION_CLASSES } = options;
-  let state: RegistryState = {
-    kind: "smarter-metering/registry-state",
-    parties: [...parties],
-    ...(options.openerKey && { openerKeys: await firstOpenerKeys(options.openerKey) }),
-    paillierKey,
-    ...(verificationKey !== undefined && { verificationKey }),
-    policy,
-    consumptionClasses: { ...consumptionClasses },
-    tariffs: [],
-    prices: [],
-    neighbourhoods: [...options.neighbourhoods],
-    cohortOf: {},
-    cohorts: [],
-    servicePoints: [],
-    issued: null,
-  };
-  checkOpener(state);
-  await checkTrustees(state);
-  for (const jws of options.tariffs) state = await withTariff(state, jws);
-  for (const jws of options.prices ?? []) state = await withPrices(state, jws, firstBlock);
-  if (options.servicePoints.length > 0) {
-    const request = { servicePoints: [...options.servicePoints] };
-    state = await withServicePoints(state, request, options.random ?? systemRandom);
-  }
-  return withPlan(state, await planOf(state, firstBlock, firstBlock));
-}
-
-const systemRandom = (length: number): Uint8Array => primitives.randomBytes(length);
-
-async function planOf(
-  state: RegistryState,
-  nowSeconds: number,
-  firstBlock?: number,
-): Promise<CohortPlan> {
-  const { bits: modulusBits } = await parsePublicKey(state.paillierKey);
-  const options = { policy: policyOf(state), modulusBits, nowSeconds };
-  return planCohorts(state, firstBlock === undefined ? options : { ...options, firstBlock });
-}
-
-const withPlan = (state: RegistryState, plan: CohortPlan): RegistryState => ({
-  ...state,
-  cohortOf: { ...plan.cohortOf },
-  cohorts: [...state.cohorts, ...plan.versions],
-});
 
 /** Throws REGISTRY_DAMAGED when state and published epochs do not fit together, STORE_LOCKED when another process runs here. */
 export async function startRegistry(
@@ -186,6 +108,7 @@ export async function startRegistry(
     const state = await loadState(statePath(ports.folder));
     registry = new Registry(config, ports, { archive, state, lock });
     await registry.recover();
+    await registry.openDesk();
     return registry;
   } catch (error) {
     if (registry === undefined) lock.release();
@@ -207,6 +130,7 @@ class Registry implements RegistryService {
   readonly #lock: FolderLock;
   readonly #cancelPlan: () => void;
   #state: RegistryState;
+  #desk: ProposalDesk | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
@@ -236,6 +160,27 @@ class Registry implements RegistryService {
     } else if (archived !== issued.epoch + 1) {
       throw damaged(`${issued.epoch + 1} epochs were published, ${archived} are there`);
     }
+  }
+
+  async openDesk(): Promise<void> {
+    this.#desk = await openProposalDesk({
+      folder: this.#ports.folder,
+      nowSeconds: () => this.#nowSeconds(),
+      random: this.#ports.random ?? systemRandom,
+      state: () => this.#state,
+      execute: (change) => this.#execute(change),
+    });
+  }
+
+  get desk(): ProposalDesk {
+    assert(this.#desk !== undefined, "opened before the registry is handed out");
+    return this.#desk;
+  }
+
+  #execute(change: ProposedChange): Promise<Admitted> {
+    if (change.kind === "move-out") return this.moveOut(change.moveOut);
+    if (change.kind === "meter-exchange") return this.exchangeMeter(change.exchange);
+    return this.admit({ servicePoints: [change.servicePoint] });
   }
 
   transport(): RegistryTransport {
@@ -294,9 +239,25 @@ class Registry implements RegistryService {
   }
 
   async cohortPlan(moveOut?: MoveOut): Promise<CohortPlan> {
+    return (await this.#planWith(moveOut)).plan;
+  }
+
+  async countedPlan(moveOut?: MoveOut): Promise<CountedPlan> {
+    const { state, plan } = await this.#planWith(moveOut);
+    return countedPlan(state, plan, policyOf(state));
+  }
+
+  async proposedPlan(id: string): Promise<CountedPlan> {
+    const { state, at } = await this.desk.stateWith(id);
+    const plan = await planOf(state, Math.max(this.#nowSeconds(), at));
+    return countedPlan(state, plan, policyOf(state));
+  }
+
+  async #planWith(moveOut?: MoveOut): Promise<{ state: RegistryState; plan: CohortPlan }> {
     const now = this.#nowSeconds();
-    if (moveOut === undefined) return planOf(this.#state, now);
-    return planOf(withMoveOut(this.#state, moveOut, now), Math.max(now, moveOut.contractEnd));
+    if (moveOut === undefined) return { state: this.#state, plan: await planOf(this.#state, now) };
+    const state = withMoveOut(this.#state, moveOut, now);
+    return { state, plan: await planOf(state, Math.max(now, moveOut.contractEnd)) };
   }
 
   status(): RegistryStatus {

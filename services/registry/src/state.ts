@@ -83,6 +83,8 @@ const servicePoint = z.strictObject({
   meters: z.array(meter).min(1),
   /** 16 bytes; null once the contract ends. */
   enrolmentCode: hex16.nullable(),
+  /** Where its customer's bills go, and under which key (docs/protocol.md §11.5): of the newest code, and kept when that is forgotten. */
+  statements: z.strictObject({ mailbox: hex16, key: hex32 }),
   /** How many codes of this contract a new one has made void. */
   recodes: z.number().int().nonnegative().default(0),
 });

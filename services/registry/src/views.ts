@@ -8,6 +8,7 @@ import {
   toHex,
   type MdmsView,
   type NetworkViewDocument,
+  type PublicView,
   type UcsView,
   type ViewName,
 } from "@smarter-metering/protocol";
@@ -25,6 +26,7 @@ export interface Views {
   readonly network: NetworkViewDocument;
   readonly mdms: MdmsView;
   readonly ucs: UcsView;
+  readonly public: PublicView;
 }
 
 /** What the root has signed of a state beside its epoch, for those who hold no view. */
@@ -63,19 +65,22 @@ export async function viewsOf(
   };
   const priced = prices.length > 0 && { prices: [...prices] };
   const { policyNotice } = state;
+  const everybodys = {
+    parties,
+    ...(openerKeys !== undefined && { openerKeys }),
+    paillierKey,
+    ...shared,
+    policy,
+    ...(policyNotice && { policyNotice }),
+    calendars,
+    ...priced,
+  };
   const byNetwork = state.servicePoints.toSorted((a, b) => (a.network < b.network ? -1 : 1));
   const byMdms = state.servicePoints.toSorted((a, b) => (a.mdms < b.mdms ? -1 : 1));
   return {
     network: {
       kind: "smarter-metering/network-view",
-      parties,
-      ...(openerKeys !== undefined && { openerKeys }),
-      paillierKey,
-      ...shared,
-      policy,
-      ...(policyNotice && { policyNotice }),
-      calendars,
-      ...priced,
+      ...everybodys,
       consumptionClasses,
       cohorts,
       servicePoints: byNetwork.map((point) =>
@@ -90,6 +95,7 @@ export async function viewsOf(
       kind: "smarter-metering/mdms-view",
       parties,
       policy,
+      ...(policyNotice && { policyNotice }),
       ...shared,
       tariffs: state.tariffs,
       ...priced,
@@ -101,12 +107,13 @@ export async function viewsOf(
         intervalSeconds,
         members: members.length,
       })),
-      servicePoints: byMdms.map(({ mdms, neighbourhood, tariff, contractStart, contractEnd }) => ({
+      servicePoints: byMdms.map(({ mdms, neighbourhood, tariff, ...point }) => ({
         servicePoint: mdms,
         zone: known(neighbourhoods.get(neighbourhood)).zone,
         tariff,
-        contractStart,
-        contractEnd,
+        contractStart: point.contractStart,
+        contractEnd: point.contractEnd,
+        statements: point.statements,
       })),
     },
     ucs: {
@@ -119,6 +126,12 @@ export async function viewsOf(
         contractEnd,
         meters: meters.map(({ meterId, signingKey }) => ({ meterId, signingKey })),
       })),
+    },
+    public: {
+      kind: "smarter-metering/public-view",
+      ...everybodys,
+      tariffs: state.tariffs,
+      cohorts: cohorts.map((cohort) => ({ ...cohort, members: cohort.members.length })),
     },
   };
 }
@@ -165,5 +178,6 @@ export function viewTexts(views: Views): Record<ViewName, string> {
     network: JSON.stringify(views.network),
     mdms: JSON.stringify(views.mdms),
     ucs: JSON.stringify(views.ucs),
+    public: JSON.stringify(views.public),
   };
 }

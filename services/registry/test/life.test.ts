@@ -9,6 +9,7 @@ import {
   parseEnrolmentCode,
   parseNetworkView,
   toHex,
+  parseMdmsView,
 } from "@smarter-metering/protocol";
 import { named } from "../../../test/support/world.ts";
 import { day, newPoint, pointsOf, START, start, stateWith, strike, terms } from "./stage.ts";
@@ -93,6 +94,10 @@ describe("the life of a service point", () => {
     await assert.rejects(registry.recode({ label: "nobody" }), { code: "REGISTRY_UNKNOWN" });
     const view = await registry.transport().view("network", 0);
     const codes = [first?.enrolmentCode];
+    const mailboxAt = async (epoch: number): Promise<string | undefined> =>
+      parseMdmsView(await registry.transport().view("mdms", epoch)).servicePoints.find(
+        ({ servicePoint }) => servicePoint === first?.mdmsPseudonym,
+      )?.statements.mailbox;
     for (const recodes of [1, 2]) {
       const { letters, meters } = await registry.recode({ label });
       assert.equal(letters[0]?.networkPseudonym, first?.networkPseudonym, "the same contract");
@@ -114,7 +119,15 @@ describe("the life of a service point", () => {
       meters.map(({ recodes }) => recodes),
       [2, 2],
     );
+    const boxes = await Promise.all([0, 1, 2].map(mailboxAt));
+    assert.equal(new Set(boxes).size, 3, "bills go where the newest code says");
     await registry.moveOut({ label, contractEnd: day(30) });
+    const { epoch } = registry.status();
+    assert.equal(
+      await mailboxAt(epoch),
+      boxes[2],
+      "the last bills too, when the code is forgotten",
+    );
     const ended = { code: "REGISTRY_INVALID_CHANGE" };
     await assert.rejects(registry.recode({ label }), ended, "no code for who moves out");
     const next = newPoint("north", 50, { label: "next", contractStart: day(30) });

@@ -18,6 +18,12 @@ import {
   type EpochPin,
   type RegistryFeed,
   type RegistryTransport,
+  fromHex,
+  parsePublicView,
+  statementKeys,
+  statementSecret,
+  VIEW_NAMES,
+  type ViewName,
 } from "@smarter-metering/protocol";
 import { addLocalDays } from "@smarter-metering/tariff";
 import * as fc from "fast-check";
@@ -200,14 +206,20 @@ describe("views", () => {
   test("name service points by their reader's pseudonym alone, in its order", async () => {
     const state = await stateWith([terms("north")], pointsOf("north", 8));
     const { registry } = await start(state);
-    const view = (name: "network" | "mdms" | "ucs") => registry.transport().view(name, 0);
-    const [network, mdms, ucs] = await Promise.all([view("network"), view("mdms"), view("ucs")]);
+    const view = (name: ViewName) => registry.transport().view(name, 0);
+    const [network = "", mdms = "", ucs = "", everybodys = ""] = await Promise.all(
+      VIEW_NAMES.map(view),
+    );
     for (const point of state.servicePoints) {
       assert(network.includes(point.network) && ucs.includes(point.network));
       assert(mdms.includes(point.mdms));
-      for (const text of [network, ucs]) assert(!text.includes(point.mdms));
+      for (const text of [network, ucs, everybodys]) {
+        const { mailbox, key } = point.statements;
+        for (const name of [point.mdms, mailbox, key]) assert(!text.includes(name));
+      }
+      assert(!everybodys.includes(point.network));
       assert(!mdms.includes(point.network));
-      for (const text of [network, mdms, ucs]) {
+      for (const text of [network, mdms, ucs, everybodys]) {
         assert(!text.includes(point.label) && !text.includes(String(point.enrolmentCode)));
         assert(point.meters.every(({ meterId }) => text !== mdms || !text.includes(meterId)));
       }
@@ -217,6 +229,17 @@ describe("views", () => {
     assert.deepEqual(networkNames, networkNames.toSorted());
     assert.deepEqual(mdmsNames, mdmsNames.toSorted());
     assert.equal(parseUcsView(ucs).servicePoints.length, 8);
+    const shown = parsePublicView(everybodys);
+    assert.deepEqual(
+      shown.cohorts.map(({ members }) => members),
+      parseNetworkView(network).document.cohorts.map(({ members }) => members.length),
+    );
+    for (const { mdms: name, enrolmentCode } of state.servicePoints) {
+      const secret = await statementSecret(fromHex(enrolmentCode ?? ""));
+      const { mailbox, key } = await statementKeys(secret);
+      const told = parseMdmsView(mdms).servicePoints.find((p) => p.servicePoint === name);
+      assert.deepEqual(told?.statements, { mailbox: toHex(mailbox), key: toHex(key) });
+    }
     await registry.close();
   });
 
@@ -244,6 +267,8 @@ describe("views", () => {
     const body = JSON.stringify({ servicePoints: [newPoint("north", 6)] });
     const rows: [method: string, path: string, token: string | undefined, status: number][] = [
       ["GET", "/v1/epochs", undefined, 200],
+      ["GET", "/v1/views/public/0", undefined, 200],
+      ["GET", "/v1/views/public/1", undefined, 404],
       ["GET", "/v1/views/network/0", TOKENS.parties.aggregator, 200],
       ["GET", "/v1/views/mdms/0", TOKENS.parties.mdms, 200],
       ["GET", "/v1/views/network/0", TOKENS.parties.mdms, 401],
@@ -543,7 +568,8 @@ describe("cohorts", () => {
       const name = toHex(named(`point ${first + index}`, 16));
       const meters = [{ ...meter, from: START, to: null }];
       const code = { enrolmentCode: null, recodes: 0 };
-      const secret = { network: name, mdms: name, mdmsToken: "A", ...code };
+      const statements = { mailbox: name, key: name + name };
+      const secret = { network: name, mdms: name, mdmsToken: "A", statements, ...code };
       return { ...point, ...secret, contractEnd: null, meters };
     });
     return { ...state, servicePoints: [...state.servicePoints, ...added] };

@@ -21,6 +21,8 @@ export type AuditEvent =
   | "household-left"
   /** By an invited account; once a day. */
   | "readings-fetched"
+  /** By its owner, whose login is not in the entry. */
+  | "account-deleted"
   /** By the operator, for the data subject. */
   | "data-exported"
   | "data-erased";

@@ -5,6 +5,7 @@
 import type { Sql, Store } from "@smarter-metering/runtime";
 import { audit } from "./audit.ts";
 import { dropUnreadEnvelopes } from "./envelope-store.ts";
+import { dropReadStatements } from "./statement-store.ts";
 
 export interface Erasure {
   /** Network pseudonym, hex. */
@@ -22,6 +23,7 @@ export interface Erased {
   readonly enrolments: number;
   readonly keyEnvelopes: number;
   readonly sealedFrames: number;
+  readonly sealedStatements: number;
   readonly auditEntries: number;
 }
 
@@ -39,7 +41,7 @@ export function erase(
       union select login from ucs_member where service_point = $1 and login = $2`,
       [servicePoint, wanted ?? null],
     );
-    let own: Deleted = { sessions: 0, enrolments: 0, keyEnvelopes: 0, auditEntries: 0 };
+    let own = NOBODY;
     for (const { login } of links) own = await deleteAccount(sql, login);
     const rest = accountOnly ? NOTHING : await deleteServicePoint(sql, servicePoint);
     await audit(sql, { at: nowSeconds, login: "", event: "data-erased" }, servicePoint);
@@ -49,15 +51,23 @@ export function erase(
       enrolments: own.enrolments + rest.enrolments,
       keyEnvelopes: own.keyEnvelopes + rest.keyEnvelopes,
       sealedFrames: rest.sealedFrames,
+      sealedStatements: own.sealedStatements,
       auditEntries: own.auditEntries,
     };
   });
 }
 
+const NOBODY: Deleted = {
+  sessions: 0,
+  enrolments: 0,
+  keyEnvelopes: 0,
+  sealedStatements: 0,
+  auditEntries: 0,
+};
 const NOTHING = { enrolments: 0, keyEnvelopes: 0, sealedFrames: 0 };
 
 /**
- * An account, its vault, sessions, requests, invitations and the trail of what it did; the keys that are wrapped to it unless others of its
+ * An account, its vault, sessions, requests, invitations, the trail of what it did and the bills it has read; the keys that are wrapped to it unless others of its
  * household read with them: they go on, and who has been there longest is the first.
  */
 export async function deleteAccount(sql: Sql, login: string): Promise<Deleted> {
@@ -70,6 +80,7 @@ export async function deleteAccount(sql: Sql, login: string): Promise<Deleted> {
     sessions: await count(sql, "delete from ucs_session where login = $1", login),
     enrolments: await count(sql, "delete from ucs_enrolment where login = $1", login),
     auditEntries: await count(sql, "delete from ucs_audit where login = $1", login),
+    sealedStatements: await dropReadStatements(sql, login),
   };
   await sql.query("delete from ucs_invitation where inviter = $1 or opened_by = $1", [login]);
   await sql.query("delete from ucs_member where login = $1", [login]);

@@ -47,6 +47,10 @@ const REFUSALS = {
     409,
     "the contract is running: only the account can be erased, or all of it once the contract has ended",
   ],
+  UCS_EVIDENCE_UNAVAILABLE: [
+    503,
+    "what this is checked by cannot be fetched now: the aggregator or the registry does not answer",
+  ],
   UCS_LIVE_FULL: [503, "too many live streams are open; close one and try again"],
 } as const;
 

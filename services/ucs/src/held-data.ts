@@ -33,6 +33,8 @@ export interface HeldData {
     readonly lastReceivedAt: number;
   }[];
   readonly keyEnvelopes: number;
+  /** In the mailboxes that the account has asked for. */
+  readonly sealedStatements: number;
 }
 
 export interface HeldAccount {
@@ -72,6 +74,11 @@ export async function readHeldData(
     "select count(*)::int4 as count from ucs_envelope where service_point = $1",
     [servicePoint],
   );
+  const [statements] = await store.query<{ count: number }>(
+    `select count(*)::int4 as count from ucs_mailbox m
+    join ucs_statement s on s.mailbox = m.mailbox where m.login = $1`,
+    [account?.login ?? ""],
+  );
   return {
     servicePoint,
     contractStart,
@@ -84,6 +91,7 @@ export async function readHeldData(
     }),
     sealedFrames: await readFrames(store, servicePoint),
     keyEnvelopes: envelopes?.count ?? 0,
+    sealedStatements: statements?.count ?? 0,
   };
 }
 

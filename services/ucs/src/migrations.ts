@@ -114,6 +114,23 @@ const households = [
   `create index ucs_audit_about on ucs_audit (about, id) where about <> ''`,
 ];
 
+/** `ucs_mailbox`: which accounts have asked for a mailbox, so that it goes with the last of them. */
+const statements = [
+  `create table ucs_statement (
+    mailbox bytea not null,
+    from_grid int8 not null,
+    sequence int8 not null,
+    message bytea not null,
+    received_at int8 not null,
+    primary key (mailbox, from_grid))`,
+  `create index ucs_statement_received on ucs_statement (received_at)`,
+  `create table ucs_mailbox (
+    mailbox bytea not null,
+    login text not null references ucs_account (login),
+    primary key (mailbox, login))`,
+  `create index ucs_mailbox_login on ucs_mailbox (login)`,
+];
+
 export const migrations: readonly Migration[] = [
   { name: "0001-portal", statements: [...accounts, ...enrolment, ...sealed] },
   {
@@ -127,4 +144,5 @@ export const migrations: readonly Migration[] = [
     ],
   },
   { name: "0003-households", statements: households },
+  { name: "0004-statements", statements },
 ];

@@ -11,6 +11,8 @@ export const UCS_KEPT_DAYS = {
   liveFrames: 7,
   /** Three years: as long as a bill can be disputed, and customers may ask for their history. */
   sealedFrames: 1098,
+  /** As long as the MDMS keeps a statement by default, and until its next bill does not list it any more. */
+  sealedStatements: 3720,
   /** Requests that no meter accepted. */
   refusedEnrolments: 400,
   /** An account that nobody has used and that has no frames any more. */
@@ -33,6 +35,7 @@ export async function forgetOld(
   await forgetFrames(store, "LIVE", before(UCS_KEPT_DAYS.liveFrames));
   await forgetFrames(store, "BLOCK", before(framesKeptDays));
   await store.query("vacuum ucs_frame");
+  await inRounds(store, STATEMENTS, [before(UCS_KEPT_DAYS.sealedStatements)]);
   await inRounds(store, ENROLMENTS, [before(UCS_KEPT_DAYS.refusedEnrolments)]);
   await inRounds(store, AUDIT, [before(UCS_KEPT_DAYS.audit)]);
   await forgetAccounts(store, before(UCS_KEPT_DAYS.idleAccounts));
@@ -59,6 +62,8 @@ async function forgetAccounts(store: Store, before: number): Promise<void> {
 const FRAMES = `delete from ucs_frame where hash in
   (select hash from ucs_frame where received_at < $2 and kind = $3 order by received_at limit $1)
   returning 1`;
+const STATEMENTS = `delete from ucs_statement where (mailbox, from_grid) in
+  (select mailbox, from_grid from ucs_statement where received_at < $2 limit $1) returning 1`;
 const ENROLMENTS = `delete from ucs_enrolment where (meter, nonce) in
   (select meter, nonce from ucs_enrolment where requested_at < $2 and state <> 'accepted' limit $1)
   returning 1`;

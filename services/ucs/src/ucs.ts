@@ -1,5 +1,5 @@
 /**
- * The user-centric system (docs/protocol.md §2.5, §3.2, §10): keeps customers' sealed frames, envelopes and vaults and hands each customer
+ * The user-centric system (docs/protocol.md §2.5, §3.2, §10): keeps customers' sealed frames, bills, envelopes and vaults and hands each customer
  * his own. It holds no key that opens any of them and must never see a reading.
  */
 import type { RegistryFeed, UcsView } from "@smarter-metering/protocol";
@@ -19,6 +19,7 @@ import { AuthenticationKeys } from "./authentication-key.ts";
 import { customerKeysHandler } from "./customer-keys.ts";
 import { flushDownlink } from "./downlink.ts";
 import { EnrolmentStore } from "./enrolment-store.ts";
+import { Evidence, type EvidencePorts } from "./evidence.ts";
 import { EnvelopeStore } from "./envelope-store.ts";
 import { FrameStore } from "./frame-store.ts";
 import { createPortalApp } from "./http/portal-app.ts";
@@ -29,11 +30,14 @@ import { LoginGuard } from "./login-guard.ts";
 import { migrations } from "./migrations.ts";
 import { forgetOld } from "./retention.ts";
 import { sealedFramesHandler } from "./sealed-frames.ts";
+import { StatementStore } from "./statement-store.ts";
+import { statementsHandler } from "./statements.ts";
 
 const FLUSH_EVERY_MS = 60_000;
 const FORGET_EVERY_MS = 3_600_000;
 const SEALED_BATCH_MAX = 256;
 const KEYS_BATCH_MAX = 64;
+const STATEMENTS_BATCH_MAX = 64;
 
 export interface UcsConfig {
   /** More sign-ups are refused. Default 100,000. */
@@ -44,6 +48,8 @@ export interface UcsConfig {
   readonly framesPerPageMax?: number;
   /** Sealed frames go that long after they came. Default `UCS_KEPT_DAYS.sealedFrames`. */
   readonly framesKeptDays?: number | undefined;
+  /** How long the supplier's MDMS keeps statements: what customers are told. Default 3660. */
+  readonly statementsKeptDays?: number | undefined;
   /** Opens the operator's routes, which answer and erase for a data subject. Default: there are none. */
   readonly operatorToken?: string;
 }
@@ -57,6 +63,8 @@ export interface UcsPorts {
   /** The UCS adds its own tables. */
   readonly store: Store;
   readonly registry: RegistryFeed<UcsView>;
+  /** Whom customers' questions are passed on to. */
+  readonly evidence: Omit<EvidencePorts, "registry">;
   /** The built pages; null for the API alone. */
   readonly webFolder: string | null;
 }
@@ -80,6 +88,7 @@ export async function startUcs(config: UcsConfig, ports: UcsPorts): Promise<UcsS
   const envelopes = new EnvelopeStore(store);
   const frames = new FrameStore(store);
   const households = new HouseholdStore(store);
+  const statements = new StatementStore(store);
   const guard = await LoginGuard.create(store);
   const hub = new LiveHub();
   const flush = (): Promise<void> =>
@@ -97,6 +106,8 @@ export async function startUcs(config: UcsConfig, ports: UcsPorts): Promise<UcsS
     envelopes,
     frames,
     households,
+    statements,
+    evidence: new Evidence({ registry, ...ports.evidence }),
     guard,
     hub,
     flush,
@@ -105,6 +116,7 @@ export async function startUcs(config: UcsConfig, ports: UcsPorts): Promise<UcsS
     accountsMax: config.accountsMax ?? 100_000,
     framesPerPageMax: config.framesPerPageMax ?? 200,
     store,
+    kept: { sealedFrames: config.framesKeptDays, statements: config.statementsKeptDays },
     operatorToken: config.operatorToken ?? null,
   });
 
@@ -121,6 +133,12 @@ export async function startUcs(config: UcsConfig, ports: UcsPorts): Promise<UcsS
       "ucs",
       { batchMax: KEYS_BATCH_MAX },
       customerKeysHandler({ clock, metrics, registry, envelopes, enrolments, hub }),
+    ),
+    bus.consume(
+      "statements",
+      "ucs",
+      { batchMax: STATEMENTS_BATCH_MAX },
+      statementsHandler({ clock, metrics, statements }),
     ),
   ];
   const forget = async (): Promise<void> => {

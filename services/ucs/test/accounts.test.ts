@@ -1,7 +1,11 @@
 /** Accounts, logins, sessions of the portal (docs/protocol.md §10.2), and what they do not tell. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { toBase64Url, utf8 } from "@smarter-metering/protocol";
+import { createPortalClient, createVault } from "@smarter-metering/customer";
+import { primitives, toBase64Url, utf8 } from "@smarter-metering/protocol";
+import { MDMS_KEPT_DAYS } from "../../mdms/src/retention.ts";
+import { remainingFacts } from "../src/deletion.ts";
+import { UCS_KEPT_DAYS } from "../src/retention.ts";
 import { named, type WorldHousehold } from "../../../test/support/world.ts";
 import {
   authenticationKey,
@@ -30,6 +34,15 @@ function household(index: number): WorldHousehold {
   return found;
 }
 
+/** Of routes that want one. */
+const QUERIES: Readonly<Record<string, string>> = {
+  "/v1/frames": "?from=0&to=1",
+  "/v1/evidence/contributions": "?from=0&to=1",
+  "/v1/evidence/requests": "?from=0&to=1",
+  "/v1/statements": `?mailbox=${"00".repeat(16)}`,
+};
+
+const random = (length: number): Uint8Array => primitives.randomBytes(length);
 const proof = { authenticationKey: toBase64Url(named("invitation")) };
 /** Bodies that the schemas let through. */
 const POSTS: Readonly<Record<string, unknown>> = {
@@ -97,10 +110,11 @@ describe("accounts and sessions", () => {
           .replace("{networkPseudonym}", household(0).network)
           .replace("{login}", "anna")
           .replace("{id}", "00".repeat(32));
-        const query = path === "/v1/frames" ? "?from=0&to=1" : "";
+        const query = QUERIES[path] ?? "";
         const puts = path.endsWith("pinned-meters") ? item("pins") : password;
         const posts = POSTS[path] ?? { request: "A".repeat(100) };
-        const body = { put: puts, post: posts }[method];
+        const deletes = path === "/v1/account" ? proof : undefined;
+        const body = { put: puts, post: posts, delete: deletes }[method];
         const answer = (token: string) =>
           withToken(portal, token)(method.toUpperCase(), `${address}${query}`, body);
         const none = await answer("A".repeat(43));
@@ -113,7 +127,7 @@ describe("accounts and sessions", () => {
         tried.push(`${method} ${path}`);
       }
     }
-    assert.equal(tried.length, 16);
+    assert.equal(tried.length, 22);
   });
 
   test("sign-ups that are refused", async () => {
@@ -226,6 +240,91 @@ describe("accounts and sessions", () => {
     const opened = await logIn(portal, "pinning");
     assert.deepEqual(opened.body["pinnedMeters"], item("more pins", 2));
     assert.deepEqual(opened.body["items"], items);
+  });
+});
+
+describe("an account that its owner deletes", () => {
+  const remove = (of: string) => ({ authenticationKey: authenticationKey(of) });
+
+  test("goes with everything that opens, leaves one entry without a name, and says what remains", async () => {
+    const { call, login } = await customer(portal, "gone");
+    const facts = await call("GET", "/v1/account/deletion");
+    assert.deepEqual(facts.body["othersRead"], false);
+    const answer = await call("DELETE", "/v1/account", remove(login));
+    assert.equal(answer.status, 200);
+    assert.deepEqual(answer.body["remains"], facts.body["remains"]);
+    assert.deepEqual(answer.body["deleted"], {
+      sessions: 1,
+      enrolments: 0,
+      keyEnvelopes: 0,
+      auditEntries: 2,
+      sealedStatements: 0,
+    });
+    for (const table of ["ucs_account", "ucs_session", "ucs_audit", "ucs_link"]) {
+      const rows = await portal.store.query(`select 1 from ${table} where login = $1`, [login]);
+      assert.equal(rows.length, 0, table);
+    }
+    const trail = await portal.store.query(
+      "select 1 from ucs_audit where event = 'account-deleted'",
+    );
+    assert.equal(trail.length, 1);
+    assert.equal((await call("GET", "/v1/account/deletion")).status, 401);
+    assert.equal((await logIn(portal, login)).status, 401);
+    // The login is anybody's again, and opens nothing of before.
+    assert.equal((await customer(portal, login)).login, login);
+  });
+
+  test("needs the password anew: a session alone deletes nothing, and guesses lock the login", async () => {
+    const { call, login } = await customer(portal, "stolen");
+    const anyone = caller(portal);
+    assert.equal((await anyone("DELETE", "/v1/account", remove(login))).status, 401);
+    assert.equal((await anyone("GET", "/v1/account/deletion")).status, 401);
+    assert.equal((await call("DELETE", "/v1/account", {})).status, 400);
+    const recovery = await recover(portal, login);
+    const short = withToken(portal, String(recovery.body["token"]));
+    assert.equal(
+      (await short("DELETE", "/v1/account", remove(login))).body["code"],
+      "UCS_SESSION_REQUIRED",
+    );
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const refused = await call("DELETE", "/v1/account", remove("somebody else"));
+      assert.equal(refused.body["code"], "UCS_LOGIN_REFUSED");
+    }
+    const locked = await call("DELETE", "/v1/account", remove(login));
+    assert.equal(locked.body["code"], "UCS_LOGIN_LOCKED");
+    assert.equal((await call("GET", "/v1/account/deletion")).status, 200, "it is still there");
+  });
+
+  test("by his own device: a wrong password leaves all as it is, the right one ends it", async () => {
+    const [login, password] = ["leaving", "a password of hers"];
+    const client = createPortalClient({
+      fetch: (input, init) => Promise.resolve(portal.ucs.http.request(new Request(input, init))),
+      origin: "https://portal.example.org",
+      session: "bearer",
+      random,
+    });
+    const { keys } = await client.signUp(await createVault({ login, password, random }));
+    const { remains, othersRead } = await client.deletionFacts();
+    assert.deepEqual(remains, remainingFacts({}));
+    assert.equal(othersRead, false);
+    const wrong = { ...keys, authenticationKey: keys.wrappingKey };
+    await assert.rejects(client.deleteAccount(wrong), { code: "CUSTOMER_UNLOCK_FAILED" });
+    assert.deepEqual((await client.deletionFacts()).remains, remains);
+    const deletion = await client.deleteAccount(keys);
+    assert.deepEqual([deletion.deleted["sessions"], deletion.remains], [1, remains]);
+    await assert.rejects(client.deletionFacts(), { code: "CUSTOMER_PORTAL_REFUSED" });
+    const again = client.loginWithKeys(login, keys);
+    await assert.rejects(again, { code: "CUSTOMER_UNLOCK_FAILED" });
+  });
+
+  test("what is told of the MDMS is the MDMS's own time, unless the operator says another", () => {
+    const told = (kept: Parameters<typeof remainingFacts>[0]) =>
+      Object.fromEntries(remainingFacts(kept).map(({ what, keptDays }) => [what, keptDays]));
+    assert.equal(told({})["statements"], MDMS_KEPT_DAYS.statements);
+    assert.equal(told({})["sealed-frames"], UCS_KEPT_DAYS.sealedFrames);
+    const other = told({ statements: 4000, sealedFrames: 500 });
+    assert.deepEqual([other["statements"], other["sealed-frames"]], [4000, 500]);
+    assert.equal(other["contributions"], null);
   });
 });
 

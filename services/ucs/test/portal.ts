@@ -29,7 +29,7 @@ import {
   type ManualClock,
   type Store,
 } from "@smarter-metering/runtime";
-import { startUcs, type UcsConfig, type UcsService } from "@smarter-metering/ucs";
+import { startUcs, type UcsConfig, type UcsPorts, type UcsService } from "@smarter-metering/ucs";
 import {
   makeWorld,
   named,
@@ -53,12 +53,14 @@ export interface Portal {
 const STREAMS = [
   { name: "sealed", consumers: ["ucs"], messagesMax: 10_000 },
   { name: "customer-keys", consumers: ["ucs"], messagesMax: 10_000 },
+  { name: "statements", consumers: ["ucs"], messagesMax: 10_000 },
   { name: "downlink", consumers: ["concentrator"], messagesMax: 1_000, retainAcked: true },
 ];
 
 export async function openPortal(
   config: UcsConfig = {},
   webFolder: string | null = null,
+  evidence: Partial<UcsPorts["evidence"]> = {},
 ): Promise<Portal> {
   const world = await makeWorld({ households: 2 });
   const clock = manualClock(world.startSeconds * 1000);
@@ -72,6 +74,7 @@ export async function openPortal(
       bus,
       store,
       registry: world.ucsFeed,
+      evidence: { ...evidenceOf(world), ...evidence },
       webFolder,
     });
   const portal: Portal = {
@@ -93,6 +96,17 @@ export async function openPortal(
   };
   return portal;
 }
+
+/** A registry of one epoch, whose public view says so, and no aggregator. */
+const evidenceOf = (world: World): UcsPorts["evidence"] => ({
+  rootKey: toHex(world.root.publicKey),
+  transport: {
+    epochs: () => Promise.resolve(["epoch 0"]),
+    view: (name) => Promise.resolve(`view ${name}`),
+  },
+  aggregatorUrl: null,
+  fetch: () => Promise.reject(new Error("no network in this test")),
+});
 
 export interface Answer {
   readonly status: number;

@@ -3,6 +3,7 @@
  * looked at by id and never holds a value.
  */
 import type { Clock, Sql, Store } from "@smarter-metering/runtime";
+import { conditions } from "../conditions.ts";
 
 export interface AuditEntry {
   readonly id: bigint;
@@ -47,14 +48,32 @@ export class AuditTrail {
   }
 }
 
-/** The newest first, those before `before` where it is given. */
-export function readAudit(
-  sql: Sql,
-  { before, limit }: { readonly before: bigint | undefined; readonly limit: number },
-): Promise<AuditEntry[]> {
+export interface AuditQuery {
+  /** Entries before this one; absent: from the newest on. */
+  readonly before: bigint | undefined;
+  readonly limit: number;
+  readonly login?: string | undefined;
+  readonly action?: string | undefined;
+  readonly subject?: string | undefined;
+  /** Entries written in [fromSeconds, toSeconds). */
+  readonly fromSeconds?: number | undefined;
+  readonly toSeconds?: number | undefined;
+}
+
+/** The newest first. */
+export function readAudit(sql: Sql, query: AuditQuery): Promise<AuditEntry[]> {
+  const { before, login, action, subject, fromSeconds, toSeconds, limit } = query;
+  const where = conditions([
+    ["id < $", before],
+    ["login = $", login],
+    ["action = $", action],
+    ["subject = $", subject],
+    ["at >= $", fromSeconds],
+    ["at < $", toSeconds],
+  ]);
   return sql.query<AuditEntry>(
     `select id, at, login, action, subject, outcome from audit
-      where $1::int8 is null or id < $1 order by id desc limit $2`,
-    [before ?? null, limit],
+      where ${where.text} order by id desc limit ${where.param(limit)}`,
+    where.params,
   );
 }

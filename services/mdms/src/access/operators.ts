@@ -1,12 +1,10 @@
-/**
- * Operators' accounts: argon2id, and five wrong passwords lock an account for a quarter of an hour. A refusal says neither whether the
- * login exists nor whether it is locked, and takes as long either way.
- */
+/** Operators' accounts: made, reset and removed on the command line alone; what one changes himself is his password and second factor. */
 import { primitives } from "@smarter-metering/protocol";
-import { hasCode, type Clock, type Store } from "@smarter-metering/runtime";
+import { hasCode, type Clock, type Sql, type Store } from "@smarter-metering/runtime";
 import { MdmsError } from "../error.ts";
-import { hashPassword, SALT_BYTES, verifyPassword } from "./passwords.ts";
+import { hashPassword, SALT_BYTES } from "./passwords.ts";
 import { isRole, ROLES, type Role } from "./roles.ts";
+import { removeFactor } from "./second-factors.ts";
 
 export interface NewOperator {
   /** 2 to 64 of a-z, 0-9, dot, dash, underscore. */
@@ -16,13 +14,22 @@ export interface NewOperator {
   readonly role: Role;
 }
 
-const LOGIN_PATTERN = /^[a-z0-9][a-z0-9._-]{1,63}$/;
+export interface OperatorAccount {
+  readonly login: string;
+  readonly role: Role;
+  readonly createdAt: bigint;
+  /** Epoch seconds; past when it is not locked. */
+  readonly lockedUntil: bigint;
+  readonly totpOn: boolean;
+  /** Running sessions. */
+  readonly sessions: number;
+}
+
+export const LOGIN_PATTERN = /^[a-z0-9][a-z0-9._-]{1,63}$/;
 const PASSWORD_CHARS_MIN = 12;
 const PASSWORD_CHARS_MAX = 256;
-const FAILURES_MAX = 5;
-const LOCK_SECONDS = 15 * 60;
-/** Logins that wait for a hash (about 50 ms each); beyond it MDMS_LOGIN_BUSY. */
-const LOGINS_WAITING_MAX = 16;
+/** Accounts that a list shows. */
+const OPERATORS_MAX = 1000;
 
 /** Throws MDMS_OPERATOR_INVALID or MDMS_OPERATOR_EXISTS. */
 export async function createOperator(
@@ -30,11 +37,8 @@ export async function createOperator(
   { login, password, role }: NewOperator,
 ): Promise<void> {
   if (!LOGIN_PATTERN.test(login)) throw invalid("a login is 2 to 64 of a-z, 0-9, '.', '-', '_'");
-  if (password.length < PASSWORD_CHARS_MIN || password.length > PASSWORD_CHARS_MAX) {
-    throw invalid(`a password has ${PASSWORD_CHARS_MIN} to ${PASSWORD_CHARS_MAX} characters`);
-  }
   if (!isRole(role)) throw invalid(`a role is one of ${ROLES.join(", ")}`);
-  const hash = await hashPassword(password, primitives.randomBytes(SALT_BYTES));
+  const hash = await newHash(password);
   try {
     await store.query(
       "insert into operator (login, role, password_hash, created_at) values ($1, $2, $3, $4)",
@@ -46,77 +50,53 @@ export async function createOperator(
   }
 }
 
+/** Throws MDMS_OPERATOR_INVALID for a password that nobody may have. */
+export async function changePassword(sql: Sql, login: string, password: string): Promise<void> {
+  await sql.query("update operator set password_hash = $2 where login = $1", [
+    login,
+    await newHash(password),
+  ]);
+}
+
+/** A new password, no second factor, no lock. False when there is no such operator. Throws MDMS_OPERATOR_INVALID. */
+export async function resetOperator(
+  store: Store,
+  login: string,
+  password: string,
+): Promise<boolean> {
+  const hash = await newHash(password);
+  return store.transaction(async (sql) => {
+    const rows = await sql.query(
+      `update operator set password_hash = $2, failures = 0, locked_until = 0
+        where login = $1 returning 1`,
+      [login, hash],
+    );
+    await removeFactor(sql, login);
+    return rows.length === 1;
+  });
+}
+
+/** With its sessions and codes; what it did stays in the audit trail. False when there is none. */
+export async function removeOperator(sql: Sql, login: string): Promise<boolean> {
+  return (await sql.query("delete from operator where login = $1 returning 1", [login])).length > 0;
+}
+
+/** In the order of their logins. */
+export function listOperators(sql: Sql): Promise<OperatorAccount[]> {
+  return sql.query<OperatorAccount>(
+    `select login, role, created_at as "createdAt", locked_until as "lockedUntil",
+        totp_on as "totpOn",
+        (select count(*)::int4 from session s where s.login = o.login) as sessions
+      from operator o order by login limit $1`,
+    [OPERATORS_MAX],
+  );
+}
+
+function newHash(password: string): Promise<string> {
+  if (password.length < PASSWORD_CHARS_MIN || password.length > PASSWORD_CHARS_MAX) {
+    throw invalid(`a password has ${PASSWORD_CHARS_MIN} to ${PASSWORD_CHARS_MAX} characters`);
+  }
+  return hashPassword(password, primitives.randomBytes(SALT_BYTES));
+}
+
 const invalid = (message: string): MdmsError => new MdmsError("MDMS_OPERATOR_INVALID", message);
-
-interface OperatorRow {
-  readonly role: Role;
-  readonly hash: string;
-  readonly lockedUntil: bigint;
-}
-
-/** Checks passwords one after the other: parallel guesses cannot slip between a check and its count. */
-export class Logins {
-  readonly #store: Store;
-  readonly #clock: Clock;
-  /** Stands in for the hash of a login that does not exist. */
-  readonly #decoy: Promise<string>;
-  #last: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
-
-  constructor(store: Store, clock: Clock) {
-    this.#store = store;
-    this.#clock = clock;
-    const random = primitives.randomBytes(32);
-    this.#decoy = hashPassword(primitives.randomBytes(32).join("."), random.slice(0, SALT_BYTES));
-  }
-
-  /** The operator's role. Throws MDMS_LOGIN_REFUSED or MDMS_LOGIN_BUSY. */
-  check(login: string, password: string): Promise<Role> {
-    if (this.#waiting >= LOGINS_WAITING_MAX) {
-      const message = "too many logins at once; try again in a moment";
-      return Promise.reject(new MdmsError("MDMS_LOGIN_BUSY", message));
-    }
-    this.#waiting += 1;
-    const result = this.#last
-      .then(() => this.#check(login, password))
-      .finally(() => (this.#waiting -= 1));
-    this.#last = result.catch(() => undefined); // The caller has the error.
-    return result;
-  }
-
-  async #check(login: string, password: string): Promise<Role> {
-    const nowSeconds = Math.floor(this.#clock.nowMs() / 1000);
-    const operator = LOGIN_PATTERN.test(login) ? await this.#find(login) : undefined;
-    const fits = await verifyPassword(password, operator?.hash ?? (await this.#decoy));
-    if (operator !== undefined && operator.lockedUntil <= nowSeconds) {
-      if (fits) {
-        await this.#store.query("update operator set failures = 0 where login = $1", [login]);
-        return operator.role;
-      }
-      await this.#countFailure(login, nowSeconds);
-    }
-    const message =
-      "wrong login or password; five wrong passwords lock an account for fifteen minutes";
-    throw new MdmsError("MDMS_LOGIN_REFUSED", message);
-  }
-
-  async #find(login: string): Promise<OperatorRow | undefined> {
-    const [row] = await this.#store.query<OperatorRow>(
-      `select role, password_hash as hash, locked_until as "lockedUntil" from operator
-        where login = $1`,
-      [login],
-    );
-    return row;
-  }
-
-  /** The count starts anew with every lock. */
-  async #countFailure(login: string, nowSeconds: number): Promise<void> {
-    await this.#store.query(
-      `update operator set
-        locked_until = case when failures + 1 >= $2 then $3 else locked_until end,
-        failures = case when failures + 1 >= $2 then 0 else failures + 1 end
-        where login = $1`,
-      [login, FAILURES_MAX, nowSeconds + LOCK_SECONDS],
-    );
-  }
-}

@@ -4,20 +4,60 @@ export const ROLES = ["viewer", "billing", "operator", "privacy-officer"] as con
 export type Role = (typeof ROLES)[number];
 
 /**
- * neighbourhoods: overview, load curves, tariffs, policy · customers: service points and statements, which are personal data ·
- * audit: who looked at what · feeders: to bring in what feeder meters measured · corrections: to make credit notes of corrected prices.
+ * What routes ask for. Those that read:
+ * - `neighbourhoods`: overview, load curves, feeders, tariffs, policy; nobody's data
+ * - `customers`: service points and statements under MDMS pseudonyms, which are personal data
+ * - `ledger`: what was released or refused, and why
+ * - `registry`: parties, cohorts, the cohort plan; no service point
+ * - `audit`: who looked at what
+ * - `privacy`: the audit residual, attack reports
+ * - `operators`: which accounts there are; they are made and unlocked on the command line alone
+ *
+ * Those that change something:
+ * - `feeders`: to bring in what feeder meters measured
+ * - `corrections`: to make credit notes of corrected prices
+ * - `tariffs`: to publish tariffs
+ * - `moves`: to see contracts, and to propose moves and contracts to the registry
+ * - `alarms`: to say that an alarm was seen to
  */
-export type Permission = "neighbourhoods" | "customers" | "audit" | "feeders" | "corrections";
+export const PERMISSIONS = [
+  "neighbourhoods",
+  "customers",
+  "ledger",
+  "registry",
+  "audit",
+  "privacy",
+  "operators",
+  "feeders",
+  "corrections",
+  "tariffs",
+  "moves",
+  "alarms",
+] as const;
+export type Permission = (typeof PERMISSIONS)[number];
 
-const PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
-  viewer: ["neighbourhoods"],
-  billing: ["neighbourhoods", "customers", "corrections"],
-  operator: ["neighbourhoods", "customers", "feeders"],
-  "privacy-officer": ["neighbourhoods", "audit"],
+const GRANTED: Readonly<Record<Role, readonly Permission[]>> = {
+  viewer: ["neighbourhoods", "ledger"],
+  billing: ["neighbourhoods", "ledger", "customers", "corrections", "tariffs"],
+  operator: ["neighbourhoods", "ledger", "customers", "registry", "feeders", "moves", "alarms"],
+  "privacy-officer": [
+    "neighbourhoods",
+    "ledger",
+    "registry",
+    "audit",
+    "privacy",
+    "operators",
+    "alarms",
+  ],
 };
 
+/** In the order of PERMISSIONS. */
+export function permissionsOf(role: Role): Permission[] {
+  return PERMISSIONS.filter((permission) => may(role, permission));
+}
+
 export function may(role: Role, permission: Permission): boolean {
-  return PERMISSIONS[role].includes(permission);
+  return GRANTED[role].includes(permission);
 }
 
 export function isRole(text: string): text is Role {

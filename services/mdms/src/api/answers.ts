@@ -1,5 +1,5 @@
 /** What every API route declares and hands out alike. */
-import type { z } from "@smarter-metering/runtime";
+import { z } from "@smarter-metering/runtime";
 import type { MdmsServicePoint } from "../registry-context.ts";
 import { kindOf } from "../statement-kind.ts";
 import { isExtended, type StatementRecord } from "../statement-query.ts";
@@ -18,6 +18,19 @@ export const answers = <Schema>(description: string, schema: Schema) => ({
   200: { description, content: { "application/json": { schema } } },
   ...refusals,
 });
+/** Of a list that is CSV as well (`wantsCsv`). */
+export const listAnswers = <Schema>(description: string, schema: Schema) => ({
+  200: {
+    description,
+    content: { "application/json": { schema }, "text/csv": { schema: z.string() } },
+  },
+  ...refusals,
+});
+/** `format` of the query of such a list. */
+export const format = z
+  .enum(["json", "csv"])
+  .optional()
+  .openapi({ description: "csv: the whole list, up to the rows that `x-row-limit` says" });
 export const notFound = { 404: { description: "Nothing there", content: problemContent } };
 export const refusalsOnly = refusals;
 

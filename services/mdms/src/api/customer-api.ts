@@ -1,23 +1,26 @@
 /** `/v1/service-points`, `/v1/statements`: what the MDMS knows of a customer, by billing window. */
-import { createRoute, z, type App } from "@smarter-metering/runtime";
+import { createRoute, z, type App, type Clock } from "@smarter-metering/runtime";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { daysOf, meanPerDayMilliwattHours, totalOf } from "../consumption.ts";
 import type { MdmsServicePoint } from "../registry-context.ts";
+import { contractState, findServicePoints } from "../service-point-query.ts";
 import {
-  lastStatements,
   readStatements,
+  searchStatements,
   signedStatement,
   STATEMENTS_OF_ONE_MAX,
+  type StatementCursor,
   type StatementRecord,
 } from "../statement-query.ts";
 import type { WebPorts } from "../web-ports.ts";
-import { answers, nextOf, notFound, refusalsOnly, statementAnswer } from "./answers.ts";
+import { answers, listAnswers, notFound, refusalsOnly, statementAnswer } from "./answers.ts";
+import { csvResponse, pagesFrom, wantsCsv } from "./csv.ts";
 import { encodeCursor } from "./cursor.ts";
+import { POINT_COLUMNS, pointCells, STATEMENT_COLUMNS, statementCells } from "./customer-csv.ts";
+import { ROWS_MAX, servicePointQuery, statementQuery } from "./customer-schemas.ts";
 import {
   instant,
-  pageOf,
-  range,
   servicePointDetail,
   servicePointId,
   servicePointPage,
@@ -25,44 +28,52 @@ import {
   toIso,
 } from "./schemas.ts";
 
-const ROWS_MAX = 1000;
+export interface CustomerApiPorts extends WebPorts {
+  readonly clock: Clock;
+}
 
-export function addCustomerApi(app: App, ports: WebPorts): void {
+export function addCustomerApi(app: App, ports: CustomerApiPorts): void {
   addStatements(app, ports);
   addServicePoints(app, ports);
 }
 
-function addStatements(app: App, { store, context, guard }: WebPorts): void {
+function addStatements(app: App, { store, context, guard }: CustomerApiPorts): void {
   const listRoute = createRoute({
     method: "get",
     path: "/v1/statements",
-    summary: "Statements whose windows touch [from, to)",
+    summary: "Statements whose windows touch [from, to); a page may have fewer rows and a `next`",
     middleware: guard.api({
       permission: "customers",
       action: "statement.list",
       subject: (c) => c.req.query("servicePoint"),
     }),
-    request: {
-      query: z.object({ servicePoint: servicePointId.optional(), ...range, ...pageOf(ROWS_MAX) }),
-    },
-    responses: answers("Statements in the order of time", statementPage),
+    request: { query: statementQuery },
+    responses: listAnswers("Statements in the order of time, or the newest first", statementPage),
   });
   app.openapi(listRoute, async (c) => {
-    const { servicePoint, from, to, cursor, limit } = c.req.valid("query");
-    const records = await readStatements(store, {
-      servicePoint,
-      fromSeconds: from,
-      toSeconds: to,
-      after: cursor && { fromSeconds: cursor[0], servicePoint: cursor[1] },
-      limit,
-    });
-    const cursorOf = (last: StatementRecord): string =>
-      encodeCursor([last.fromSeconds, last.servicePoint]);
+    const { servicePoint, tariff, from, to, order, cursor, limit, ...rest } = c.req.valid("query");
+    const { format: _, ...filter } = rest;
     const { servicePoints } = await context();
-    const statements = records.map((record) =>
-      statementAnswer(record, servicePoints.get(record.servicePoint)),
-    );
-    return c.json({ statements, ...nextOf(records, limit, cursorOf) }, 200);
+    const query = { servicePoint, tariff, fromSeconds: from, toSeconds: to, order };
+    const answerOf = (record: StatementRecord) =>
+      statementAnswer(record, servicePoints.get(record.servicePoint));
+    if (wantsCsv(c)) {
+      const pages = pagesFrom<StatementRecord, StatementCursor>(
+        async (after) => {
+          const page = await searchStatements(store, { ...query, after, limit: ROWS_MAX }, filter);
+          return { rows: page.records, next: page.next };
+        },
+        (record) => statementCells(answerOf(record)),
+      );
+      return csvResponse(c, { name: "statements", columns: STATEMENT_COLUMNS, pages });
+    }
+    const after = cursor && { fromSeconds: cursor[0], servicePoint: cursor[1] };
+    const { records, next } = await searchStatements(store, { ...query, after, limit }, filter);
+    const answer = {
+      statements: records.map(answerOf),
+      ...(next && { next: encodeCursor([next.fromSeconds, next.servicePoint]) }),
+    };
+    return c.json(answer, 200);
   });
 
   const signedRoute = createRoute({
@@ -92,31 +103,34 @@ function addStatements(app: App, { store, context, guard }: WebPorts): void {
   });
 }
 
-function addServicePoints(app: App, { store, context, guard }: WebPorts): void {
+function addServicePoints(app: App, { store, context, guard, clock }: CustomerApiPorts): void {
   const listRoute = createRoute({
     method: "get",
     path: "/v1/service-points",
-    summary: "Service points under their MDMS pseudonyms",
+    summary: "Service points under their MDMS pseudonyms; a page may have fewer rows and a `next`",
     middleware: guard.api({ permission: "customers", action: "service-point.list" }),
-    request: { query: z.object(pageOf(ROWS_MAX)) },
-    responses: answers("Service points in the order of their pseudonyms", servicePointPage),
+    request: { query: servicePointQuery },
+    responses: listAnswers("Service points in the order of their pseudonyms", servicePointPage),
   });
   app.openapi(listRoute, async (c) => {
-    const { cursor, limit } = c.req.valid("query");
-    const after = cursor?.[1] ?? "";
-    const points = [...(await context()).servicePoints.values()]
-      .filter(({ servicePoint }) => servicePoint > after)
-      .slice(0, limit);
-    const last = await lastStatements(
-      store,
-      points.map(({ servicePoint }) => servicePoint),
-    );
-    const servicePoints = points.map((point) => ({
-      ...contractAnswer(point),
-      lastStatement: windowAnswer(last.get(point.servicePoint)),
-    }));
-    const next = nextOf(points, limit, ({ servicePoint }) => encodeCursor([0, servicePoint]));
-    return c.json({ servicePoints, ...next }, 200);
+    const { cursor, limit, format: _, ...filter } = c.req.valid("query");
+    const registry = await context();
+    const nowSeconds = Math.floor(clock.nowMs() / 1000);
+    const read = async (after: string | undefined, rows: number) => {
+      const query = { ...filter, after, limit: rows };
+      const { points, last, next } = await findServicePoints(store, registry, query, nowSeconds);
+      const answers = points.map((point) => ({
+        ...contractAnswer(point, nowSeconds),
+        lastStatement: windowAnswer(last.get(point.servicePoint)),
+      }));
+      return { rows: answers, next };
+    };
+    if (wantsCsv(c)) {
+      const pages = pagesFrom((after: string | undefined) => read(after, ROWS_MAX), pointCells);
+      return csvResponse(c, { name: "service-points", columns: POINT_COLUMNS, pages });
+    }
+    const { rows, next } = await read(cursor?.[1], limit);
+    return c.json({ servicePoints: rows, ...(next && { next: encodeCursor([0, next]) }) }, 200);
   });
 
   const detailRoute = createRoute({
@@ -149,7 +163,7 @@ function addServicePoints(app: App, { store, context, guard }: WebPorts): void {
       meanPerDay_mWh: String(meanPerDayMilliwattHours(record)),
     }));
     const answer = {
-      ...contractAnswer(point),
+      ...contractAnswer(point, Math.floor(clock.nowMs() / 1000)),
       days: total.days,
       energy_mWh: String(total.energyMilliwattHours),
       export_mWh: String(total.exportMilliwattHours),
@@ -160,9 +174,10 @@ function addServicePoints(app: App, { store, context, guard }: WebPorts): void {
   });
 }
 
-function contractAnswer(point: MdmsServicePoint) {
+function contractAnswer(point: MdmsServicePoint, nowSeconds: number) {
   const { servicePoint, zone, tariff, contractStart, contractEnd } = point;
   return {
+    state: contractState(point, nowSeconds),
     servicePoint,
     zone,
     tariff,

@@ -14,7 +14,8 @@ import {
 import { recentBalances, watchFeeder } from "../feeder-watch.ts";
 import type { RegistryContext } from "../registry-context.ts";
 import type { WebPorts } from "../web-ports.ts";
-import { answers, notFound } from "./answers.ts";
+import { answers, format, listAnswers, notFound } from "./answers.ts";
+import { csvResponse, onePage, wantsCsv, type Cell } from "./csv.ts";
 import { feederDays, feederImport, feederImported, feederList } from "./feeder-schemas.ts";
 import { cohortId, range, toIso } from "./schemas.ts";
 
@@ -39,7 +40,8 @@ function addList(app: App, { store, context, guard }: FeederApiPorts): void {
     path: "/v1/feeders",
     summary: "Neighbourhoods whose feeder is measured, and whether it agrees with their load",
     middleware: guard.api({ permission: "neighbourhoods", action: "feeders.view" }),
-    responses: answers("Every feeder", feederList),
+    request: { query: z.object({ format }) },
+    responses: listAnswers("Every feeder", feederList),
   });
   app.openapi(route, async (c) => {
     const registry = await context();
@@ -50,7 +52,10 @@ function addList(app: App, { store, context, guard }: FeederApiPorts): void {
       const alarm = isImbalanced(recent) ? ("FEEDER_IMBALANCE" as const) : null;
       feeders.push({ cohort, days, lastDay: toIso(lastBlockStart), lossShare, alarm });
     }
-    return c.json({ feeders }, 200);
+    if (!wantsCsv(c)) return c.json({ feeders }, 200);
+    const columns = ["cohort", "days", "last_day", "loss_share", "alarm"];
+    const pages = onePage(feeders.map((feeder) => Object.values(feeder)));
+    return csvResponse(c, { name: "feeders", columns, pages });
   });
 }
 
@@ -65,9 +70,10 @@ function addDays(app: App, { store, context, guard }: FeederApiPorts): void {
       query: z.object({
         ...range,
         limit: z.coerce.number().int().min(1).max(DAYS_MAX).default(31),
+        format,
       }),
     },
-    responses: answers("The newest days of the range, in the order of time", feederDays),
+    responses: listAnswers("The newest days of the range, in the order of time", feederDays),
   });
   app.openapi(route, async (c) => {
     const { cohort } = c.req.valid("param");
@@ -77,9 +83,21 @@ function addDays(app: App, { store, context, guard }: FeederApiPorts): void {
     const days = (await readFeederDays(store, query)).map((day) =>
       balanceDay(day, policy.auditMembersMin),
     );
-    return c.json({ days: days.map(answerOf) }, 200);
+    if (!wantsCsv(c)) return c.json({ days: days.map(answerOf) }, 200);
+    const columns = ["start", "interval_seconds", "difference_Wh", "scaled_load_Wh"];
+    const pages = onePage(days.flatMap(cellsOf));
+    return csvResponse(c, { name: "feeder", columns, pages });
   });
 }
+
+/** An interval a row. */
+const cellsOf = ({ blockStart, intervalSeconds, slots }: DayBalance): Cell[][] =>
+  slots.map((slot, index) => [
+    toIso(blockStart + index * intervalSeconds),
+    intervalSeconds,
+    slot?.differenceWattHours,
+    slot?.scaledLoadWattHours,
+  ]);
 
 function answerOf(day: DayBalance): z.infer<typeof feederDays>["days"][number] {
   return {

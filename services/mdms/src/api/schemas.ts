@@ -1,5 +1,6 @@
 /** The schemas that validate and document the API. Energy in mWh is decimal text: it may pass 2⁵³. */
 import { z } from "@smarter-metering/runtime";
+import { CONTRACT_STATES } from "../service-point-query.ts";
 import { STATEMENT_KINDS } from "../statement-kind.ts";
 import { cursor, printableId } from "./cursor.ts";
 
@@ -123,6 +124,7 @@ export const statementPage = z.object({ statements: z.array(statement), next });
 
 const contract = {
   servicePoint: z.string(),
+  state: z.enum(CONTRACT_STATES),
   zone: z.string(),
   tariff: z.string(),
   contractStart: isoText,
@@ -167,10 +169,6 @@ const described = {
   description: z.array(z.string()),
   document: z.unknown().openapi({ type: "object" }),
 };
-export const tariffList = z.object({
-  tariffs: z.array(z.object({ tariff: z.string(), currency: z.string(), ...described })),
-});
-
 export const priceList = z.object({
   prices: z.array(
     z.object({
@@ -202,6 +200,24 @@ export const overview = z.object({
   alarms: z.number(),
 });
 
+export const alarm = z
+  .object({
+    digest: z.string().openapi({ description: "names it, with its code; hex" }),
+    code: z.string(),
+    subject: z.string().openapi({ description: "`load/<cohort>`, `bill`, `feeder/<cohort>`" }),
+    firstAt: isoText,
+    lastAt: isoText,
+    acknowledgedAt: isoText.nullable(),
+    acknowledgedBy: z.string().nullable(),
+  })
+  .openapi("Alarm");
+export const alarmList = z.object({ alarms: z.array(alarm) });
+/** Which alarm was seen to. */
+export const acknowledgement = z.strictObject({
+  digest: z.string().regex(/^[0-9a-f]{64}$/),
+  code: z.string().max(64),
+});
+
 export const auditPage = z.object({
   entries: z.array(
     z.object({
@@ -213,14 +229,4 @@ export const auditPage = z.object({
     }),
   ),
   next,
-});
-
-export const credentials = z.strictObject({
-  login: z.string().max(64),
-  password: z.string().max(256),
-});
-export const sessionAnswer = z.object({
-  token: z.string(),
-  role: z.string(),
-  expiresAt: isoText,
 });

@@ -28,6 +28,7 @@ import {
   type ContributionRefusal,
 } from "./check-contribution.ts";
 import { aggregatorApp } from "./http.ts";
+import { ledgerApp } from "./http-ledger.ts";
 import { queueEntries } from "./entry-queue.ts";
 import { recordBatch, type Tally } from "./ledger.ts";
 import { sealPastCutoff } from "./load-set.ts";
@@ -74,6 +75,8 @@ export interface AggregatorPorts {
 export interface AggregatorService {
   /** The API; the wiring listens. */
   readonly http: App;
+  /** The MDMS's own door, which opens with `token`; the wiring listens. */
+  ledgerHttp(token: string): App;
   status(): Promise<AggregatorStatus>;
   /**
    * What a tick does, at once: seals what is past its cutoff, decides bills, logs what happened,
@@ -147,6 +150,10 @@ class Aggregator implements AggregatorService {
     this.#meters = createMeters(ports.metrics);
     this.#caughtUpSeconds = this.#nowSeconds();
     this.http = aggregatorApp(this, ports, publicLog.log);
+  }
+
+  ledgerHttp(token: string): App {
+    return ledgerApp(this.#ports, this.#publicLog.log, token);
   }
 
   start(tickMs: number): void {

@@ -112,10 +112,17 @@ async function logged(
   { state, entry }: RequestPlace,
   contributions: readonly Uint8Array[],
 ): Promise<LoggedRequest | undefined> {
-  if (entry === null) return undefined;
-  const index = Number(entry);
+  const terms = entry === null ? undefined : await loggedTerms(log, Number(entry));
+  return terms && { ...terms, contributions, state };
+}
+
+/** The signed terms that are the log's entry `index`. */
+export async function loggedTerms(
+  log: StoreLog,
+  index: number,
+): Promise<Pick<LoggedRequest, "terms" | "receipt"> | undefined> {
   const [encoded] = await log.entries(index, 1);
   if (encoded === undefined) return undefined;
   const { body: terms } = decodeEntry(encoded);
-  return { terms, contributions, receipt: (await log.receipt(index)) ?? null, state };
+  return { terms, receipt: (await log.receipt(index)) ?? null };
 }

@@ -11,10 +11,13 @@ import {
 } from "@smarter-metering/protocol";
 import { createRoute, problemResponse, z, type App, type Sql } from "@smarter-metering/runtime";
 import { findRequest, listContributions } from "./audit.ts";
+import { listOwnRequests, ownPlaceText } from "./own-requests.ts";
 import { SET_STATES, type SetState } from "./request-state.ts";
 
 const ENTRIES_MAX = 1024;
 const CONTRIBUTIONS_MAX = 1000;
+/** Each is a tree over a cohort's contributions: a month of both directions, and its bill. */
+const OWN_REQUESTS_MAX = 64;
 
 const base64Url = z.string().regex(/^[A-Za-z0-9_-]*$/);
 /** C2SP tlog-proof. */
@@ -22,6 +25,7 @@ const receipt = z.string().nullable();
 /** C2SP signed note. */
 const note = z.string().nullable();
 const seconds = z.coerce.number().int().min(0);
+const setState = z.enum(SET_STATES as [SetState, ...SetState[]]); // Not empty: five states.
 
 export const json = <S extends z.ZodType>(schema: S, description: string) => ({
   description,
@@ -87,11 +91,45 @@ const getRequest = createRoute({
         terms: base64Url,
         contributions: z.array(base64Url),
         receipt,
-        state: z.enum(SET_STATES as [SetState, ...SetState[]]), // Not empty: five states.
+        state: setState,
       }),
       "Signed terms from the log, and the ledger's contributions to what they ask for",
     ),
     404: { description: "No such request is in the log" },
+  },
+});
+
+const getOwnRequests = createRoute({
+  method: "get",
+  path: "/v1/service-points/{servicePoint}/requests",
+  request: {
+    params: z.object({ servicePoint: z.string().regex(/^[0-9a-f]{32}$/) }),
+    query: z.object({
+      from: seconds,
+      to: seconds,
+      limit: z.coerce.number().int().min(1).max(OWN_REQUESTS_MAX).default(OWN_REQUESTS_MAX),
+      offset: z.coerce.number().int().min(0).default(0),
+    }),
+  },
+  responses: {
+    200: json(
+      z.object({
+        requests: z.array(
+          z.object({
+            stream: z.enum(["LOAD", "LOAD_EXPORT", "BILL"]),
+            cohort: z.string().nullable(),
+            from: z.number().int(),
+            to: z.number().int(),
+            state: setState,
+            codes: z.array(z.string()).readonly(),
+            terms: base64Url.nullable(),
+            receipt,
+            own: z.array(z.object({ index: z.number().int(), path: z.array(z.string()) })),
+          }),
+        ),
+      }),
+      "What its contributions were asked for in [from, to), and where in each request they stand",
+    ),
   },
 });
 
@@ -121,6 +159,17 @@ export function addAuditRoutes(app: App, { sql, log, registry }: AuditSources): 
       return { encoded: toBase64Url(encoded), ...rest };
     });
     return context.json({ contributions }, 200);
+  });
+  app.openapi(getOwnRequests, async (context) => {
+    const { limit, offset, from, to } = context.req.valid("query");
+    const { servicePoint } = context.req.valid("param");
+    const filter = { servicePoint, from, to };
+    const found = await listOwnRequests(sql, log, filter, { limit, offset });
+    const requests = found.map(({ terms, own, ...request }) => {
+      const encoded = terms && toBase64Url(terms);
+      return { ...request, terms: encoded, own: own.map(ownPlaceText) };
+    });
+    return context.json({ requests }, 200);
   });
   app.openapi(getRequest, async (context) => {
     const digest = fromHex(context.req.valid("param").digest, 32);

@@ -12,13 +12,13 @@ import { SET_STATES, type SetState } from "./request-state.ts";
 
 const PAGE_MAX = 500;
 
-const state = z.enum(SET_STATES as [SetState, ...SetState[]]); // Not empty: five states.
+export const setState = z.enum(SET_STATES as [SetState, ...SetState[]]); // Not empty: five states.
 const hex16 = z.string().regex(/^[0-9a-f]{32}$/);
 const seconds = z.number().int();
 /** Trustees' numbers. */
 const trustees = z.array(z.number().int()).readonly();
 const requestState = {
-  state,
+  state: setState,
   codes: z.array(z.string()).readonly(),
   requestDigest: z.string().nullable(),
   sealedAt: seconds.nullable(),
@@ -39,7 +39,8 @@ const requestState = {
     })
     .nullable(),
 };
-const set = z
+/** A LOAD set as both faces of the aggregator show it. */
+export const loadSet = z
   .object({
     kind: z.literal("LOAD"),
     cohort: z.string(),
@@ -67,15 +68,15 @@ const bill = z
   })
   .openapi("BillWindow");
 const asked = z.object({
-  requested: z.array(z.union([set, bill])).readonly(),
+  requested: z.array(z.union([loadSet, bill])).readonly(),
   notDue: z
-    .array(z.object({ what: z.union([set, bill]), reason: z.string(), dueAt: seconds }))
+    .array(z.object({ what: z.union([loadSet, bill]), reason: z.string(), dueAt: seconds }))
     .readonly(),
-  suppressed: z.array(z.union([set, bill])).readonly(),
+  suppressed: z.array(z.union([loadSet, bill])).readonly(),
 });
 
 const page = {
-  state: state.optional(),
+  state: setState.optional(),
   limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(100),
   offset: z.coerce.number().int().min(0).default(0),
 };
@@ -84,7 +85,7 @@ const getSets = createRoute({
   method: "get",
   path: "/v1/sets",
   request: { query: z.object(page) },
-  responses: { 200: json(z.object({ sets: z.array(set) }), "LOAD sets, newest block first") },
+  responses: { 200: json(z.object({ sets: z.array(loadSet) }), "LOAD sets, newest block first") },
 });
 
 const getBlock = createRoute({
@@ -92,7 +93,7 @@ const getBlock = createRoute({
   path: "/v1/sets/{cohort}/{block}",
   request: { params: z.object({ cohort: z.string().max(64), block: z.coerce.number().int() }) },
   responses: {
-    200: json(z.object({ sets: z.array(set) }), "One block of a cohort, all streams, and why"),
+    200: json(z.object({ sets: z.array(loadSet) }), "One block of a cohort, all streams, and why"),
     404: { description: "Nothing is known of this block" },
   },
 });

@@ -119,4 +119,11 @@ export const migrations: readonly Migration[] = [
       `alter table bill_window add column cost text not null default ''`,
     ],
   },
+  {
+    name: "0005-ledger-pages",
+    statements: [
+      // A page of blocks is one range of an index, however many years there are.
+      `create index load_set_page on load_set (block desc, cohort, version, stream)`,
+    ],
+  },
 ];

@@ -135,6 +135,13 @@ export async function listSets(
       order by block desc, cohort, version, stream limit $4 offset $5`,
     [filter.state ?? null, filter.cohort ?? null, filter.block ?? null, page.limit, page.offset],
   );
+  return setSummaries(sources, rows);
+}
+
+export async function setSummaries(
+  sources: ReportSources,
+  rows: readonly SetRow[],
+): Promise<SetSummary[]> {
   const waits = await waitsOf(sources, rows);
   return rows.map((row) => setSummary(row, waits));
 }
@@ -195,7 +202,7 @@ interface RequestRow {
   readonly sealed_at: bigint | null;
 }
 
-interface SetRow extends RequestRow {
+export interface SetRow extends RequestRow {
   readonly cohort: string;
   readonly version: number;
   readonly stream: LoadStream;

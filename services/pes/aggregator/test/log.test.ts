@@ -36,6 +36,9 @@ import {
   utf8,
   verifySignedTerms,
   type SignedTerms,
+  contributionLeaf,
+  fromHex,
+  rootOfPath,
 } from "@smarter-metering/protocol";
 import { busLimits, manualClock, openStore, type BusMessage } from "@smarter-metering/runtime";
 import type { Store } from "@smarter-metering/runtime";
@@ -519,6 +522,53 @@ describe("whoever checks", () => {
     await bench.aggregator.close();
   });
 
+  test("gets where in each request a household's contributions stand, and nobody else's", async () => {
+    const bench = await asked();
+    type Own = {
+      stream: string;
+      from: number;
+      state: string;
+      terms: string | null;
+      receipt: string | null;
+      own: { index: number; path: string[] }[];
+    };
+    const requestsOf = async (network: string, query = ""): Promise<Own[]> => {
+      const span = `from=${world.dayStart(0)}&to=${world.dayStart(1)}`;
+      const path = `/v1/service-points/${network}/requests?${span}${query}`;
+      return (await get<{ requests: Own[] }>(bench, path)).requests;
+    };
+    for (const [index, { body }] of day0.entries()) {
+      const loads = await requestsOf(householdOf(world, index).network);
+      const [set = assert.fail()] = loads.filter(({ stream }) => stream === "LOAD");
+      const terms = fromBase64Url(set.terms ?? assert.fail());
+      const { contributionCount, contributionsRoot } = decodeSignedTerms(terms);
+      await checkReceipt(
+        parseReceipt(set.receipt ?? assert.fail()),
+        { kind: "release-request", body: terms },
+        quorum,
+      );
+      const [place = assert.fail(), ...more] = set.own;
+      assert.deepEqual(more, []);
+      const path = place.path.map((hash) => fromHex(hash));
+      const rootFrom = async (contribution: Uint8Array): Promise<string> => {
+        const leaf = await contributionLeaf(contribution);
+        const root = await rootOfPath(leaf, place.index, contributionCount, path);
+        return root === undefined ? "" : toHex(root);
+      };
+      assert.equal(await rootFrom(body), toHex(contributionsRoot));
+      const other = day0[(index + 1) % day0.length]?.body ?? assert.fail();
+      assert.notEqual(await rootFrom(other), toHex(contributionsRoot));
+    }
+    assert.deepEqual(await requestsOf("ab".repeat(16)), []);
+    assert.deepEqual(await requestsOf(householdOf(world, 0).network, "&offset=9"), []);
+    await store.query("update contribution set excluded = true where service_point = $1", [
+      householdOf(world, 0).network,
+    ]);
+    const [left] = await requestsOf(householdOf(world, 0).network);
+    assert.deepEqual(left?.own, [], "one that was taken out has no place");
+    await bench.aggregator.close();
+  });
+
   test("is told what is wrong with what he asks", async () => {
     const bench = await asked();
     const point = `servicePoint=${householdOf(world, 0).network}`;
@@ -532,6 +582,9 @@ describe("whoever checks", () => {
       [400, `/v1/contributions?${point}&from=0&to=1&stream=LIVE`],
       [400, "/v1/contributions?servicePoint=x&from=0&to=1"],
       [400, "/v1/requests/abc"],
+      [400, "/v1/service-points/abc/requests?from=0&to=1"],
+      [400, `/v1/service-points/${"00".repeat(16)}/requests?from=0`],
+      [400, `/v1/service-points/${"00".repeat(16)}/requests?from=0&to=1&limit=65`],
       [404, `/v1/requests/${"0".repeat(64)}`],
     ];
     for (const [status, path] of cases) {

@@ -7,11 +7,20 @@ import {
   type RegistryFeed,
   type UcsView,
 } from "@smarter-metering/protocol";
-import { createRoute, type App, type Clock, type Metrics, z } from "@smarter-metering/runtime";
+import {
+  createRoute,
+  type App,
+  type Clock,
+  type Metrics,
+  type Store,
+  z,
+} from "@smarter-metering/runtime";
 import type { Account, AccountStore } from "../account-store.ts";
+import { deleteOwnAccount, remainingFacts, type KeptDays } from "../deletion.ts";
 import type { AuthenticationKeys } from "../authentication-key.ts";
 import { UcsError } from "../error.ts";
 import type { HouseholdStore } from "../household-store.ts";
+import type { LiveHub } from "../live-hub.ts";
 import type { LoginGuard } from "../login-guard.ts";
 import { servicePointsOf } from "../service-points.ts";
 import * as schema from "./schemas.ts";
@@ -27,6 +36,9 @@ export interface AccountRoutesPorts {
   readonly guard: LoginGuard;
   readonly auth: SessionAuth;
   readonly accountsMax: number;
+  readonly store: Store;
+  readonly hub: LiveHub;
+  readonly kept: KeptDays;
 }
 
 const routes = {
@@ -83,6 +95,23 @@ const routes = {
     request: { body: schema.body(schema.wrappedItem) },
     responses: { 204: { description: "The list is stored" }, ...schema.problems },
   }),
+  deletionFacts: createRoute({
+    method: "get",
+    path: "/v1/account/deletion",
+    responses: {
+      200: schema.json(schema.deletionFacts, "What would remain of a deleted account"),
+      ...schema.problems,
+    },
+  }),
+  remove: createRoute({
+    method: "delete",
+    path: "/v1/account",
+    request: { body: schema.body(schema.deletion) },
+    responses: {
+      200: schema.json(schema.deleted, "The account is deleted"),
+      ...schema.problems,
+    },
+  }),
 };
 
 type PasswordBody = z.infer<typeof schema.newPassword>;
@@ -120,7 +149,9 @@ export function addAccountRoutes(app: App, ports: AccountRoutesPorts): void {
     return context.json({ salt: toBase64Url(account?.salt ?? fake), iterations } as const, 200);
   });
 
-  addEntrances(app, ports);
+  const admit = admission(ports);
+  addEntrances(app, ports, admit);
+  addDeletion(app, ports, admit);
 
   app.openapi(routes.logOut, async (context) => {
     await auth.close(context, await auth.require(context));
@@ -146,16 +177,18 @@ export function addAccountRoutes(app: App, ports: AccountRoutesPorts): void {
   });
 }
 
-/** Log-in and recovery: two keys, one count of failures, the same answers whether or not there is such a login. */
-function addEntrances(app: App, ports: AccountRoutesPorts): void {
-  const { clock, accounts, households, keys, guard, auth, registry } = ports;
+type Admit = (
+  login: string,
+  key: string,
+  verifierOf: (account: Account) => string,
+) => Promise<Account>;
+
+/** Whoever proves an account: one count of failures, the same answers whether or not there is such a login. */
+function admission(ports: AccountRoutesPorts): Admit {
+  const { clock, accounts, keys, guard } = ports;
   const total = ports.metrics.counter("ucs_logins_total", "Logins by outcome", ["outcome"]);
 
-  const admit = async (
-    login: string,
-    key: string,
-    verifierOf: (account: Account) => string,
-  ): Promise<Account> => {
+  return async (login, key, verifierOf) => {
     const nowSeconds = Math.floor(clock.nowMs() / 1000);
     if (keys.isBusy) throw new UcsError("UCS_BUSY");
     if (!(await guard.admit(login, nowSeconds))) {
@@ -173,6 +206,11 @@ function addEntrances(app: App, ports: AccountRoutesPorts): void {
     await guard.clear(login);
     return account;
   };
+}
+
+/** Log-in and recovery: two keys of one account. */
+function addEntrances(app: App, ports: AccountRoutesPorts, admit: Admit): void {
+  const { households, auth, registry } = ports;
 
   app.openapi(routes.logIn, async (context) => {
     const { login, authenticationKey } = context.req.valid("json");
@@ -205,6 +243,33 @@ function addEntrances(app: App, ports: AccountRoutesPorts): void {
     const opened = await auth.open(context, { login, scope: "recovery" });
     context.header("cache-control", "no-store");
     return context.json({ ...opened, account: login, items: account.items }, 200);
+  });
+}
+
+/** The session says whose, the password's key that it is he: a stolen session deletes nothing. */
+function addDeletion(app: App, ports: AccountRoutesPorts, admit: Admit): void {
+  const { clock, store, households, hub, auth, registry, kept } = ports;
+  const householdOf = (login: string) =>
+    households.household(login, servicePointsOf(registry.current().view));
+
+  app.openapi(routes.deletionFacts, async (context) => {
+    const { login } = await auth.require(context);
+    const { persons = [] } = (await householdOf(login)) ?? {};
+    context.header("cache-control", "no-store");
+    return context.json({ remains: remainingFacts(kept), othersRead: persons.length > 1 }, 200);
+  });
+
+  app.openapi(routes.remove, async (context) => {
+    const session = await auth.require(context);
+    const { login } = session;
+    const { authenticationKey } = context.req.valid("json");
+    await admit(login, authenticationKey, ({ verifier }) => verifier);
+    const { servicePoint = "" } = (await householdOf(login)) ?? {};
+    const nowSeconds = Math.floor(clock.nowMs() / 1000);
+    const deleted = await deleteOwnAccount(store, login, servicePoint, nowSeconds);
+    hub.endOf(login);
+    await auth.close(context, session);
+    return context.json({ deleted, remains: remainingFacts(kept) }, 200);
   });
 }
 

@@ -1,8 +1,10 @@
 /** The portal's HTTP application: its routes, its limits, and the one place where refusals become problems (RFC 9457). */
 import { ProtocolError } from "@smarter-metering/protocol";
 import {
+  addWebFiles,
   createApp,
   statusProblem,
+  WEB_POLICY,
   type App,
   type Logger,
   type Problem,
@@ -11,10 +13,10 @@ import { UcsError } from "../error.ts";
 import { addAccountRoutes, type AccountRoutesPorts } from "./account-routes.ts";
 import { addHouseholdRoutes, type HouseholdRoutesPorts } from "./household-routes.ts";
 import { addEnrolmentRoutes, type EnrolmentRoutesPorts } from "./enrolment-routes.ts";
+import { addEvidenceRoutes, type EvidenceRoutesPorts } from "./evidence-routes.ts";
 import { addNoticeRoute } from "./notice-routes.ts";
 import { addOperatorRoutes, type OperatorRoutesPorts } from "./operator-routes.ts";
 import { addReadingRoutes, type ReadingRoutesPorts } from "./reading-routes.ts";
-import { addWebFiles, PORTAL_POLICY } from "./web-files.ts";
 
 /** A registration is about 5 KB, an enrolment request about 1 KB. */
 const BODY_BYTES_MAX = 32 * 1024;
@@ -23,6 +25,7 @@ export interface PortalAppPorts
   extends
     AccountRoutesPorts,
     EnrolmentRoutesPorts,
+    EvidenceRoutesPorts,
     HouseholdRoutesPorts,
     ReadingRoutesPorts,
     OperatorRoutesPorts {
@@ -39,7 +42,7 @@ export async function createPortalApp(ports: PortalAppPorts): Promise<App> {
     log,
     clock,
     metrics,
-    contentSecurityPolicy: PORTAL_POLICY,
+    contentSecurityPolicy: WEB_POLICY,
     bodyBytesMax: BODY_BYTES_MAX,
     problemOf,
   });
@@ -47,6 +50,7 @@ export async function createPortalApp(ports: PortalAppPorts): Promise<App> {
   addEnrolmentRoutes(app, ports);
   addHouseholdRoutes(app, ports);
   addReadingRoutes(app, ports);
+  addEvidenceRoutes(app, ports);
   addNoticeRoute(app, ports);
   addOperatorRoutes(app, ports);
   if (webFolder !== null) await addWebFiles(app, webFolder);

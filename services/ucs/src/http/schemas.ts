@@ -62,6 +62,21 @@ export const logIn = z.strictObject({
   authenticationKey: password.authenticationKey,
 });
 
+/** Fresh: a session alone deletes nothing. */
+export const deletion = z.strictObject({ authenticationKey: password.authenticationKey });
+
+const remains = z.array(
+  z.object({
+    party: z.string(),
+    what: z.string(),
+    /** Null: for ever, or nobody's to say. */
+    keptDays: z.int().nullable(),
+  }),
+);
+/** `othersRead`: other persons of the household go on; if not, nobody can open what stays sealed. */
+export const deletionFacts = z.object({ remains, othersRead: z.boolean() });
+export const deleted = z.object({ deleted: z.record(z.string(), z.int()), remains });
+
 export const recover = z.strictObject({
   login,
   recoveryAuthenticationKey: password.authenticationKey,
@@ -144,6 +159,24 @@ const epochSeconds = z
   .string()
   .regex(/^\d{1,11}$/)
   .transform(Number);
+export const statements = z.object({
+  statements: z.array(z.string()),
+  /** Ask again with it as `cursor`; absent on the last page. */
+  next: z.string().optional(),
+});
+export const statementQuery = z.object({
+  mailbox: z.string().regex(/^[0-9a-f]{32}$/),
+  cursor: epochSeconds.optional(),
+});
+export const evidenceQuery = z.object({
+  from: epochSeconds,
+  to: epochSeconds,
+  offset: z
+    .string()
+    .regex(/^\d{1,7}$/)
+    .transform(Number)
+    .optional(),
+});
 export const frameQuery = z.object({
   from: epochSeconds,
   to: epochSeconds,

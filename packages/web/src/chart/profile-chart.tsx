@@ -1,0 +1,151 @@
+/** A load profile from a minute to years: the mean as a step line in the band between least and greatest, gaps as gaps. */
+import type { VNode } from "preact";
+import { useFormats, type Formats } from "../language/formats.ts";
+import { useKit } from "../language/kit.tsx";
+import type { ChartRange } from "./chart-range.ts";
+import type { LegendItem } from "./legend.tsx";
+import type { PlotData, PlotLine } from "./plot.ts";
+import { lowerBound, type PyramidColumns, type PyramidSource } from "./pyramid-source.ts";
+import { TimePlot } from "./time-plot.tsx";
+
+export type ProfileUnit = "W" | "Wh" | "kWh";
+
+export interface ProfileChartProps {
+  readonly source: PyramidSource;
+  /** The last period, drawn pale; its times are those it is shown at (see shiftedSource). */
+  readonly behind?: PyramidSource;
+  /** The price over time on a scale of its own; per kWh, in the currency. */
+  readonly layers?: {
+    readonly cost?: {
+      readonly source: PyramidSource;
+      readonly label: string;
+      readonly currency: string;
+    };
+  };
+  /** IANA zone of the meter: its midnights are marked, its times read out. */
+  readonly zone: string;
+  /** What is shown, for a screen reader: "Power of your household". */
+  readonly label: string;
+  readonly unit: ProfileUnit;
+  /** Shown at first, and whenever it changes; epoch seconds. */
+  readonly range: ChartRange;
+  /** When a gesture has come to rest. */
+  readonly onRange?: (range: ChartRange) => void;
+  /** CSS pixels; 280 unless told. */
+  readonly height?: number;
+  /** The newest end stays in sight when the source grows. */
+  readonly live?: boolean;
+}
+
+export function ProfileChart(props: ProfileChartProps): VNode {
+  const { source, behind, layers, zone, label, unit, range, onRange, height = 280 } = props;
+  const { texts } = useKit();
+  const formats = useFormats(zone);
+  const value = valueFormat(unit, formats);
+  const cost = layers?.cost;
+  const costText = (price: number): string => formats.money(String(price), cost?.currency ?? "EUR");
+  const first = behind === undefined ? 0 : 1; // What lies behind is drawn first.
+  const lines: PlotLine[] = [
+    ...(behind === undefined
+      ? []
+      : [{ name: "behind", colour: "chart-behind", kind: "pale" } as const]),
+    { name: "max", colour: "chart-1", kind: "edge" },
+    { name: "min", colour: "chart-1", kind: "edge" },
+    { name: "mean", colour: "chart-1", kind: "step" },
+    ...(cost === undefined
+      ? []
+      : [{ name: "cost", colour: "chart-2", kind: "step", isRight: true } as const]),
+  ];
+  const legend: LegendItem[] = [
+    { name: texts.mean, colour: "chart-1", kind: "line" },
+    ...(behind === undefined
+      ? []
+      : [{ name: texts.lastPeriod, colour: "chart-behind", kind: "line" } as const]),
+    ...(cost === undefined
+      ? []
+      : [{ name: cost.label, colour: "chart-2", kind: "dashed" } as const]),
+  ];
+  const readout = (data: PlotData, index: number): string => {
+    const at = data[0]?.[index];
+    const mean = data[first + 3]?.[index];
+    if (at === undefined || at === null) return "";
+    const [least, most] = [data[first + 2]?.[index] ?? mean, data[first + 1]?.[index] ?? mean];
+    const parts = [formats.dateTime(at, { zoneName: true })];
+    if (mean === null || mean === undefined) parts.push(texts.gap);
+    else parts.push(value(mean));
+    if (typeof least === "number" && typeof most === "number" && most > least) {
+      parts.push(`(${texts.minMax(value(least), value(most))})`);
+    }
+    const past = behind === undefined ? null : data[1]?.[index];
+    if (typeof past === "number") parts.push(`· ${texts.lastPeriod} ${value(past)}`);
+    const price = cost === undefined ? null : data.at(-1)?.[index];
+    if (typeof price === "number") parts.push(`· ${cost?.label} ${costText(price)}`);
+    return parts.join(" ");
+  };
+  return (
+    <TimePlot
+      label={label}
+      lines={lines}
+      bands={[{ upper: first, lower: first + 1, colour: "chart-1" }]}
+      legend={legend}
+      extent={[source.from, source.to]}
+      range={range}
+      onRange={onRange}
+      zone={zone}
+      height={height}
+      marks={[]}
+      live={props.live === true}
+      value={value}
+      valueRight={costText}
+      load={([from, to], columns) =>
+        columnsOf({ source, behind, cost: cost?.source }, from, to, columns)
+      }
+      readout={readout}
+      resting={([from, to]) => texts.range(formats.dateTime(from), formats.dateTime(to))}
+    />
+  );
+}
+
+const valueFormat = (unit: ProfileUnit, formats: Formats): ((value: number) => string) =>
+  unit === "W" ? formats.watts : (value) => `${formats.number(value)}\u202f${unit}`;
+
+/** The columns as a plot wants them: null for a gap, one point more at the end so that the last step is drawn, others on our x. */
+function columnsOf(
+  sources: {
+    readonly source: PyramidSource;
+    readonly behind: PyramidSource | undefined;
+    readonly cost: PyramidSource | undefined;
+  },
+  from: number,
+  to: number,
+  columns: number,
+): PlotData {
+  const found = sources.source.query(from, to, columns);
+  const x = [...found.x];
+  const size = x.length > 1 ? (x[1] ?? 0) - (x[0] ?? 0) : to - from;
+  x.push((x.at(-1) ?? from) + size);
+  const held = (values: Float64Array): (number | null)[] => {
+    const line = Array.from(values, (value) => (Number.isNaN(value) ? null : value));
+    line.push(line.at(-1) ?? null);
+    return line;
+  };
+  const onX = (other: PyramidSource | undefined): (number | null)[][] =>
+    other === undefined ? [] : [resampled(other.query(from, to, columns), x)];
+  return [
+    x,
+    ...onX(sources.behind),
+    held(found.max),
+    held(found.min),
+    held(found.mean),
+    ...onX(sources.cost),
+  ];
+}
+
+/** The mean that holds at each x: the column that began last. */
+function resampled(columns: PyramidColumns, x: readonly number[]): (number | null)[] {
+  return x.map((at) => {
+    const next = lowerBound(columns.x, at + 1e-6);
+    const value = columns.mean[next - 1] ?? NaN;
+    return Number.isNaN(value) ? null : value;
+  });
+}

@@ -1,0 +1,35 @@
+/** The last privacy evaluation: published attacks on what each party receives. Markdown, shown as what it is. */
+import { Loaded, useFormats, useLoaded } from "@smarter-metering/web";
+import type { VNode } from "preact";
+import type { AttackReport } from "../api.ts";
+import { useApi } from "../session.tsx";
+import { useTexts } from "../texts.ts";
+import { Markdown } from "./markdown.tsx";
+import { writtenOrNone } from "./residual-panel.tsx";
+
+export function AttacksPanel(): VNode {
+  const { privacy: words } = useTexts();
+  const api = useApi();
+  const formats = useFormats();
+  const loaded = useLoaded(
+    (signal) => writtenOrNone(api.get<AttackReport>("/v1/privacy/attack-report", { signal })),
+    [api],
+  );
+  return (
+    <Loaded
+      of={loaded}
+      empty={(report) =>
+        report === undefined ? <p class="muted">{words.attacksNone}</p> : undefined
+      }
+    >
+      {(report) => (
+        <div class="stack">
+          <p class="muted">
+            {words.attacksLead} {words.made}: {formats.dateTime(report?.writtenAt ?? 0)}
+          </p>
+          <Markdown text={report?.report ?? ""} />
+        </div>
+      )}
+    </Loaded>
+  );
+}

@@ -1,0 +1,70 @@
+/** Power as the meter sends it, over the last day. */
+import { Badge, EmptyState, Loaded, Panel, useFormats, useLoaded } from "@smarter-metering/web";
+import type { VNode } from "preact";
+import { useState } from "preact/hooks";
+import type { Range } from "../device/messages.ts";
+import { useTexts } from "../i18n.ts";
+import { useAsk, useDeviceEvents } from "../portal.tsx";
+import { PowerCurve } from "./power-curve.tsx";
+
+const SHOWN_SECONDS = 86_400;
+
+export function LivePanel(): VNode {
+  const { usage, overview } = useTexts();
+  const ask = useAsk();
+  const [live, setLive] = useState<{ watts: number; at: number }>();
+  useDeviceEvents((event) => {
+    if (event.event === "live") setLive(event);
+  });
+  const loaded = useLoaded(async (signal) => {
+    const { zone, newest } = await ask("overview", null, { signal });
+    return { zone, newest };
+  }, []);
+  return (
+    <Loaded of={loaded}>
+      {({ zone, newest }) =>
+        newest === null ? (
+          <EmptyState icon="meter" title={overview.emptyTitle}>
+            {overview.empty}
+          </EmptyState>
+        ) : (
+          <Panel
+            title={usage.liveNow}
+            lead={usage.liveLead}
+            actions={live && <Badge tone="good">{overview.liveBadge}</Badge>}
+          >
+            <LiveValue live={live} zone={zone} />
+            <PowerCurve
+              range={lastDay(live?.at ?? newest)}
+              zone={zone}
+              label={usage.liveNow}
+              live
+            />
+          </Panel>
+        )
+      }
+    </Loaded>
+  );
+}
+
+/** In steps of an hour, so that the range is another one only now and then. */
+const lastDay = (newest: number): Range => {
+  const to = Math.ceil(newest / 3600) * 3600;
+  return { from: to - SHOWN_SECONDS, to };
+};
+
+interface LiveValueProps {
+  readonly live: { readonly watts: number; readonly at: number } | undefined;
+  readonly zone: string;
+}
+
+function LiveValue({ live, zone }: LiveValueProps): VNode {
+  const { usage } = useTexts();
+  const formats = useFormats(zone);
+  if (live === undefined) return <p class="muted">{usage.liveWaiting}</p>;
+  return (
+    <p class="figure-value live-value">
+      {formats.watts(live.watts)} <span class="muted small">{formats.dateTime(live.at)}</span>
+    </p>
+  );
+}
