@@ -32,7 +32,7 @@ const APPLICATIONS: readonly WebApplication[] = [
     source: "services/ucs/web",
     target: "services/ucs/dist/web",
     packages: ["customer", "log", "paillier", "protocol", "tariff"],
-    libraries: ["jose", "preact", "uplot"],
+    libraries: ["jose", "preact"],
     gzipBytesMax: 120_000,
   },
   {
@@ -40,7 +40,7 @@ const APPLICATIONS: readonly WebApplication[] = [
     source: "services/mdms/web",
     target: "services/mdms/dist/web",
     packages: ["policy", "protocol", "tariff"],
-    libraries: ["preact", "uplot"],
+    libraries: ["preact"],
     gzipBytesMax: 150_000,
   },
 ];

@@ -129,7 +129,7 @@ async function found(quorum: typeof QUORUM | undefined): Promise<Town> {
     },
   );
   const mdms = await startMdms(
-    { secureCookies: false },
+    {},
     {
       ...named(),
       registry: world.mdmsFeed,

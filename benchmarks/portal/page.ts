@@ -1,8 +1,8 @@
-/** The page of the benchmark: has a worker open a year of sealed frames, and draws its columns with uPlot, as the portal does. */
-import uPlot from "uplot";
+/** The page of the benchmark: has a worker open a year of sealed frames, and draws its columns in the kit's chart, as the portal does. */
 import type { LoadColumns } from "@smarter-metering/customer";
 import { unpackYear } from "./packed-year.ts";
-import type { Stages } from "./stages.ts";
+import { showProfile } from "./profile.ts";
+import { ZONE, type Stages } from "./stages.ts";
 
 interface Answer {
   readonly columns?: LoadColumns;
@@ -10,24 +10,13 @@ interface Answer {
   readonly error?: string;
 }
 
-const withGaps = (values: Float64Array): (number | null)[] =>
-  Array.from(values, (value) => (Number.isNaN(value) ? null : value));
-
 /** Until the frame with it has been made. */
-async function draw(columns: LoadColumns): Promise<void> {
-  const { fromSeconds, meanWatts, minWatts, maxWatts } = columns;
-  const options = {
-    width: fromSeconds.length,
-    height: 400,
-    series: [{}, { stroke: "navy" }, { stroke: "gray" }, { stroke: "gray" }],
-  };
-  const values = [meanWatts, minWatts, maxWatts].map(withGaps);
-  const data: uPlot.AlignedData = [Array.from(fromSeconds), ...values];
-  await new Promise<void>((resolve) => {
-    const ready = { ...options, hooks: { ready: [() => resolve()] } };
-    document.body.append(new uPlot(ready, data).root);
-  });
-  await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 0)));
+function draw(columns: LoadColumns): Promise<void> {
+  const { fromSeconds, columnSeconds, minWatts, maxWatts, meanWatts } = columns;
+  const found = { x: fromSeconds, min: minWatts, max: maxWatts, mean: meanWatts };
+  const from = fromSeconds[0] ?? 0;
+  const to = (fromSeconds.at(-1) ?? from) + columnSeconds;
+  return showProfile({ source: { from, to, query: () => found }, range: [from, to], zone: ZONE });
 }
 
 /** From the frames in the page's memory, through a fresh worker, to the first paint; then the worker's own stages. */
@@ -45,7 +34,7 @@ async function measure(): Promise<Stages> {
       if (data.columns === undefined) return;
       const drawing = performance.now();
       drawn = draw(data.columns).then(() => {
-        painted["first paint (uPlot)"] = performance.now() - drawing;
+        painted["first paint"] = performance.now() - drawing;
         painted["from sealed frames to first paint"] = performance.now() - started;
       });
     });

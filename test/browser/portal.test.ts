@@ -1,11 +1,9 @@
 /**
  * The portal in a real browser: sign-up with the recovery drill, enrolment with a meter that answers over the bus, the day's total, a live
- * reading, log-out that forgets; then a new password on another device, where the meter comes out of the vault. Run by `npm run test:browser`; needs Chromium and the built pages.
+ * reading, locking and signing out, which forget; then a new password on another device, where the meter comes out of the vault. Run by `npm run test:browser`; needs Chromium and the built pages.
  */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
@@ -14,7 +12,7 @@ import {
   recipientFromSpki,
 } from "@smarter-metering/protocol";
 import { listen } from "@smarter-metering/runtime";
-import { chromium, type Page } from "playwright-core";
+import { chromium, type Locator, type Page } from "playwright-core";
 import {
   answerNewest,
   envelopeFor,
@@ -39,31 +37,37 @@ const password = "a long enough password";
 
 /** Gives the recovery key. */
 async function signUp(page: Page): Promise<string> {
-  const form = page.locator("form", { hasText: "Sign up" });
-  await form.locator("[name=login]").fill("anna");
-  await form.locator("[name=password]").fill(password);
-  await form.locator("[name=again]").fill(password);
-  await form.locator("button").click();
-  const recoveryKey = (await page.locator("#recovery-key").textContent()) ?? "";
-  await page.getByRole("button", { name: "I have written it down" }).click();
+  await page.getByRole("link", { name: "Make an account" }).click();
+  await page.getByLabel("Name", { exact: true }).fill("anna");
+  await page.getByRole("textbox", { name: "New password" }).fill(password);
+  await page.getByRole("textbox", { name: "Password again" }).fill(password);
+  await page.getByRole("button", { name: "Make my keys" }).click();
+  const recoveryKey = (await page.locator("#recovery-key code").textContent()) ?? "";
+  await page.getByRole("button", { name: "I have kept it" }).click();
   await page.getByLabel("From your note").fill("RK-00000-00000-00000-00000-00000-00");
   await page.getByRole("button", { name: "Make my account" }).click();
-  await page.locator("#status.alarm").waitFor();
+  await page.getByRole("alert").filter({ hasText: "recovery key" }).waitFor();
   await page.getByLabel("From your note").fill(recoveryKey.toLowerCase());
   await page.getByRole("button", { name: "Make my account" }).click();
   return recoveryKey;
 }
 
 async function recover(page: Page, recoveryKey: string, newPassword: string): Promise<void> {
-  const form = page.locator("form", { hasText: "Forgot your password?" });
-  await form.locator("[name=login]").fill("anna");
-  await form.locator("[name=recovery]").fill(recoveryKey);
-  await form.locator("[name=password]").fill(newPassword);
-  await form.locator("[name=again]").fill(newPassword);
-  await form.locator("button").click();
+  await page.getByRole("link", { name: "Use your recovery key" }).click();
+  await page.getByLabel("Name", { exact: true }).fill("anna");
+  await page.getByLabel("Recovery key").fill(recoveryKey);
+  await page.getByRole("textbox", { name: "New password" }).fill(newPassword);
+  await page.getByRole("textbox", { name: "Password again" }).fill(newPassword);
+  await page.getByRole("button", { name: "Set the new password" }).click();
 }
 
-test("sign-up, enrolment, the day's total, live, log-out, a new password elsewhere", async () => {
+/** What a figure of the page says. */
+const figure = (page: Page, label: string, text: string): Locator =>
+  page
+    .locator(".figure", { has: page.getByText(label, { exact: true }) })
+    .filter({ hasText: text });
+
+test("sign-up, enrolment, the day's total, live, lock, sign-out, a new password elsewhere", async () => {
   // Not a skip: a run of the browser tests without a browser has tested nothing.
   assert(existsSync(CHROMIUM), `the browser test did NOT run: there is no ${CHROMIUM}`);
   const portal = await openPortal({}, webFolder);
@@ -72,6 +76,7 @@ test("sign-up, enrolment, the day's total, live, log-out, a new password elsewhe
   const context = await browser.newContext({
     viewport: { width: 360, height: 740 },
     timezoneId: portal.world.zone,
+    locale: "en-GB",
   });
   const page = await context.newPage();
   const complaints: string[] = [];
@@ -83,13 +88,14 @@ test("sign-up, enrolment, the day's total, live, log-out, a new password elsewhe
     await offerOf(portal, house, "browser");
     await page.goto(server.url);
     const recoveryKey = await signUp(page);
-    await page.getByLabel("Network number").fill(house.network);
-    await page.getByLabel("Enrolment code").fill(encodeEnrolmentCode(house.enrolmentCode));
-    const sent = page.waitForResponse(
-      (response) => response.url().endsWith("/v1/enrolments") && response.status() === 202,
-    );
-    await page.getByRole("button", { name: "Connect" }).click();
-    await sent;
+    await page.getByLabel("Number of the letter").fill(house.network);
+    await page.getByLabel("Code of the letter").fill(encodeEnrolmentCode(house.enrolmentCode));
+    await Promise.all([
+      page.waitForResponse(
+        (response) => response.url().endsWith("/v1/enrolments") && response.status() === 202,
+      ),
+      page.getByRole("button", { name: "Connect", exact: true }).click(),
+    ]);
     const request = await portal.bus.last("downlink", house.meterId);
     assert(request !== undefined);
     const { customerSpki } = decodeEnrolmentRequest(request.body);
@@ -104,45 +110,52 @@ test("sign-up, enrolment, the day's total, live, log-out, a new password elsewhe
     await publishSealed(portal, frame);
     await answerNewest(portal, house);
 
-    await page.locator(".total", { hasText: "4.520 kWh" }).waitFor();
-    assert.equal(await page.locator("svg .value").count(), 95);
-    assert.equal(await page.locator("svg .gap").count(), 1);
+    await figure(page, "Used", "4.52").first().waitFor();
+    await page.getByRole("link", { name: "See the day" }).click();
+    await figure(page, "Used", "4.52").waitFor();
+    await page.getByText("15 min of this period have no readings").waitFor();
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     assert(width <= 360, `the page is ${width} px wide on a screen of 360`);
-    await page.screenshot({ path: join(tmpdir(), "portal-360.png"), fullPage: true });
-    await page.setViewportSize({ width: 1100, height: 800 });
-    await page.emulateMedia({ colorScheme: "dark" });
-    await page.screenshot({ path: join(tmpdir(), "portal-dark.png"), fullPage: true });
+    await page.getByRole("radio", { name: "Table" }).check({ force: true });
+    const rows = page.getByRole("row").filter({ hasText: "10:00" });
+    assert.match((await rows.first().textContent()) ?? "", /0\.126\skWh.*15\smin missing/);
 
     const live = await house.frames.next(
       { kind: "LIVE", blockStart: portal.world.dayStart(1), firstSlot: 0 },
       { importMilliwattHours: [250_000] },
     );
+    await page.getByRole("link", { name: "Overview" }).click();
+    await page.getByRole("heading", { name: "Now" }).waitFor();
     await publishSealed(portal, live);
-    await page.locator(".total", { hasText: "0.250 kWh" }).waitFor();
-    await page.getByRole("button", { name: "Previous day" }).click();
-    await page.locator(".total", { hasText: "4.520 kWh" }).waitFor();
+    await page.locator(".live-value", { hasText: "1 kW" }).waitFor();
+    await page.getByText("live", { exact: true }).waitFor();
 
-    const stored = await page.evaluate(() => JSON.stringify(Object.entries(localStorage)));
-    assert(!stored.includes(password));
-    await page.getByRole("button", { name: "Log out" }).click();
-    await page.getByRole("button", { name: "Log in" }).waitFor();
+    const stored = await page.evaluate(() =>
+      JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage)]),
+    );
+    for (const secret of [password, recoveryKey, "anna"]) assert(!stored.includes(secret), stored);
+    await page.getByRole("button", { name: "Lock" }).click();
+    await page.getByRole("heading", { name: "Locked" }).waitFor();
+    assert.deepEqual(await context.cookies(), []);
+    await page.getByRole("textbox", { name: "Password" }).fill(password);
+    await page.getByRole("button", { name: "Unlock" }).click();
+    await page.getByRole("heading", { name: "Overview" }).waitFor();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByText("You are signed out").waitFor();
     assert.deepEqual(await context.cookies(), []);
 
-    const elsewhere = await browser.newContext({ timezoneId: portal.world.zone });
+    const elsewhere = await browser.newContext({ timezoneId: portal.world.zone, locale: "en-GB" });
     const other = await elsewhere.newPage();
-    assert.equal(await page.locator(".notice").count(), 0);
     const { view, epoch } = portal.world.ucsFeed.current();
     const change = "households: 50 instead of 100 <b>(looser)</b>";
     const policyNotice = { policyId: "looser", inForceFrom: 1_800_000_000, changes: [change] };
     portal.world.ucsFeed.set(epoch + 1, { ...view, policyNotice });
     await other.goto(server.url);
-    const notice = other.getByRole("complementary", { name: "Announcement" });
+    const notice = other.locator(".notice", { hasText: "other rules hold" });
     await notice.waitFor();
     assert.deepEqual(await notice.locator("li").allTextContents(), [change]);
-    assert.match((await notice.locator("h2").textContent()) ?? "", /^From 2027-01-15 the rules/);
     await recover(other, recoveryKey, `${password}, and newer`);
-    await other.locator(".total", { hasText: "0.250 kWh" }).waitFor();
+    await figure(other, "Used", "0.25").first().waitFor();
     await elsewhere.close();
     assert.deepEqual(complaints, []);
   } finally {

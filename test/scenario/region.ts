@@ -242,7 +242,7 @@ export async function foundRegion(options: {
     { ...ports("trustee"), secretKey: world.paillier.secretKey, ledgerFolder },
   );
   const mdms = await startMdms(
-    { secureCookies: false },
+    {},
     {
       ...ports("mdms"),
       registry: mdmsFeed,

@@ -101,7 +101,7 @@ export async function foundCity(options: CityOptions) {
   );
   const mdms = process("mdms", (life) =>
     startMdms(
-      { secureCookies: false },
+      {},
       {
         ...ports("mdms", life),
         registry: world.mdmsFeed,

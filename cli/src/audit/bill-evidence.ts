@@ -2,8 +2,8 @@
  * A bill's evidence from what a customer is shown (docs/protocol.md §11.2): `verifyBill` of packages/customer with Paillier, the log's quorum
  * and the registry's terms put in. On the customer's side; what it computes of his readings stays there.
  */
-import type { BillEvidence, SealedAnswers } from "@smarter-metering/customer";
-import { checkReceipt, parseReceipt, type Quorum } from "@smarter-metering/log";
+import { receiptsOf, type BillEvidence, type SealedAnswers } from "@smarter-metering/customer";
+import type { Quorum } from "@smarter-metering/log";
 import { engineKeyOf, type Engine, type EngineKey } from "@smarter-metering/paillier";
 import {
   contributionContext,
@@ -91,8 +91,7 @@ export async function billEvidence(material: BillMaterial, engine: Engine): Prom
         answers: await answersOf(answers, registered),
       },
     }),
-    checkReceipt: async (entry, receipt) =>
-      checkReceipt(parseReceipt(receipt), entry, await registered.quorum()),
+    checkReceipt: receiptsOf(() => registered.quorum()),
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * `shared open`: a third party opens readings that a customer shared with his key, on his own machine (docs/protocol.md §11.5). With the
+ * `shared open`: a third party opens readings that a customer shared with his key, on his own machine (docs/protocol.md §11.6). With the
  * registry of a deployment it also says how far the meter's signatures prove them.
  */
 import { readFile, stat } from "node:fs/promises";

@@ -284,7 +284,6 @@ export function startMdmsRole(path: string, shared: Shared): Promise<Started<Mdm
     const service = await keep(
       startMdms(
         {
-          secureCookies: false, // Plain HTTP on the loopback; a reverse proxy in front adds TLS.
           keptDays: { statements: config.statementsKeptDays, loads: config.loadsKeptDays },
           totpRequiredFor: config.totpRequiredFor,
         },

@@ -3,16 +3,11 @@
  * registers counted between two instants.
  */
 import { toHex, type FrameHeader, type Statement } from "@smarter-metering/protocol";
-import {
-  addLocalDays,
-  isCountedInMeter,
-  localDayStart,
-  wrapCost,
-  type Calendar,
-} from "@smarter-metering/tariff";
+import { isCountedInMeter, wrapCost, type Calendar } from "@smarter-metering/tariff";
 import { groupBy } from "./frame-chain.ts";
 import { instantText } from "./link.ts";
 import type { OpenedFrame } from "./open-frames.ts";
+import { calendarSpans } from "./series/calendar-spans.ts";
 import { tariffOrUndefined } from "./tariff-errors.ts";
 
 /** [from, to), epoch seconds. */
@@ -154,14 +149,7 @@ const DAYS_MAX = 1000;
 /** One span if the zone is none: that is named where the statement is checked. */
 function byDay({ from, to }: Span, zone: string): Span[] {
   if (to - from > DAYS_MAX * 86_400) return [{ from, to }];
-  const days: Span[] = [];
-  for (let at = from; at < to;) {
-    const start = at;
-    const next = tariffOrUndefined(() => addLocalDays(localDayStart(start, zone), 1, zone)) ?? to;
-    days.push({ from: at, to: Math.min(to, next) });
-    at = next;
-  }
-  return days;
+  return tariffOrUndefined(() => calendarSpans("day", { from, to }, zone)) ?? [{ from, to }];
 }
 
 /** The time, and the counters that are not there between the frames around it. */

@@ -77,7 +77,6 @@ export async function evidenceOfBill(material: PortalMaterial): Promise<BillEvid
   if (said === undefined || view === undefined) return undefined;
   const request = shown && (await requestOf(shown.requests, said.requestDigest));
   const span = spanOfRequest(said, request);
-  const quorum = once(() => logQuorumOf(view));
   const prices = pricesOf(view, said);
   return {
     ...sealed,
@@ -98,7 +97,7 @@ export async function evidenceOfBill(material: PortalMaterial): Promise<BillEvid
         answers: await answersOf(statement, view),
       },
     }),
-    checkReceipt: receiptsOf(quorum),
+    checkReceipt: receiptsOf(() => logQuorumOf(view)),
   };
 }
 

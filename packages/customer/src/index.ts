@@ -11,7 +11,6 @@ export { CustomerError, type CustomerErrorCode } from "./error.ts";
 export { csvOf, type CsvOptions } from "./export/csv.ts";
 export { localTimeParameters, type LocalTimeParameters } from "./export/dst-rules.ts";
 export { greenButtonXml, type GreenButtonOptions } from "./export/green-button.ts";
-export type { Pricing } from "./export/interval-cost.ts";
 export { openShared, type OpenedShare, type ShareProof } from "./export/open-shared.ts";
 export {
   parseShareRecipient,
@@ -75,6 +74,7 @@ export { checkPortalRegistry, type PortalRegistry } from "./portal-registry.ts";
 export type { RegistryEvidence } from "./registered.ts";
 export { baseLoad, type BaseLoad } from "./series/base-load.ts";
 export { bandEnergies } from "./series/band-energies.ts";
+export { billedPlans } from "./series/billed-plans.ts";
 export {
   alignSpans,
   calendarSpans,
@@ -90,6 +90,7 @@ export {
   type CostPlan,
   type NotAttributable,
 } from "./series/cost-plan.ts";
+export { importPriceE16, intervalCost, type IntervalCost } from "./series/interval-cost.ts";
 export {
   keyFigures,
   loadFigures,
@@ -110,7 +111,7 @@ export {
 } from "./series/reading-series.ts";
 export { ReadingStore, type StoredFrame, type StoreVerdict } from "./series/reading-store.ts";
 export { runningBill, type RunningBill } from "./series/running-bill.ts";
-export { importPriceE16, spanCost, type SpanCost } from "./series/span-cost.ts";
+export { spanCost, type SpanCost } from "./series/span-cost.ts";
 export {
   changePassword,
   createVault,

@@ -24,11 +24,12 @@ export async function thresholdOf({ verificationKey }: QuorumView): Promise<numb
   return (await parseVerificationKey(verificationKey)).threshold;
 }
 
-/** Receipts held against that quorum. */
-export const receiptsOf =
-  (quorum: () => Promise<Quorum>): CheckReceipt =>
-  async (entry, receipt) =>
-    checkReceipt(parseReceipt(receipt), entry, await quorum());
+/** Receipts held against that quorum, which is asked for at the first. */
+export function receiptsOf(quorum: () => Promise<Quorum>): CheckReceipt {
+  let asked: Promise<Quorum> | undefined;
+  return async (entry, receipt) =>
+    checkReceipt(parseReceipt(receipt), entry, await (asked ??= quorum()));
+}
 
 /** Size and time of the head that a receipt is under, unverified; undefined for what is none. */
 export function headOfReceipt(receipt: string): { index: number; size: number } | undefined {

@@ -70,13 +70,13 @@ export async function readEvidence(
 ): Promise<ShownEvidence> {
   const read = (kind: "contributions" | "requests"): Promise<JsonObject[]> =>
     readPages(connection, `/v1/evidence/${kind}?from=${from}&to=${to}`, kind);
-  return {
-    contributions: (await read("contributions")).map((entry) => ({
-      contribution: bytesOf(entry, "encoded"),
-      ...(entry.receipt !== null && { receipt: textOf(entry, "receipt") }),
-    })),
-    requests: (await read("requests")).map(requestOf),
-  };
+  // Requests first: what they are made of is there by then, also while new ones come.
+  const requests = (await read("requests")).map(requestOf);
+  const contributions = (await read("contributions")).map((entry) => ({
+    contribution: bytesOf(entry, "encoded"),
+    ...(entry.receipt !== null && { receipt: textOf(entry, "receipt") }),
+  }));
+  return { contributions, requests };
 }
 
 /** The pages of a list that grows at its end; an empty one is the last. */

@@ -19,6 +19,7 @@ import {
   type SignedTerms,
 } from "@smarter-metering/protocol";
 import { answersFault } from "./check-answers.ts";
+import type { CheckReceipt } from "./check-log.ts";
 import { findMeter } from "./frame-chain.ts";
 import { instantText, LinkBook, type Link } from "./link.ts";
 import { headOfReceipt, logQuorumOf, receiptsOf, thresholdOf } from "./log-quorum.ts";
@@ -93,7 +94,8 @@ export async function whoSawWhat(evidence: SightingEvidence): Promise<SightingRe
   if (registered === undefined || view === undefined) return { sightings: [], links: book.links() };
   const own = await ownContributions(evidence, registered, book);
   const bills = billsOf(evidence.statements);
-  const context = { evidence, registered, view, own, bills, book };
+  const checkReceipt = receiptsOf(() => logQuorumOf(view));
+  const context = { evidence, registered, view, own, bills, checkReceipt, book };
   const sightings: Sighting[] = [];
   for (const request of evidence.shown.requests) sightings.push(await sightingOf(request, context));
   for (const { kind, state, hasStatement, from } of sightings) {
@@ -117,6 +119,7 @@ interface Context {
   readonly own: readonly OwnContribution[];
   /** By request digest, hex. */
   readonly bills: ReadonlyMap<string, OpenedStatement>;
+  readonly checkReceipt: CheckReceipt;
   readonly book: LinkBook;
 }
 
@@ -159,7 +162,7 @@ async function sightingOf(request: ShownRequest, context: Context): Promise<Sigh
   const bill = digest === undefined ? undefined : context.bills.get(digest);
   const membership = signed !== undefined && (await isIn(signed, request, context));
   if (signed !== undefined && !membership) book.broken("REQUEST_FOREIGN", where);
-  const log = signed !== undefined && (await isLogged(request, view, where, book));
+  const log = signed !== undefined && (await isLogged(request, context, where));
   const answers = signed && bill && (await answersTo(signed, bill, context, where));
   const load = signed?.terms.kind === "LOAD" ? signed.terms : undefined;
   return {
@@ -228,13 +231,12 @@ async function isIn(
 
 async function isLogged(
   { terms, receipt }: ShownRequest,
-  view: PublicView,
+  { checkReceipt, book }: Context,
   where: string,
-  book: LinkBook,
 ): Promise<boolean> {
   if (terms === undefined || receipt === undefined) return false; // It may wait for cosignatures.
   try {
-    await receiptsOf(() => logQuorumOf(view))({ kind: "release-request", body: terms }, receipt);
+    await checkReceipt({ kind: "release-request", body: terms }, receipt);
     return true;
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";

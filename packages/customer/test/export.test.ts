@@ -12,11 +12,14 @@ import {
   csvOf,
   greenButtonXml,
   localTimeParameters,
+  planCosts,
   openReadings,
   openShared,
   parseShareRecipient,
   parseShareSecret,
   shareReadings,
+  type BillingTerms,
+  type CostPlan,
   type GreenButtonOptions,
   type LocalTimeParameters,
   type Quality,
@@ -29,11 +32,11 @@ import {
   addLocalDays,
   dayStartOf,
   parseDynamicPrices,
-  parseTariff,
   zoneOffsetSeconds,
 } from "@smarter-metering/tariff";
 import * as bill from "./bill.ts";
 import { must } from "./bill.ts";
+import { costTerms, hourlyTariff } from "./hourly.ts";
 
 const { tariffDocument, zone } = bill;
 const folder = await mkdtemp(join(tmpdir(), "export-"));
@@ -245,16 +248,23 @@ test("blocks are local days: of 92, 96 and 100 quarters, and with gaps where not
   ]);
 });
 
-const pricing = { tariff: tariffDocument };
+const spanOfDays = (first: string, end: string) => {
+  return { from: dayStartOf(first, zone), to: dayStartOf(end, zone) };
+};
+
+/** The plan of a window, and of a statement's. */
+const planOf = (window: BillingTerms["window"], tariff = tariffDocument): CostPlan =>
+  planCosts({ tariff, zone, window });
+const billedPlan = planOf(bill.honestStatement);
+const autumnPlan = planOf(spanOfDays("2018-10-01", "2018-10-25"));
+const plans = [autumnPlan, billedPlan];
 
 test("a feed says nothing twice and nothing of whom: same data, same bytes; no pseudonym, no meter, no host", async () => {
   const { readings } = await openReadings(bill.evidence.meters, bill.secret, bill.evidence);
   const statements = [bill.honestStatement];
-  const feed = await feedOf({ readings, zone, pricing, statements, title: 'A & B <"\u0000\ud800' });
-  assert.equal(
-    feed,
-    await feedOf({ readings, zone, pricing, statements, title: 'A & B <"\u0000\ud800' }),
-  );
+  const options = { readings, zone, plans, statements, title: 'A & B <"\u0000\ud800' };
+  const feed = await feedOf(options);
+  assert.equal(feed, await feedOf(options));
   assert.match(feed, /<title>A &amp; B &lt;&quot;\ufffd\ufffd<\/title>/);
   const secrets = [bill.networkPseudonym, bill.meterId].flatMap((id) => [
     toHex(id),
@@ -271,35 +281,42 @@ test("a feed says nothing twice and nothing of whom: same data, same bytes; no p
     assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   const [last, ...others] = readings.toReversed();
   const changed = [...others.toReversed(), { ...must(last), importMilliwattHours: 1 }];
-  const other = await feedOf({ readings: changed, zone, pricing, statements });
+  const other = await feedOf({ readings: changed, zone, plans, statements });
   assert.ok(ids.every((id) => !other.includes(id)));
 });
 
-test("an interval costs its energy at its price; a bill comes with its lines", async () => {
+test("an interval costs its energy at its price, levies and taxes included; a bill comes with its lines", async () => {
+  const july = planOf(spanOfDays("2018-07-01", "2018-08-01"));
   const noon = Date.UTC(2018, 6, 2, 10) / 1000;
   const readings: Reading[] = [
     { ...quarter(noon, 1_000_000), exportMilliwattHours: 500_000 },
-    // 0.25 × 10⁻⁵ × 2: a tie goes to the even neighbour.
+    // 0.27 EUR a kWh: 0.54, 1.62 and 1.08 of 10⁻⁵ EUR, and what is left goes to the next.
     { ...quarter(noon + 900, 20), quality: "edited" },
     { ...quarter(noon + 1800, 60), quality: "estimated" },
-    { ...quarter(noon + 2700, 77), quality: "missing" },
+    { ...quarter(noon + 2700), quality: "missing" },
+    quarter(noon + 3600, 40),
+    quarter(noon + 4500, 0),
   ];
   const costs = async (options: Partial<GreenButtonOptions>): Promise<string[]> => {
     const feed = await feedOf({ readings, zone, ...options });
     return [...feed.matchAll(/<cost>(-?\d+)<\/cost>/g)].map(([, cost]) => cost ?? "");
   };
   assert.deepEqual(await costs({}), []);
-  assert.deepEqual(await costs({ pricing }), ["25000", "0", "2", "-4000", "0", "0"]);
-  // Before the tariff's first version no price is known, and inside an hour from 05:30 to 06:30 two are.
-  const early = [quarter(Date.UTC(2017, 5, 1) / 1000, 1000)];
+  const exported = ["-4000", "0", "0", "0", "0"];
+  assert.deepEqual(await costs({ plans: [july] }), ["27000", "1", "1", "1", "0", ...exported]);
+  // Outside every window no price is known, and inside an hour from 05:30 to 06:30 two are.
   const across = [{ ...quarter(Date.UTC(2018, 6, 2, 3, 30) / 1000, 1000), intervalSeconds: 3600 }];
-  for (const unpriced of [early, across]) {
-    assert.deepEqual(await costs({ readings: unpriced, pricing }), []);
-  }
-  assert.deepEqual(await costs({ pricing: hourly }), ["50000", "1", "3", "0", "0", "0"]);
+  assert.deepEqual(await costs({ plans }), []);
+  assert.deepEqual(await costs({ readings: across, plans: [july] }), []);
+  // By the price of one hour, 0.56 EUR with the band's own, and 8.1 % on it.
+  const hourly = planCosts({ ...july, tariff: hourlyTariff(costTerms), prices: [noonPrice] });
+  const byHour = await costs({ plans: [hourly] });
+  assert.deepEqual(byHour, ["60536", "1", "4", ...exported]);
+  const halves = [quarter(noon - 450, 1000), quarter(noon + 450, 1000)];
+  assert.deepEqual(await costs({ readings: halves, plans: [hourly] }), []);
 
   const { honestStatement } = bill;
-  const feed = await feedOf({ readings, zone, pricing, statements: [honestStatement] });
+  const feed = await feedOf({ readings, zone, plans, statements: [honestStatement] });
   const [, summary = ""] = /<UsageSummary [^>]*>(.*)<\/UsageSummary>/.exec(feed) ?? [];
   const { from, to, energy_mWh: energy } = honestStatement;
   assert.ok(
@@ -323,47 +340,24 @@ test("an interval costs its energy at its price; a bill comes with its lines", a
   );
 });
 
-/** A series with one price, 0.5, for the hour of noon. */
-const terms = {
-  prices: "spot",
-  stepSeconds: 3600,
-  priceStepMicro: 1000,
-  floorMicroPerKilowattHour: 0,
-};
-const hourly = {
-  tariff: parseTariff({
-    ...tariffDocument,
-    calendar: { id: "spot", bands: ["all"], rules: [], defaultBand: "all", cost: terms },
-    versions: [
-      {
-        version: 1,
-        validFrom: "2018-01-01",
-        pricesMicroPerKilowattHour: { all: 0 },
-        feedInMicroPerKilowattHour: 0,
-        standingChargeMicroPerDay: 0,
-        taxBasisPoints: 0,
-        costFallbackMicroPerKilowattHour: 300_000,
-      },
-    ],
-  }),
-  prices: [
-    parseDynamicPrices({
-      kind: "smarter-metering/prices",
-      currency: "EUR",
-      startSeconds: Date.UTC(2018, 6, 2, 10) / 1000,
-      ...terms,
-      pricesMicroPerKilowattHour: [500_000],
-    }),
-  ],
-};
+/** One price, 0.5, for the hour of noon. */
+const noonPrice = parseDynamicPrices({
+  kind: "smarter-metering/prices",
+  ...costTerms,
+  currency: "EUR",
+  startSeconds: Date.UTC(2018, 6, 2, 10) / 1000,
+  pricesMicroPerKilowattHour: [500_000],
+});
 
 test("what Green Button cannot say is refused, and said", async () => {
   const unsupported = { code: "CUSTOMER_EXPORT_UNSUPPORTED" };
   const moon = [quarter(Date.UTC(2022, 1, 1) / 1000), quarter(Date.UTC(2023, 6, 1) / 1000)];
   await assert.rejects(feedOf({ readings: moon, zone: "Africa/Casablanca" }), unsupported);
-  const tariff = { ...tariffDocument, currency: "XTS" };
   const readings = [quarter(900)];
-  await assert.rejects(feedOf({ readings, zone, pricing: { tariff } }), unsupported);
+  const testMoney = planOf(bill.honestStatement, { ...tariffDocument, currency: "XTS" });
+  await assert.rejects(feedOf({ readings, zone, plans: [testMoney] }), unsupported);
+  await assert.rejects(feedOf({ readings, zone, plans: [billedPlan, testMoney] }), unsupported);
+  assert.throws(() => [...csvOf({ readings, zone, plans: [billedPlan, testMoney] })], unsupported);
   await assert.rejects(feedOf({ readings: [], zone }), { code: "CUSTOMER_EXPORT_EMPTY" });
   const missing = [{ ...quarter(900), quality: "missing" as const }];
   await assert.rejects(feedOf({ readings: missing, zone }), { code: "CUSTOMER_EXPORT_EMPTY" });
@@ -371,8 +365,8 @@ test("what Green Button cannot say is refused, and said", async () => {
 });
 
 test("CSV: both clocks, exact energies, costs; the hour that an autumn's day has twice is told apart", () => {
-  const text = (readings: readonly Reading[], priced?: typeof pricing): string[] =>
-    [...csvOf({ readings, zone, ...(priced && { pricing: priced }) })].join("").split("\n");
+  const text = (readings: readonly Reading[], priced: readonly CostPlan[] = []): string[] =>
+    [...csvOf({ readings, zone, plans: priced })].join("").split("\n");
   const header = "start_local,start_utc,seconds,import_kWh,export_kWh,quality";
   const twice = 1_540_683_900; // 2018-10-27T23:45:00Z
   const both = [
@@ -386,9 +380,10 @@ test("CSV: both clocks, exact energies, costs; the hour that an autumn's day has
     "",
   ]);
   const again = [quarter(twice + 7200), { ...quarter(twice + 8100), quality: "missing" as const }];
-  assert.deepEqual(text(again, pricing).slice(0, 3), [
-    `${header},energy_cost_EUR`,
-    "2018-10-28T02:45:00+01:00,2018-10-28T01:45:00Z,900,0.000001,0.000000,valid,0.00000015",
+  const sunday = planOf(spanOfDays("2018-10-28", "2018-10-29"));
+  assert.deepEqual(text(again, [sunday]).slice(0, 3), [
+    `${header},energy_cost_gross_without_standing_EUR`,
+    "2018-10-28T02:45:00+01:00,2018-10-28T01:45:00Z,900,0.000001,0.000000,valid,0.000000162",
     "2018-10-28T03:00:00+01:00,2018-10-28T02:00:00Z,900,,,missing,",
   ]);
   assert.equal([...csvOf({ readings: daysOf("2018-10-27", 3), zone })].length, 4);

@@ -1,32 +1,43 @@
-/** What hours and days cost: over a window they add up to the bill, by the code that bills (docs/protocol.md §11). */
+/**
+ * What hours and days cost: over a window they add up to the bill, by the code that bills, and rows of exported files add up to them
+ * (docs/protocol.md §11).
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import {
+  billedPlans,
   calendarSpans,
+  csvOf,
+  greenButtonXml,
   importPriceE16,
   listReadings,
   planCosts,
   runningBill,
   spanCost,
   type BillingTerms,
+  type Quality,
+  type Reading,
   type ReadingRun,
   type ReadingSeries,
   type SpanCost,
 } from "@smarter-metering/customer";
+import { QUALITIES } from "@smarter-metering/readings";
 import {
+  addLocalDays,
   bandAt,
   costOf,
   dayStartOf,
   parseDynamicPrices,
   parseTariff,
   priceBill,
+  roundExact,
   wrapCost,
   type Bill,
   type Tariff,
 } from "@smarter-metering/tariff";
 import { costTerms, hourlyTariff, priceAt } from "./hourly.ts";
-import { zone } from "./tariff.ts";
+import { tariffDocument, zone } from "./tariff.ts";
 
 /** 31 days, of which one has 23 hours. */
 const window = { from: dayStartOf("2026-03-01", zone), to: dayStartOf("2026-04-01", zone) };
@@ -384,3 +395,129 @@ test("a version that the whole window delays is not in force on its first day, t
   assert.deepEqual(versionsOf("2026-07-01"), [1]);
   assert.deepEqual(versionsOf("2026-06-08"), [1, 2]);
 });
+
+// Ranges of several windows, and the files that a customer takes along.
+
+const spanOfDays = (first: string, end: string) => {
+  return { from: dayStartOf(first, zone), to: dayStartOf(end, zone) };
+};
+
+/** Dearer from the 11th of November on: no band tells its days apart, so it takes effect with the next window. */
+const dearer: Tariff = parseTariff({
+  ...tariffDocument,
+  versions: tariffDocument.versions.flatMap((version) => [
+    { ...version, taxes: [{ name: "levy", microPerKilowattHour: 20_501 }] },
+    {
+      ...version,
+      version: 2,
+      validFrom: "2018-11-11",
+      pricesMicroPerKilowattHour: { day: 333_333, night: 222_222 },
+      taxBasisPoints: 1234,
+    },
+  ]),
+});
+/** Of two bills, with a week between them that nobody has billed. */
+const billed = [spanOfDays("2018-10-22", "2018-11-19"), spanOfDays("2018-11-26", "2018-12-03")].map(
+  (window) => ({ tariff: dearer, zone, window }),
+);
+/** The same windows, by prices that are below zero in some hours. */
+const hourPrices = parseDynamicPrices({
+  kind: "smarter-metering/prices",
+  ...costTerms,
+  currency: "EUR",
+  startSeconds: dayStartOf("2018-10-01", zone),
+  pricesMicroPerKilowattHour: Array.from({ length: 24 * 92 }, (_, hour) => priceAt(3600 * hour)),
+});
+const billedByHour = billed.map((terms) => ({ ...terms, tariff: hourly, prices: [hourPrices] }));
+
+test("a range has the plan of each of its windows, and the same ones whatever the range", () => {
+  const windowsOf = (first: string, end: string) =>
+    billedPlans(billed, spanOfDays(first, end)).map(({ window }) => window);
+  const all = [
+    spanOfDays("2018-10-01", "2018-10-22"),
+    spanOfDays("2018-10-22", "2018-11-19"),
+    spanOfDays("2018-11-19", "2018-11-26"),
+    spanOfDays("2018-11-26", "2018-12-03"),
+    spanOfDays("2018-12-03", "2019-01-01"),
+    spanOfDays("2019-01-01", "2019-02-01"),
+  ];
+  assert.deepEqual(windowsOf("2018-10-05", "2019-01-02"), all);
+  assert.deepEqual(windowsOf("2018-11-20", "2018-11-21"), all.slice(2, 3));
+  assert.deepEqual(windowsOf("2018-12-24", "2018-12-25"), all.slice(4, 5));
+  // A statement's window inside another's is left out; before its first version a tariff has no price.
+  const span = spanOfDays("2018-10-22", "2018-11-19");
+  const doubled = [...billed.slice(0, 1), ...billed];
+  assert.deepEqual(billedPlans(doubled, span), billedPlans(billed, span));
+  assert.deepEqual(windowsOf("2017-06-01", "2017-07-01"), []);
+  assert.deepEqual(billedPlans([], span), []);
+});
+
+test("law: what intervals cost adds up to the cost of their span, in a table exactly, in a feed to half a unit a day", async () => {
+  const slot = fc.record({
+    importMilliwattHours: fc.nat(400_000),
+    exportMilliwattHours: fc.nat(3_000),
+    quality: fc.constantFrom<Quality>("valid", "valid", "estimated", "missing"),
+  });
+  const days = fc.record({
+    terms: fc.constantFrom(billed, billedByHour),
+    // Before, at and between borders of windows, and where the clocks change.
+    date: fc.constantFrom("2018-10-20", "2018-10-27", "2018-11-10", "2018-11-17", "2018-11-24"),
+    slots: fc.array(slot, { minLength: 90, maxLength: 400, size: "max" }),
+    gap: fc.nat(80),
+  });
+  let [windows, blocks] = [0, 0];
+  const law = fc.asyncProperty(days, async ({ terms, date, slots, gap }) => {
+    const from = dayStartOf(date, zone);
+    const readings = slots.flatMap(({ quality, ...energies }, index): Reading[] => {
+      const known = quality === "missing" ? {} : energies;
+      const nothing = { importMilliwattHours: 0, exportMilliwattHours: 0 };
+      const startSeconds = from + 900 * index;
+      const reading = { startSeconds, intervalSeconds: 900, ...nothing, ...known, quality };
+      return index >= 5 && index < 5 + gap ? [] : [reading];
+    });
+    const to = addLocalDays(from + 900 * slots.length, 1, zone);
+    const ranged = billedPlans(terms, { from, to });
+    if (ranged.length > 1) windows += 1;
+    const costOf = (span: { from: number; to: number }) => {
+      const costs = ranged.map((plan) => spanCost(plan, readings.map(runOf), span));
+      return {
+        importE16: costs.reduce((sum, { importE16 }) => sum + importE16, 0n),
+        exportE16: costs.reduce((sum, { exportE16 }) => sum + exportE16, 0n),
+      };
+    };
+    const rows = [...csvOf({ readings, zone, plans: ranged })].join("").trimEnd().split("\n");
+    const sum = rows.slice(1).reduce((all, row) => all + exactOf(row.split(",").at(-1)), 0n);
+    const { importE16, exportE16 } = costOf({ from, to });
+    assert.equal(sum, importE16 + exportE16);
+    if (readings.every(({ quality }) => quality === "missing")) return;
+    let feed = "";
+    for await (const chunk of greenButtonXml({ readings, zone, plans: ranged })) feed += chunk;
+    const channels = feed.split("<MeterReading ").slice(1);
+    for (const [at, direction] of (["importE16", "exportE16"] as const).entries()) {
+      for (const block of (channels[at] ?? "").split("<IntervalBlock ").slice(1)) {
+        const [, seconds = "", start = ""] =
+          /<interval><duration>(\d+)<\/duration><start>(\d+)/.exec(block) ?? [];
+        const exact = costOf({ from: Number(start), to: Number(start) + Number(seconds) });
+        const costs = [...block.matchAll(/<cost>(-?\d+)</g)].map(([, cost]) => BigInt(cost ?? ""));
+        const told = costs.reduce((total, cost) => total + cost, 0n);
+        assert.equal(told, roundExact(exact[direction], 5));
+        if (costs.length > 1) blocks += 1;
+      }
+    }
+  });
+  await fc.assert(law, { numRuns: 40 });
+  assert(windows > 0 && blocks > 100, `seen: ${windows} ranges, ${blocks} blocks`);
+});
+
+const runOf = ({ quality, ...reading }: Reading): ReadingRun => ({
+  ...reading,
+  importMilliwattHours: Uint32Array.of(reading.importMilliwattHours),
+  exportMilliwattHours: Uint32Array.of(reading.exportMilliwattHours),
+  quality: Uint8Array.of(QUALITIES.indexOf(quality)),
+});
+
+/** "-0.05" in 10⁻¹⁶. */
+function exactOf(text = ""): bigint {
+  const [whole = "", fraction = ""] = text.split(".");
+  return BigInt(whole + fraction.padEnd(16, "0")) * (text === "" ? 0n : 1n);
+}

@@ -43,7 +43,7 @@ export async function sealStatement(
   { mailbox, key }: StatementKeys,
   { from, sequence }: Omit<SealedStatementHeader, "mailbox">,
   content: Uint8Array,
-  random: (length: number) => Uint8Array = primitives.randomBytes,
+  random: (length: number) => Uint8Array = (length) => primitives.randomBytes(length),
 ): Promise<SealedStatement> {
   const header = { mailbox, from, sequence };
   const framed = new Writer().vector(content, SEALED_BYTES_MAX).finish();

@@ -52,6 +52,7 @@ export { createApp } from "./http/app.ts";
 export type { App, AppEnv, AppOptions } from "./http/app.ts";
 export { listen } from "./http/listen.ts";
 export type { Listening, ListenOptions } from "./http/listen.ts";
+export { SessionCookie } from "./http/session-cookie.ts";
 export { addWebFiles, WEB_POLICY } from "./http/web-files.ts";
 export { problemResponse, statusProblem } from "./http/problem.ts";
 export type { Problem, ProblemOf } from "./http/problem.ts";

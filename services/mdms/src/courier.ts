@@ -49,28 +49,37 @@ const MAILBOXES_AT_ONCE = 10_000;
 export class Courier {
   readonly #ports: CourierPorts;
   #view: MdmsView | undefined;
-  #running: Promise<void> | undefined;
+  #last: Promise<void> = Promise.resolve();
+  /** After a start, a failure, a full bus. */
+  #isLeft = true;
 
   constructor(ports: CourierPorts) {
     this.#ports = ports;
   }
 
-  /** Everything that is due, unless the bus is full; a failure is logged and leaves the rest for the next call. */
-  deliver(): Promise<void> {
-    this.#running ??= this.#deliver()
-      .catch((error: unknown) => {
-        this.#ports.log.error("bills wait to be sent; the next second tries again", {
-          ...errorFields(error),
-        });
-      })
-      .finally(() => (this.#running = undefined));
-    return this.#running;
+  /** To be called now and then: goes on with what was left, and with a new epoch; else it costs nothing. */
+  tick(): Promise<void> {
+    const isNew = this.#ports.registry.current().view !== this.#view;
+    return this.#isLeft || isNew ? this.deliver() : this.#last;
   }
 
-  async #deliver(): Promise<void> {
-    await this.#noteMailboxes();
-    // What was sealed before a crash goes first, as it is.
-    while (await this.#publish()) if (!(await this.#sealSome())) return;
+  /** Everything that is due, unless the bus is full, one call after the other. A failure is logged and leaves the rest for `tick`. */
+  deliver(): Promise<void> {
+    this.#last = this.#last.then(async () => {
+      this.#isLeft = true;
+      try {
+        await this.#noteMailboxes();
+        // What was sealed before a crash goes first, as it is.
+        while (await this.#publish()) {
+          if (await this.#sealSome()) continue;
+          this.#isLeft = false;
+          return;
+        }
+      } catch (error) {
+        this.#ports.log.error("bills wait to be sent", errorFields(error));
+      }
+    });
+    return this.#last;
   }
 
   async #noteMailboxes(): Promise<void> {

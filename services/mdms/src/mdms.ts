@@ -53,8 +53,6 @@ import type { Reports } from "./report-folder.ts";
 import { forgetOld, type MdmsKeptDays } from "./retention.ts";
 
 export interface MdmsConfig {
-  /** False only when served over plain HTTP on the loopback. */
-  readonly secureCookies: boolean;
   /** How long bills and loads are kept, in days. Default `MDMS_KEPT_DAYS`. */
   readonly keptDays?: MdmsKeptDays;
   /** Roles whose accounts have to have a second factor; without one they can only set it up. Default: none. */
@@ -94,7 +92,8 @@ export const mdmsLogFields: LogFields = { ...runtimeLogFields, trustee: "number"
 /** Each costs up to two RSA decryptions: some tenths of a second's work, and one transaction. */
 const BATCH_MAX = 64;
 const FORGET_EVERY_MS = 3_600_000;
-const DELIVER_EVERY_MS = 1_000;
+/** What a full bus or a failure left; a bill is sent when it is made. */
+const DELIVER_EVERY_MS = 60_000;
 /** How soon open pages hear of a new epoch. */
 const REGISTRY_EVERY_MS = 5_000;
 /** A whole tariff, signed, is the largest. */
@@ -123,7 +122,7 @@ const STATUS: Readonly<Record<MdmsErrorCode, 400 | 401 | 403 | 409 | 422 | 429 |
 /** `ports.store` was opened with this package's `migrations`. */
 export async function startMdms(config: MdmsConfig, ports: MdmsPorts): Promise<MdmsService> {
   const { bus, clock, log, registry, store } = ports;
-  const { secureCookies, totpRequiredFor = [] } = config;
+  const { totpRequiredFor = [] } = config;
   const events = new LiveEvents();
   const onEnd = (ids: readonly string[]): void => events.endSessions(ids);
   const sessions = new Sessions(store, clock, { totpRequiredFor, onEnd });
@@ -132,17 +131,26 @@ export async function startMdms(config: MdmsConfig, ports: MdmsPorts): Promise<M
   const logins = new Logins({ store, clock, audit, factors });
   const idempotency = new Idempotency(store, clock);
   const { operatorToken } = ports;
-  const guard = new Guard({ logins, sessions, audit, idempotency, operatorToken, secureCookies });
+  const guard = new Guard({ logins, sessions, audit, idempotency, operatorToken });
   const context = (): ReturnType<typeof registryContext> => registryContext(registry);
   const web = { store, guard, context, sessions, factors, totpRequiredFor, events, clock };
-  const http = await createMdmsApp(ports, web);
+  const courier = new Courier(ports);
+  const http = await createMdmsApp(ports, web, courier);
 
   const manager = new Manager({ ...ports, events });
   const combiner = new Combiner({ ...ports, events });
   const batches = { batchMax: BATCH_MAX };
   const subscriptions = [
-    bus.consume("releases", "mdms", batches, (batch) => manager.take(batch)),
-    bus.consume("partial-releases", "mdms", batches, (batch) => combiner.take(batch)),
+    bus.consume("releases", "mdms", batches, async (batch) => {
+      const verdicts = await manager.take(batch);
+      await courier.deliver();
+      return verdicts;
+    }),
+    bus.consume("partial-releases", "mdms", batches, async (batch) => {
+      const verdicts = await combiner.take(batch);
+      await courier.deliver();
+      return verdicts;
+    }),
   ];
   const cancelForget = clock.every(FORGET_EVERY_MS, async () => {
     try {
@@ -153,8 +161,7 @@ export async function startMdms(config: MdmsConfig, ports: MdmsPorts): Promise<M
       log.error("old rows stay until the next hour", errorFields(error));
     }
   });
-  const courier = new Courier(ports);
-  const cancelDeliver = clock.every(DELIVER_EVERY_MS, () => courier.deliver());
+  const cancelDeliver = clock.every(DELIVER_EVERY_MS, () => courier.tick());
   let epoch = registry.current().epoch;
   const cancelWatch = clock.every(REGISTRY_EVERY_MS, () => {
     const newest = registry.current().epoch;
@@ -177,6 +184,7 @@ export async function startMdms(config: MdmsConfig, ports: MdmsPorts): Promise<M
 async function createMdmsApp(
   { clock, log, metrics, signer, registryDesk, ledger, reports, webFolder }: MdmsPorts,
   web: AccountApiPorts & EventApiPorts,
+  courier: Courier,
 ): Promise<App> {
   const app = createApp({
     title: "Smarter Metering: meter data management",
@@ -192,6 +200,10 @@ async function createMdmsApp(
   // Not of what is streamed: a tag is the hash of the whole.
   const isStreamed = (c: Context): boolean => wantsCsv(c) || c.req.path === "/v1/events";
   app.use("/v1/*", (c, next) => (isStreamed(c) ? next() : tag(c, next)));
+  app.use("/v1/corrections", async (_, next) => {
+    await next();
+    await courier.deliver(); // Notes go to their customers.
+  });
   addSessionApi(app, web);
   addAccountApi(app, web);
   addOperatorApi(app, web);

@@ -210,6 +210,13 @@ export const migrations: readonly Migration[] = [
     ],
   },
   {
+    name: "0009-ledger",
+    statements: [
+      // Who has seen to an alarm; one that comes again after that is open again.
+      `alter table alarm add column acknowledged_at int8, add column acknowledged_by text`,
+    ],
+  },
+  {
     name: "0010-deliveries",
     statements: [
       // Where a service point's bills go, and how many were sealed for it.
@@ -230,13 +237,6 @@ export const migrations: readonly Migration[] = [
       `create index delivery_sealed on delivery (service_point, sequence) where sealed is not null`,
       `insert into delivery (service_point, from_grid)
         select service_point, from_grid from statement`,
-    ],
-  },
-  {
-    name: "0009-ledger",
-    statements: [
-      // Who has seen to an alarm; one that comes again after that is open again.
-      `alter table alarm add column acknowledged_at int8, add column acknowledged_by text`,
     ],
   },
 ];

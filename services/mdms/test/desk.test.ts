@@ -68,7 +68,7 @@ before(async () => {
   });
   await fixture.mdms.close();
   const mdms = await startMdms(
-    { secureCookies: false },
+    {},
     {
       ...ports,
       metrics: createMetrics(),

@@ -76,7 +76,7 @@ export async function startFixture(options: WorldOptions = {}): Promise<Fixture>
     totpKey: new Uint8Array(32).fill(7),
     operatorToken: OPERATOR_TOKEN,
   };
-  const mdms = await startMdms({ secureCookies: false }, ports);
+  const mdms = await startMdms({}, ports);
   let published = 0;
   return {
     world,

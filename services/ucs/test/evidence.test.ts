@@ -60,8 +60,9 @@ describe("sealed statements", () => {
         const { from, sequence } = decodeSealedStatement(fromBase64Url(text));
         all.push([from, sequence]);
       }
-      if (body["next"] === undefined) return all;
-      path = `/v1/statements?mailbox=${box}&cursor=${String(body["next"])}`;
+      const next = body["next"];
+      if (typeof next !== "string") return all;
+      path = `/v1/statements?mailbox=${box}&cursor=${next}`;
     }
   }
 
@@ -140,7 +141,7 @@ describe("evidence passed on", () => {
     portal = await openPortal({}, null, {
       aggregatorUrl: "http://aggregator.invalid",
       fetch(input) {
-        asked.push(input instanceof URL ? input.href : String(input));
+        if (input instanceof URL) asked.push(input.href);
         return answer();
       },
     });

@@ -2,15 +2,11 @@
  * Own readings as a table for people and spreadsheets (RFC 4180, UTF-8, LF). Runs on the customer's device, the only place that may see
  * what is in it.
  */
-import { formatMinor, zoneOffsetSeconds } from "@smarter-metering/tariff";
+import { exactDigits, formatMinor, zoneOffsetSeconds } from "@smarter-metering/tariff";
 import type { Reading } from "../readings.ts";
-import {
-  COST_DIGITS,
-  costE12,
-  pricesOfDay,
-  type IntervalPrice,
-  type Pricing,
-} from "./interval-cost.ts";
+import type { CostPlan } from "../series/cost-plan.ts";
+import { intervalCost } from "../series/interval-cost.ts";
+import { currencyOfPlans } from "./currency.ts";
 import { localDays } from "./local-days.ts";
 
 export interface CsvOptions {
@@ -18,8 +14,8 @@ export interface CsvOptions {
   readonly readings: readonly Reading[];
   /** IANA, of the wall clock in the first column. */
   readonly zone: string;
-  /** Adds the column of costs. */
-  readonly pricing?: Pricing;
+  /** Adds the column of costs. In one currency; an interval is priced by the plan in whose window it begins. */
+  readonly plans?: readonly CostPlan[];
 }
 
 /** 1 mWh is 10⁻⁶ kWh. */
@@ -28,18 +24,19 @@ const KILOWATT_HOUR_DIGITS = 6;
 /**
  * A header, then a row for each interval, one local day a chunk. Columns: `start_local`, ISO 8601 with the offset from UTC, which tells the
  * two hours apart that an autumn's day has twice; `start_utc`; `seconds`; `import_kWh`, `export_kWh`, exact with six decimals; `quality`;
- * with `pricing` `energy_cost_EUR`, named by the currency: import at its price less what export
- * brings, exact, before levies and taxes. A missing interval has no numbers; one without
- * a known price no cost. Throws TariffError ZONE_UNKNOWN.
+ * with `plans` `energy_cost_gross_without_standing_EUR`, named by the currency: import at its price with levies and taxes, less what
+ * export is paid, and nothing that is of days or windows (standing charges, minimums, tiers, credits). Exact, not rounded: rows add up to
+ * `spanCost` where every price is known. A missing interval has no numbers; one without a known price no cost. Throws TariffError ZONE_UNKNOWN,
+ * CUSTOMER_EXPORT_UNSUPPORTED for plans in several currencies.
  */
-export function* csvOf({ readings, zone, pricing }: CsvOptions): Generator<string> {
-  const cost = pricing === undefined ? "" : `,energy_cost_${pricing.tariff.currency}`;
+export function* csvOf({ readings, zone, plans = [] }: CsvOptions): Generator<string> {
+  const currency = currencyOfPlans(plans);
+  const cost = currency === undefined ? "" : `,energy_cost_gross_without_standing_${currency}`;
   yield `start_local,start_utc,seconds,import_kWh,export_kWh,quality${cost}\n`;
   for (const day of localDays(readings, zone)) {
-    const prices = pricing && pricesOfDay(day.readings, zone, pricing);
-    const rows = day.readings.map((reading, index) => {
+    const rows = day.readings.map((reading) => {
       const row = rowOf(reading, zone);
-      return prices === undefined ? `${row}\n` : `${row},${costText(reading, prices[index])}\n`;
+      return currency === undefined ? `${row}\n` : `${row},${costText(reading, plans)}\n`;
     });
     yield rows.join("");
   }
@@ -65,11 +62,8 @@ function offsetText(offsetSeconds: number): string {
   return `${offsetSeconds < 0 ? "-" : "+"}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
 }
 
-function costText(reading: Reading, price: IntervalPrice | undefined): string {
-  const { importMilliwattHours: imported, exportMilliwattHours: exported, quality } = reading;
-  const { importMicro, exportMicro } = price ?? {};
-  const isKnown = importMicro !== undefined && exportMicro !== undefined && quality !== "missing";
-  if (!isKnown) return "";
-  const sum = costE12(imported, importMicro) - costE12(exported, exportMicro);
-  return formatMinor(sum, COST_DIGITS).replace(/0{1,10}$/, "");
+function costText(reading: Reading, plans: readonly CostPlan[]): string {
+  const { importE16, exportE16 = 0n } = intervalCost(plans, reading) ?? {};
+  if (importE16 === undefined || reading.quality === "missing") return "";
+  return formatMinor(importE16 + exportE16, exactDigits).replace(/0{1,14}$/, "");
 }

@@ -1,4 +1,6 @@
-/** ISO 4217: numbers, which Green Button writes in the place of letters. */
+/** ISO 4217: numbers, which Green Button writes in the place of letters; and the one currency that costs of a file are in. */
+import { CustomerError } from "../error.ts";
+import type { CostPlan } from "../series/cost-plan.ts";
 
 /** Currencies of Europe and of countries that bill their smart meters in Green Button or near it. */
 const NUMBERS: Readonly<Record<string, number>> = {
@@ -50,3 +52,11 @@ const NUMBERS: Readonly<Record<string, number>> = {
 
 /** Undefined for one that is not in the table. */
 export const currencyNumber = (code: string): number | undefined => NUMBERS[code];
+
+/** Undefined without plans. Throws CUSTOMER_EXPORT_UNSUPPORTED for several currencies: a column of costs adds up. */
+export function currencyOfPlans(plans: readonly CostPlan[]): string | undefined {
+  const [code, ...others] = new Set(plans.map(({ tariff }) => tariff.currency));
+  if (others.length === 0) return code;
+  const message = `bills of this time are in ${code} and ${others.join(", ")}; export the time of each by itself`;
+  throw new CustomerError("CUSTOMER_EXPORT_UNSUPPORTED", message);
+}

@@ -3,13 +3,14 @@
  * the customer's device.
  */
 import type { Statement } from "@smarter-metering/protocol";
-import { roundHalfEven, type BillLine, type Tariff } from "@smarter-metering/tariff";
+import { roundExact, type BillLine, type Tariff } from "@smarter-metering/tariff";
 import { billedBy } from "../bill-window.ts";
 import { priceTotals } from "../recompute.ts";
 import { tariffOrUndefined } from "../tariff-errors.ts";
 import { elements, xmlText } from "./xml-text.ts";
 
-const AMOUNT_DIGITS = 5;
+/** Of amounts and costs. */
+export const AMOUNT_DIGITS = 5;
 const NOTE_CHARACTERS_MAX = 256;
 /** ItemKind: usage, administration, tax, credits for generation and others, information. */
 const [USAGE, ADMINISTRATION, TAX, GENERATED, CREDIT, INFORMATION] = [3, 4, 5, 6, 8, 10] as const;
@@ -38,7 +39,7 @@ export function usageSummary(
   const { from, to, energy_mWh: energy, estimated } = statement;
   const kinds = lineKinds(statement, tariff);
   const amounts = statement.lines.map(({ amountE16 }) =>
-    roundHalfEven(BigInt(amountE16), 10n ** BigInt(16 - AMOUNT_DIGITS)),
+    roundExact(BigInt(amountE16), AMOUNT_DIGITS),
   );
   const lines = statement.lines.map(({ text, quantity, price }, index) => {
     const note = [text, quantity, price].filter((part) => part !== "").join(" · ");

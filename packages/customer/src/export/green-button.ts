@@ -4,20 +4,15 @@
  * name goes into the feed: its ids are hashes of its own readings.
  */
 import { primitives, utf8, type Statement } from "@smarter-metering/protocol";
-import { roundHalfEven } from "@smarter-metering/tariff";
+import { roundExact } from "@smarter-metering/tariff";
 import type { Span } from "../bill-window.ts";
 import { CustomerError } from "../error.ts";
 import type { Quality, Reading } from "../readings.ts";
-import { currencyNumber } from "./currency.ts";
+import type { CostPlan } from "../series/cost-plan.ts";
+import { intervalCost } from "../series/interval-cost.ts";
+import { currencyNumber, currencyOfPlans } from "./currency.ts";
 import { localTimeParameters, type LocalTimeParameters } from "./dst-rules.ts";
-import { usageSummary } from "./green-button-bill.ts";
-import {
-  COST_DIGITS,
-  costE12,
-  pricesOfDay,
-  type IntervalPrice,
-  type Pricing,
-} from "./interval-cost.ts";
+import { AMOUNT_DIGITS, usageSummary } from "./green-button-bill.ts";
 import { localDays, type LocalDay } from "./local-days.ts";
 import { nameUuid } from "./name-uuid.ts";
 import { elements, xmlText } from "./xml-text.ts";
@@ -29,8 +24,8 @@ export interface GreenButtonOptions {
   readonly zone: string;
   /** Shown by whatever reads the feed. */
   readonly title?: string;
-  /** Gives each interval its cost, and the lines of bills their kinds. */
-  readonly pricing?: Pricing;
+  /** Give each interval that begins in a plan's window its cost, and the lines of bills their kinds. In one currency. */
+  readonly plans?: readonly CostPlan[];
   /** Verified; those of the time exported. */
   readonly statements?: readonly Statement[];
 }
@@ -55,7 +50,6 @@ const QUALITY_CODES: Readonly<Record<Exclude<Quality, "valid" | "missing">, numb
   edited: 7,
   questionable: 10,
 };
-const COST_DIVISOR = 10n ** BigInt(COST_DIGITS - 5);
 
 /** One MeterReading of the feed. */
 interface Channel {
@@ -66,7 +60,7 @@ interface Channel {
 
 interface Feed {
   readonly zone: string;
-  readonly pricing: Pricing | undefined;
+  readonly plans: readonly CostPlan[];
   readonly currency: number | undefined;
   readonly updated: string;
   readonly uuid: (name: string) => Promise<string>;
@@ -74,20 +68,25 @@ interface Feed {
 
 /**
  * The feed: one usage point with the zone's clock; for each length of intervals a meter reading of import, and one of export unless all of
- * it is 0; a block a local day; a summary for each statement. Cost of an interval: energy at its price, half-even; what export brings is
- * negative. The same options give the same bytes. Throws CUSTOMER_EXPORT_EMPTY without readings, CUSTOMER_EXPORT_UNSUPPORTED for a zone or
- * currency that the standard has no words for, TariffError ZONE_UNKNOWN.
+ * it is 0; a block a local day; a summary for each statement. The same options give the same bytes.
+ *
+ * Cost of an interval: its energy at its price with levies and taxes, as `spanCost` has it, without what is of days or windows (standing
+ * charges, minimums, tiers, credits); what export is paid is negative. In 10⁻⁵ of the currency, as the standard counts. What rounding
+ * leaves goes to the next interval of the block: each is at most one unit off, and a block adds up to its exact cost rounded once, half-even.
+ *
+ * Throws CUSTOMER_EXPORT_EMPTY without readings, CUSTOMER_EXPORT_UNSUPPORTED for a zone or currency that the standard has no words for, or
+ * plans in several currencies, TariffError ZONE_UNKNOWN.
  */
 export async function* greenButtonXml(options: GreenButtonOptions): AsyncGenerator<string> {
-  const { zone, pricing, statements = [], title = "Electricity readings" } = options;
+  const { zone, plans = [], statements = [], title = "Electricity readings" } = options;
   const readings = options.readings.filter(({ quality }) => quality !== "missing");
   const span = spanOfReadings(readings);
   const clock = clockOf(span, zone);
-  const currency = currencyOf(pricing?.tariff.currency ?? statements[0]?.currency);
+  const currency = currencyOf(currencyOfPlans(plans) ?? statements[0]?.currency);
   const seed = await digestOf(readings, zone);
   const uuid = (name: string): Promise<string> => nameUuid(seed, name);
   const updated = new Date(1000 * span.to).toISOString().replace(".000Z", "Z");
-  const feed: Feed = { zone, pricing, currency, updated, uuid };
+  const feed: Feed = { zone, plans, currency, updated, uuid };
   const channels = channelsOf(readings);
 
   yield `<?xml version="1.0" encoding="UTF-8"?>
@@ -194,7 +193,7 @@ function readingType(feed: Feed, channel: Channel): Promise<string> {
   const content = elements([
     ["accumulationBehaviour", INTERVAL_DELTA],
     ["commodity", ELECTRICITY],
-    ["currency", feed.pricing && feed.currency],
+    ["currency", feed.plans.length === 0 ? undefined : feed.currency],
     ["dataQualifier", NORMAL],
     ["defaultQuality", 0],
     ["flowDirection", FLOWS[channel.direction]],
@@ -236,12 +235,14 @@ async function* intervalBlocks(
 }
 
 /** The local day, and its last interval if that reaches beyond. */
-function intervalBlock({ pricing, zone }: Feed, channel: Channel, day: LocalDay<Reading>): string {
+function intervalBlock({ plans }: Feed, channel: Channel, day: LocalDay<Reading>): string {
   const lastStart = day.readings.at(-1)?.startSeconds ?? day.from;
   const to = Math.max(day.to, lastStart + channel.intervalSeconds);
-  const prices = pricing && pricesOfDay(day.readings, zone, pricing);
+  const costs = roundedCosts(
+    day.readings.map((reading) => intervalCost(plans, reading)?.[`${channel.direction}E16`]),
+  );
   const rows = day.readings.map((reading, index) =>
-    intervalReading(reading, channel.direction, prices?.[index]),
+    intervalReading(reading, channel.direction, costs[index]),
   );
   return `<IntervalBlock ${ESPI}><interval><duration>${to - day.from}</duration><start>${day.from}</start></interval>
 ${rows.join("\n")}
@@ -251,14 +252,11 @@ ${rows.join("\n")}
 function intervalReading(
   reading: Reading,
   direction: Channel["direction"],
-  price: IntervalPrice | undefined,
+  amount: bigint | undefined,
 ): string {
   const { startSeconds, intervalSeconds, quality } = reading;
-  const isImport = direction === "import";
-  const value = isImport ? reading.importMilliwattHours : reading.exportMilliwattHours;
-  const micro = isImport ? price?.importMicro : price?.exportMicro;
-  const cost =
-    micro === undefined ? "" : `<cost>${costOf(value, isImport ? micro : -micro)}</cost>`;
+  const value = reading[`${direction}MilliwattHours`];
+  const cost = amount === undefined ? "" : `<cost>${amount}</cost>`;
   const code =
     quality === "valid" || quality === "missing"
       ? ""
@@ -266,17 +264,24 @@ function intervalReading(
   return `<IntervalReading>${cost}${code}<timePeriod><duration>${intervalSeconds}</duration><start>${startSeconds}</start></timePeriod><value>${value}</value></IntervalReading>`;
 }
 
-/** In 10⁻⁵ of the currency. */
-const costOf = (milliwattHours: number, micro: number): bigint =>
-  roundHalfEven(costE12(milliwattHours, micro), COST_DIVISOR);
+/** In 10⁻⁵ of the currency: by how much each raises the rounded sum of those up to it. */
+function roundedCosts(costsE16: readonly (bigint | undefined)[]): (bigint | undefined)[] {
+  let sumE16 = 0n;
+  let rounded = 0n;
+  return costsE16.map((costE16) => {
+    if (costE16 === undefined) return undefined;
+    const before = rounded;
+    sumE16 += costE16;
+    rounded = roundExact(sumE16, AMOUNT_DIGITS);
+    return rounded - before;
+  });
+}
 
 function billSummary(feed: Feed, statement: Statement, number: number): Promise<string> {
   const up = `${POINT}/UsageSummary`;
-  return entry(feed, `${up}/${number}`, {
-    title: "Bill",
-    up,
-    content: usageSummary(statement, currencyOf(statement.currency) ?? 0, feed.pricing?.tariff),
-  });
+  const plan = feed.plans.find(({ window }) => window.from === statement.from);
+  const content = usageSummary(statement, currencyOf(statement.currency) ?? 0, plan?.tariff);
+  return entry(feed, `${up}/${number}`, { title: "Bill", up, content });
 }
 
 const link = (relation: string, href: string): string => `<link rel="${relation}" href="${href}"/>`;

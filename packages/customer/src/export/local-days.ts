@@ -1,11 +1,10 @@
 /** Readings by the local day in which they begin: 92, 96 or 100 quarters where clocks change. Runs on the customer's device. */
-import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
+import type { Span } from "../bill-window.ts";
 import type { Reading } from "../readings.ts";
+import { periodAt } from "../series/calendar-spans.ts";
 
-export interface LocalDay<One> {
-  /** [from, to), epoch seconds: 23 to 25 hours. */
-  readonly from: number;
-  readonly to: number;
+/** 23 to 25 hours. */
+export interface LocalDay<One> extends Span {
   /** Never empty. */
   readonly readings: readonly One[];
 }
@@ -16,8 +15,7 @@ export function* localDays<One extends Pick<Reading, "startSeconds">>(
   zone: string,
 ): Generator<LocalDay<One>> {
   for (let first = 0; first < readings.length;) {
-    const from = localDayStart(readings[first]?.startSeconds ?? 0, zone);
-    const to = addLocalDays(from, 1, zone);
+    const { from, to } = periodAt("day", readings[first]?.startSeconds ?? 0, zone);
     let end = first;
     while (end < readings.length && (readings[end]?.startSeconds ?? to) < to) end += 1;
     yield { from, to, readings: readings.slice(first, end) };

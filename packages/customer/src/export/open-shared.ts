@@ -1,5 +1,5 @@
 /**
- * What was shared, opened and judged by the third party (docs/protocol.md §11.5): what the meter's signatures prove, what the customer only
+ * What was shared, opened and judged by the third party (docs/protocol.md §11.6): what the meter's signatures prove, what the customer only
  * says, and what contradicts. Runs at the third party, with his private key; a view of the registry makes proofs of it.
  */
 import { compactDecrypt } from "jose";

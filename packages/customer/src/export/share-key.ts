@@ -1,5 +1,5 @@
 /**
- * The keys of a third party whom a customer shares readings with (docs/protocol.md §11.5): his public key as the customer gets it, PEM or
+ * The keys of a third party whom a customer shares readings with (docs/protocol.md §11.6): his public key as the customer gets it, PEM or
  * JWK, told apart from what is pasted by mistake; his private key on his own machine. RSA of 3072 bits or more, P-256, X25519; no other.
  */
 import { fromBase64Url, primitives, toHex } from "@smarter-metering/protocol";

@@ -1,5 +1,5 @@
 /**
- * Sharing readings of a time with a third party's public key (docs/protocol.md §11.5): a compact JWE (RFC 7516) that he alone opens. Runs
+ * Sharing readings of a time with a third party's public key (docs/protocol.md §11.6): a compact JWE (RFC 7516) that he alone opens. Runs
  * on the customer's device; who carries the file sees for which key it is and how long.
  */
 import { CompactEncrypt } from "jose";

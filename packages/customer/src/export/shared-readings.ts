@@ -1,5 +1,5 @@
 /**
- * What a customer shares with a third party (docs/protocol.md §11.5): readings of one time, what for, until when, and the proof that his
+ * What a customer shares with a third party (docs/protocol.md §11.6): readings of one time, what for, until when, and the proof that his
  * meter measured them. JSON, sealed as one JWE; the portal and whoever carries it see its length. Read by the third party, who believes
  * of it what the proof shows.
  */

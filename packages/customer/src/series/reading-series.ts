@@ -67,7 +67,7 @@ export function runsIn(series: ReadingSeries, { from, to }: Span): ReadingRun[] 
   return runs;
 }
 
-/** As objects, for what lists or compares single readings (`toCsv`, `compareStatement`). */
+/** As objects, for what lists or compares single readings (`csvOf`, `compareStatement`). */
 export function listReadings(series: ReadingSeries): Reading[] {
   return series.flatMap((run) =>
     Array.from(run.quality, (code, index) => ({

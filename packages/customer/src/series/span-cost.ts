@@ -3,9 +3,7 @@
  * Over a whole window the parts add up to the bill, less what is not attributable. Pure; runs at the customer.
  */
 import {
-  bandAt,
   localDayStart,
-  priceAt,
   TariffError,
   type CostTerms as SeriesTerms,
   type DynamicPrices,
@@ -13,6 +11,7 @@ import {
 import type { Span } from "../bill-window.ts";
 import { bandEnergies } from "./band-energies.ts";
 import { emptyBill, exactAmount, type CostPlan, type PricedStretch } from "./cost-plan.ts";
+import { isWithinStep, seriesUnitE16 } from "./interval-cost.ts";
 import { runsIn, type ReadingRun, type ReadingSeries } from "./reading-series.ts";
 
 /** Exact, in 10⁻¹⁶ of the currency (`roundExact` makes minor units of it). */
@@ -95,7 +94,7 @@ function seriesCost(
 ): ImportCost {
   const { startSeconds, intervalSeconds, importMilliwattHours: energies } = run;
   const { stepSeconds } = terms;
-  if (stepSeconds % intervalSeconds !== 0 || startSeconds % intervalSeconds !== 0) {
+  if (!isWithinStep(terms, run)) {
     const message = `prices change every ${stepSeconds} s, inside intervals of ${intervalSeconds} s`;
     throw new TariffError("TARIFF_BOUNDARY_INSIDE_INTERVAL", message);
   }
@@ -113,29 +112,4 @@ function seriesCost(
     else importE16 += BigInt(sum) * unitE16;
   }
   return { importE16, unpricedMilliwattHours };
-}
-
-/** Of one mWh; undefined where the price is not known. */
-function seriesUnitE16(
-  prices: readonly DynamicPrices[],
-  { priceStepMicro, floorMicroPerKilowattHour: floor }: SeriesTerms,
-  { bandE16, costUnitE16 }: PricedStretch,
-  instant: number,
-): bigint | undefined {
-  const price = priceAt(prices, instant);
-  if (price === undefined) return undefined;
-  return (bandE16[0] ?? 0n) + BigInt((price - floor) / priceStepMicro) * costUnitE16;
-}
-
-/**
- * What one mWh of import costs at an instant, levies and taxes included, in 10⁻¹⁶ of the currency: times 10⁶, a kWh. Undefined outside the
- * plan's window, and where the price is not known. Tiers are beside it.
- */
-export function importPriceE16(plan: CostPlan, instant: number): bigint | undefined {
-  const { tariff, zone, prices = [] } = plan;
-  const stretch = plan.stretches.find(({ from, to }) => from <= instant && instant < to);
-  if (stretch === undefined) return undefined;
-  const { cost } = tariff.calendar;
-  if (cost !== undefined) return seriesUnitE16(prices, cost, stretch, instant);
-  return stretch.bandE16[bandAt(tariff.calendar, instant, zone)];
 }

@@ -18,9 +18,14 @@ export const CHART_COLOURS = [
 export type ChartColour = (typeof CHART_COLOURS)[number];
 export type ChartPalette = Readonly<Record<ChartColour, string>>;
 
-/** Resolved through a probe: the value of a custom property is still the pair `light-dark(…)`, a computed `color` is one colour. */
-export function readPalette(parent: HTMLElement): ChartPalette {
+/**
+ * Resolved through a probe: the value of a custom property is still the pair `light-dark(…)`, a computed `color` is one colour. `isOnPaper`:
+ * those of the light theme, whatever the screen has.
+ */
+export function readPalette(parent: HTMLElement, isOnPaper = false): ChartPalette {
   const probe = document.createElement("span");
+  probe.style.setProperty("forced-color-adjust", "none"); // The tokens themselves know of forced colours.
+  if (isOnPaper) probe.style.colorScheme = "light";
   parent.append(probe);
   const palette: Partial<Record<ChartColour, string>> = {};
   for (const name of CHART_COLOURS) {
@@ -31,19 +36,24 @@ export function readPalette(parent: HTMLElement): ChartPalette {
   return palette as ChartPalette; // Each name was set above.
 }
 
-/** Counts the changes of theme: an effect that draws depends on it. */
-export function useThemeChanges(): number {
+/** Renders anew, and so draws anew, when the theme, forced colours or the screen's resolution change. */
+export function useScreenChanges(): void {
   const [count, setCount] = useState(0);
   useEffect(() => {
     const changed = (): void => setCount((before) => before + 1);
-    const dark = matchMedia("(prefers-color-scheme: dark)");
+    const controller = new AbortController();
+    const { signal } = controller;
+    const queries = [
+      "(prefers-color-scheme: dark)",
+      "(forced-colors: active)",
+      `(resolution: ${devicePixelRatio}dppx)`, // Of now: asked again after each change.
+    ];
+    for (const query of queries) matchMedia(query).addEventListener("change", changed, { signal });
     const observer = new MutationObserver(changed);
-    dark.addEventListener("change", changed);
     observer.observe(document.documentElement, { attributeFilter: ["data-theme"] });
     return () => {
-      dark.removeEventListener("change", changed);
+      controller.abort();
       observer.disconnect();
     };
-  }, []);
-  return count;
+  }, [count]);
 }

@@ -4,11 +4,15 @@ import { panRange, zoomRange, within, type ChartRange } from "./chart-range.ts";
 export interface GestureTarget {
   range(): ChartRange;
   extent(): ChartRange;
+  /** Where in the element the curve is, in CSS pixels. */
+  area(): { readonly left: number; readonly width: number };
   /** Shows another range with the next frame. */
   show(range: ChartRange): void;
+  /** Puts the cursor at an instant; undefined takes it away. */
+  point(at: number | undefined): void;
   /** Moves the cursor by columns; the keyboard's way to single values. */
   moveCursor(columns: number): void;
-  /** Draws the frame of a selection, in CSS pixels; undefined takes it away. */
+  /** Draws the frame of a selection, in CSS pixels from the area's left; undefined takes it away. */
   frame(left: number | undefined, width: number): void;
 }
 
@@ -52,29 +56,34 @@ export function handleKey(event: KeyboardEvent, target: GestureTarget): void {
 }
 
 /**
- * Pointers and wheel on the plotting area; gives the function that lets go. A plain wheel scrolls the page unless the chart has the
+ * Pointers and wheel on the plot; gives the function that lets go. A plain wheel scrolls the page unless the chart has the
  * focus: nobody is caught in a chart on the way down.
  */
-export function attachGestures(area: HTMLElement, target: GestureTarget): () => void {
-  const pointers = new Map<number, number>(); // Where each finger is, in pixels from the left.
+export function attachGestures(element: HTMLElement, target: GestureTarget): () => void {
+  const pointers = new Map<number, number>(); // Where each finger is, in pixels from the area's left.
   let frameFrom: number | undefined;
-  const leftOf = (event: MouseEvent): number => event.clientX - area.getBoundingClientRect().left;
+  const leftOf = ({ clientX }: MouseEvent): number =>
+    clientX - element.getBoundingClientRect().left - target.area().left;
+  const inArea = (left: number): number => Math.min(Math.max(left, 0), target.area().width);
   const secondsPerPixel = (): number => {
     const [from, to] = target.range();
-    return (to - from) / Math.max(1, area.clientWidth);
+    return (to - from) / Math.max(1, target.area().width);
   };
   const timeAt = (left: number): number => target.range()[0] + left * secondsPerPixel();
 
   const down = (event: PointerEvent): void => {
     if (event.button !== 0) return;
-    area.setPointerCapture(event.pointerId);
-    if (event.shiftKey) frameFrom = leftOf(event);
+    element.setPointerCapture(event.pointerId);
+    target.point(timeAt(leftOf(event)));
+    if (event.shiftKey) frameFrom = inArea(leftOf(event));
     else pointers.set(event.pointerId, leftOf(event));
   };
   const move = (event: PointerEvent): void => {
     const left = leftOf(event);
+    target.point(timeAt(left));
     if (frameFrom !== undefined) {
-      target.frame(Math.min(frameFrom, left), Math.abs(left - frameFrom));
+      const until = inArea(left);
+      target.frame(Math.min(frameFrom, until), Math.abs(until - frameFrom));
       return;
     }
     const before = pointers.get(event.pointerId);
@@ -93,7 +102,7 @@ export function attachGestures(area: HTMLElement, target: GestureTarget): () => 
   const up = (event: PointerEvent): void => {
     pointers.delete(event.pointerId);
     if (frameFrom === undefined) return;
-    const [from, to] = [frameFrom, leftOf(event)].sort((a, b) => a - b);
+    const [from, to] = [frameFrom, inArea(leftOf(event))].sort((a, b) => a - b);
     frameFrom = undefined;
     target.frame(undefined, 0);
     if (event.type !== "pointerup" || from === undefined || to === undefined) return;
@@ -102,8 +111,12 @@ export function attachGestures(area: HTMLElement, target: GestureTarget): () => 
     const shortfall = Math.max(0, SPAN_SECONDS_MIN - (framed[1] - framed[0])) / 2;
     target.show(within([framed[0] - shortfall, framed[1] + shortfall], target.extent()));
   };
+  // A finger that is lifted leaves the cursor where it tapped.
+  const leave = (event: PointerEvent): void => {
+    if (event.pointerType === "mouse") target.point(undefined);
+  };
   const wheel = (event: WheelEvent): void => {
-    const hasFocus = area.closest("[data-chart]")?.contains(document.activeElement) === true;
+    const hasFocus = element.closest("[data-chart]")?.contains(document.activeElement) === true;
     const isSideways = Math.abs(event.deltaX) > Math.abs(event.deltaY);
     if (!isSideways && !event.ctrlKey && !hasFocus) return;
     event.preventDefault();
@@ -118,10 +131,11 @@ export function attachGestures(area: HTMLElement, target: GestureTarget): () => 
 
   const controller = new AbortController();
   const { signal } = controller;
-  area.addEventListener("pointerdown", down, { signal });
-  area.addEventListener("pointermove", move, { signal });
-  area.addEventListener("pointerup", up, { signal });
-  area.addEventListener("pointercancel", up, { signal });
-  area.addEventListener("wheel", wheel, { signal, passive: false });
+  element.addEventListener("pointerdown", down, { signal });
+  element.addEventListener("pointermove", move, { signal });
+  element.addEventListener("pointerup", up, { signal });
+  element.addEventListener("pointercancel", up, { signal });
+  element.addEventListener("pointerleave", leave, { signal });
+  element.addEventListener("wheel", wheel, { signal, passive: false });
   return () => controller.abort();
 }

@@ -4,7 +4,8 @@ import { useFormats } from "../language/formats.ts";
 import { useKit } from "../language/kit.tsx";
 import type { ChartColour } from "./chart-colours.ts";
 import type { ChartRange } from "./chart-range.ts";
-import type { PlotData, PlotLine, PlotMark } from "./plot.ts";
+import type { PlotMark } from "./plot.ts";
+import type { PlotData, PlotLine } from "./plot-layout.ts";
 import { lowerBound } from "./pyramid-source.ts";
 import { TimePlot } from "./time-plot.tsx";
 
@@ -50,19 +51,18 @@ export function LoadChart(props: LoadChartProps): VNode {
   const formats = useFormats(zone);
   const shown = compare === undefined ? series : [compare, ...series]; // Behind is drawn first.
   const first = shown.length - series.length;
-  const lines = shown.map((one, index): PlotLine => {
+  const lines = shown.map((one, index): PlotLine & { readonly name: string } => {
     if (one === compare) return { name: one.name, colour: "chart-behind", kind: "pale" };
     return { name: one.name, colour: COLOURS[index - first] ?? "chart-6", kind: "step" };
   });
   const grid = series[0]?.x ?? [];
   const extent: ChartRange = [grid[0] ?? 0, (grid.at(-1) ?? 0) + windowSeconds];
-  const readout = (data: PlotData, index: number): string => {
-    const at = data[0]?.[index];
-    if (at === undefined || at === null) return "";
+  const readout = (data: PlotData, column: number): string => {
+    const at = data.x[column] ?? NaN;
     const parts = [...series, ...(compare === undefined ? [] : [compare])].map((one) => {
-      const found = data[shown.indexOf(one) + 1]?.[index];
+      const found = data.lines[shown.indexOf(one)]?.[column] ?? NaN;
       const name = shown.length > 1 ? `${one.name} ` : "";
-      if (found === null || found === undefined) return `${name}${texts.gap}`;
+      if (Number.isNaN(found)) return `${name}${texts.gap}`;
       const count = one.contributors?.[placeOf(one, at)];
       return `${name}${value(found)}${count === undefined ? "" : ` (${texts.contributors(count)})`}`;
     });
@@ -105,20 +105,13 @@ function windowsOf(
 ): PlotData {
   const start = Math.max(0, lowerBound(grid, from) - 1);
   const end = Math.min(grid.length, lowerBound(grid, to) + 1);
-  const x = Array.from(grid.slice(start, end));
-  const last = x.at(-1);
-  if (last !== undefined) x.push(last + windowSeconds); // The last step is as long as the others.
-  return [
-    x,
-    ...shown.map((one) =>
-      x.map((at, index) => {
-        const held = index === x.length - 1 ? at - windowSeconds : at;
-        const place = placeOf(one, held);
-        // A value holds for its own window only: after it comes a gap, not the last value for ever.
-        if (held - (one.x[place] ?? -Infinity) >= windowSeconds) return null;
-        const value = one.y[place] ?? NaN;
-        return Number.isNaN(value) ? null : value;
-      }),
-    ),
-  ];
+  const starts = Array.from(grid.slice(start, end));
+  const lines = shown.map((one) =>
+    starts.map((at) => {
+      const place = placeOf(one, at);
+      // A value holds for its own window only: after it comes a gap, not the last value for ever.
+      return at - (one.x[place] ?? -Infinity) < windowSeconds ? (one.y[place] ?? NaN) : NaN;
+    }),
+  );
+  return { x: [...starts, (starts.at(-1) ?? from) + windowSeconds], lines };
 }

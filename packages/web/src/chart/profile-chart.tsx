@@ -4,7 +4,7 @@ import { useFormats, type Formats } from "../language/formats.ts";
 import { useKit } from "../language/kit.tsx";
 import type { ChartRange } from "./chart-range.ts";
 import type { LegendItem } from "./legend.tsx";
-import type { PlotData, PlotLine } from "./plot.ts";
+import type { PlotData, PlotLine } from "./plot-layout.ts";
 import { lowerBound, type PyramidColumns, type PyramidSource } from "./pyramid-source.ts";
 import { TimePlot } from "./time-plot.tsx";
 
@@ -46,15 +46,11 @@ export function ProfileChart(props: ProfileChartProps): VNode {
   const costText = (price: number): string => formats.money(String(price), cost?.currency ?? "EUR");
   const first = behind === undefined ? 0 : 1; // What lies behind is drawn first.
   const lines: PlotLine[] = [
-    ...(behind === undefined
-      ? []
-      : [{ name: "behind", colour: "chart-behind", kind: "pale" } as const]),
-    { name: "max", colour: "chart-1", kind: "edge" },
-    { name: "min", colour: "chart-1", kind: "edge" },
-    { name: "mean", colour: "chart-1", kind: "step" },
-    ...(cost === undefined
-      ? []
-      : [{ name: "cost", colour: "chart-2", kind: "step", isRight: true } as const]),
+    ...(behind === undefined ? [] : [{ colour: "chart-behind", kind: "pale" } as const]),
+    { colour: "chart-1", kind: "edge" },
+    { colour: "chart-1", kind: "edge" },
+    { colour: "chart-1", kind: "step" },
+    ...(cost === undefined ? [] : [{ colour: "chart-2", kind: "step", isRight: true } as const]),
   ];
   const legend: LegendItem[] = [
     { name: texts.mean, colour: "chart-1", kind: "line" },
@@ -65,21 +61,16 @@ export function ProfileChart(props: ProfileChartProps): VNode {
       ? []
       : [{ name: cost.label, colour: "chart-2", kind: "dashed" } as const]),
   ];
-  const readout = (data: PlotData, index: number): string => {
-    const at = data[0]?.[index];
-    const mean = data[first + 3]?.[index];
-    if (at === undefined || at === null) return "";
-    const [least, most] = [data[first + 2]?.[index] ?? mean, data[first + 1]?.[index] ?? mean];
-    const parts = [formats.dateTime(at, { zoneName: true })];
-    if (mean === null || mean === undefined) parts.push(texts.gap);
-    else parts.push(value(mean));
-    if (typeof least === "number" && typeof most === "number" && most > least) {
-      parts.push(`(${texts.minMax(value(least), value(most))})`);
-    }
-    const past = behind === undefined ? null : data[1]?.[index];
-    if (typeof past === "number") parts.push(`· ${texts.lastPeriod} ${value(past)}`);
-    const price = cost === undefined ? null : data.at(-1)?.[index];
-    if (typeof price === "number") parts.push(`· ${cost?.label} ${costText(price)}`);
+  const readout = ({ x, lines: found }: PlotData, column: number): string => {
+    const valueOf = (line: number): number => found[line]?.[column] ?? NaN;
+    const [most, least, mean] = [valueOf(first), valueOf(first + 1), valueOf(first + 2)];
+    const parts = [formats.dateTime(x[column] ?? NaN, { zoneName: true })];
+    parts.push(Number.isNaN(mean) ? texts.gap : value(mean));
+    if (most > least) parts.push(`(${texts.minMax(value(least), value(most))})`);
+    const past = behind === undefined ? NaN : valueOf(0);
+    if (!Number.isNaN(past)) parts.push(`· ${texts.lastPeriod} ${value(past)}`);
+    const price = cost === undefined ? NaN : valueOf(lines.length - 1);
+    if (!Number.isNaN(price)) parts.push(`· ${cost?.label} ${costText(price)}`);
     return parts.join(" ");
   };
   return (
@@ -109,7 +100,7 @@ export function ProfileChart(props: ProfileChartProps): VNode {
 const valueFormat = (unit: ProfileUnit, formats: Formats): ((value: number) => string) =>
   unit === "W" ? formats.watts : (value) => `${formats.number(value)}\u202f${unit}`;
 
-/** The columns as a plot wants them: null for a gap, one point more at the end so that the last step is drawn, others on our x. */
+/** The columns as a plot wants them: with the end of the last one, and the others on ours. */
 function columnsOf(
   sources: {
     readonly source: PyramidSource;
@@ -120,32 +111,17 @@ function columnsOf(
   to: number,
   columns: number,
 ): PlotData {
-  const found = sources.source.query(from, to, columns);
-  const x = [...found.x];
+  const { x, min, max, mean } = sources.source.query(from, to, columns);
   const size = x.length > 1 ? (x[1] ?? 0) - (x[0] ?? 0) : to - from;
-  x.push((x.at(-1) ?? from) + size);
-  const held = (values: Float64Array): (number | null)[] => {
-    const line = Array.from(values, (value) => (Number.isNaN(value) ? null : value));
-    line.push(line.at(-1) ?? null);
-    return line;
-  };
-  const onX = (other: PyramidSource | undefined): (number | null)[][] =>
+  const onX = (other: PyramidSource | undefined): Float64Array[] =>
     other === undefined ? [] : [resampled(other.query(from, to, columns), x)];
-  return [
-    x,
-    ...onX(sources.behind),
-    held(found.max),
-    held(found.min),
-    held(found.mean),
-    ...onX(sources.cost),
-  ];
+  return {
+    x: [...x, (x.at(-1) ?? from) + size],
+    lines: [...onX(sources.behind), max, min, mean, ...onX(sources.cost)],
+  };
 }
 
 /** The mean that holds at each x: the column that began last. */
-function resampled(columns: PyramidColumns, x: readonly number[]): (number | null)[] {
-  return x.map((at) => {
-    const next = lowerBound(columns.x, at + 1e-6);
-    const value = columns.mean[next - 1] ?? NaN;
-    return Number.isNaN(value) ? null : value;
-  });
+function resampled(columns: PyramidColumns, x: Float64Array): Float64Array {
+  return x.map((at) => columns.mean[lowerBound(columns.x, at + 1e-6) - 1] ?? NaN);
 }

@@ -57,13 +57,14 @@ function dayTicks(from: number, to: number, zone: string, step: number): TimeTic
   const ticks: TimeTick[] = [];
   for (let day = first.day; ; day++) {
     const asked = { ...first, day, hour: 0, minute: 0 };
-    const at = clock.secondsOf(asked);
-    if (at > to) return ticks;
     // Day 4 since the epoch was a Monday: steps of weeks begin on Mondays.
     const dayNumber = Date.UTC(asked.year, asked.month - 1, day) / (DAY_SECONDS * 1000);
-    if (at < from || (dayNumber - 4) % step !== 0) continue;
+    if ((dayNumber - 4) % step !== 0) continue; // Before the zone's clock is asked: it is slow.
+    const at = clock.secondsOf(asked);
+    if (at > to) return ticks;
+    if (at < from) continue;
     const local = clock.localAt(at);
-    const isHead = ticks.at(-1)?.local.month !== local.month;
+    const isHead = ticks.at(-1)?.local.year !== local.year;
     ticks.push({ at, unit: "day", local, isHead });
   }
 }

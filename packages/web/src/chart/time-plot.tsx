@@ -1,13 +1,15 @@
 /** The frame around a plot: its name and keys for screen readers, the readout, the buttons that do what gestures do, the legend. */
 import type { ComponentChildren, VNode } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
 import { useKit } from "../language/kit.tsx";
 import { IconButton } from "../parts/button.tsx";
 import { handleKey, stepRange } from "./chart-gestures.ts";
-import { readPalette, useThemeChanges } from "./chart-colours.ts";
-import { within, type ChartRange } from "./chart-range.ts";
+import { readPalette, useScreenChanges } from "./chart-colours.ts";
+import type { ChartRange } from "./chart-range.ts";
 import { Legend, type LegendItem } from "./legend.tsx";
-import { createPlot, type Plot, type PlotData, type PlotSpec } from "./plot.ts";
+import { Plot, type PlotSpec } from "./plot.ts";
+import type { PlotData } from "./plot-layout.ts";
+import { usePrinting } from "./use-printing.ts";
 import { useWidth } from "./use-width.ts";
 
 export interface TimePlotProps extends Omit<PlotSpec, "onCursor" | "onRest" | "locale"> {
@@ -16,8 +18,8 @@ export interface TimePlotProps extends Omit<PlotSpec, "onCursor" | "onRest" | "l
   readonly range: ChartRange;
   readonly onRange?: ((range: ChartRange) => void) | undefined;
   readonly legend: readonly LegendItem[];
-  /** The readout at a point of the data; "" between. */
-  readonly readout: (data: PlotData, index: number) => string;
+  /** The readout of a column. */
+  readonly readout: (data: PlotData, column: number) => string;
   /** The readout when the cursor is nowhere: what the range is. */
   readonly resting: (range: ChartRange) => string;
   readonly live: boolean;
@@ -32,40 +34,36 @@ export function TimePlot(props: TimePlotProps): VNode {
   const readout = useRef<HTMLParagraphElement>(null);
   const plot = useRef<Plot>(undefined);
   const width = useWidth(stage);
-  const themeChanges = useThemeChanges();
+  const isPrinting = usePrinting();
+  useScreenChanges();
   const latest = useRef(props);
   latest.current = props;
 
-  const say = (data: PlotData, index: number | undefined): void => {
-    if (readout.current === null) return;
+  const say = (data: PlotData, column: number | undefined): void => {
     const { readout: at, resting } = latest.current;
-    const shown = plot.current?.range() ?? latest.current.range;
-    readout.current.textContent = index === undefined ? resting(shown) : at(data, index);
+    const text = column === undefined ? resting(plot.current?.range() ?? range) : at(data, column);
+    if (readout.current !== null) readout.current.textContent = text;
   };
-  const specOf = (): PlotSpec => ({
-    ...latest.current,
-    locale: language === "fr" ? "fr-FR" : "en-GB",
-    onCursor: say,
-    onRest: (rested) => {
-      latest.current.onRange?.(rested);
-      say([], undefined);
-    },
-  });
-  const structure = JSON.stringify([props.lines, props.bands]);
-
-  useEffect(() => {
-    if (stage.current === null || width === 0) return undefined;
-    const shown = within(plot.current?.range() ?? latest.current.range, latest.current.extent);
-    const palette = readPalette(stage.current);
-    plot.current = createPlot(stage.current, { spec: specOf(), palette, width, range: shown });
-    say([], undefined);
-    return () => plot.current?.destroy();
-  }, [structure, width === 0]);
-  useEffect(() => {
+  const update = (): void => {
     if (stage.current === null || width === 0) return;
-    plot.current?.update(specOf(), readPalette(stage.current), width);
-    say([], undefined);
-  });
+    const spec: PlotSpec = {
+      ...latest.current,
+      locale: language === "fr" ? "fr-FR" : "en-GB",
+      onCursor: say,
+      onRest: (rested) => latest.current.onRange?.(rested),
+    };
+    const palette = readPalette(stage.current, isPrinting);
+    const view = { spec, palette, width };
+    if (plot.current === undefined) plot.current = new Plot(stage.current, view, range);
+    else plot.current.update(view);
+  };
+  useEffect(update);
+  useEffect(() => () => plot.current?.destroy(), []);
+  useLayoutEffect(() => {
+    if (!isPrinting) return;
+    update();
+    plot.current?.draw();
+  }, [isPrinting]);
   useEffect(() => {
     const shown = plot.current?.range();
     if (shown?.[0] !== range[0] || shown[1] !== range[1]) plot.current?.show(range);
@@ -94,7 +92,6 @@ export function TimePlot(props: TimePlotProps): VNode {
         aria-label={label}
         aria-describedby={id}
         tabIndex={0}
-        data-theme-changes={themeChanges}
         onKeyDown={(event) => plot.current && handleKey(event, plot.current)}
       />
       <p id={id} class="visually-hidden">

@@ -14,7 +14,10 @@ export function Announcements(): VNode {
       onAnnouncement((announcement) => {
         setSpoken(announcement.text);
         if (announcement.tone === undefined) return;
-        setToasts((shown) => [...shown, announcement].slice(-SHOWN_MAX));
+        setToasts((shown) => {
+          const others = shown.filter(({ text }) => text !== announcement.text); // Said once at a time.
+          return [...others, announcement].slice(-SHOWN_MAX);
+        });
         setTimeout(
           () => setToasts((shown) => shown.filter((other) => other !== announcement)),
           SHOWN_MS,

@@ -3,9 +3,13 @@
  */
 import assert from "node:assert/strict";
 import { primitives, utf8 } from "@smarter-metering/protocol";
-import { problemResponse, statusProblem, type AppEnv } from "@smarter-metering/runtime";
+import {
+  problemResponse,
+  SessionCookie,
+  statusProblem,
+  type AppEnv,
+} from "@smarter-metering/runtime";
 import type { Context, MiddlewareHandler } from "hono";
-import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { wantsCsv } from "../api/csv.ts";
 import { MdmsError } from "../error.ts";
 import type { AuditTrail } from "./audit.ts";
@@ -40,10 +44,9 @@ export interface GuardPorts {
   readonly idempotency: Idempotency;
   /** Of this run, for whoever reads the MDMS's folder: administers accounts. Absent: nobody does. */
   readonly operatorToken: string | undefined;
-  /** False on plain loopback HTTP alone. */
-  readonly secureCookies: boolean;
 }
 
+const cookie = new SessionCookie("mdms-session");
 /** The account a refused login named is not recorded: people type passwords into the wrong field. */
 const NOBODY = "-";
 /** In the audit trail, for whoever has the operator token; no login is like it. */
@@ -51,11 +54,9 @@ const COMMAND_LINE = "(command line)";
 
 export class Guard {
   readonly #ports: GuardPorts;
-  readonly #cookie: string;
 
   constructor(ports: GuardPorts) {
     this.#ports = ports;
-    this.#cookie = ports.secureCookies ? "__Host-mdms-session" : "mdms-session";
   }
 
   /** A token, and the session that it opens. Throws MDMS_LOGIN_REFUSED or MDMS_LOGIN_BUSY. */
@@ -93,17 +94,11 @@ export class Guard {
   async logOut(context: Context<OperatorEnv>): Promise<void> {
     const { login, id } = context.get("session");
     await this.#ports.sessions.end(login, id);
-    deleteCookie(context, this.#cookie, { path: "/", secure: this.#ports.secureCookies });
+    cookie.delete(context);
   }
 
   setCookie(context: Context, token: string): void {
-    setCookie(context, this.#cookie, token, {
-      path: "/",
-      httpOnly: true,
-      sameSite: "Strict",
-      secure: this.#ports.secureCookies,
-      maxAge: SESSION_SECONDS,
-    });
+    cookie.set(context, token, SESSION_SECONDS);
   }
 
   /** 401 and 403 as problems; a write with an idempotency key happens once. */
@@ -112,7 +107,7 @@ export class Guard {
     const { permission, action, subject } = requirement;
     return async (context, next) => {
       const bearer = bearerOf(context);
-      const token = bearer ?? getCookie(context, this.#cookie);
+      const token = bearer ?? cookie.get(context);
       const session = token === undefined ? undefined : await sessions.find(token);
       if (token === undefined || session === undefined) {
         return problemResponse(context, statusProblem(401));

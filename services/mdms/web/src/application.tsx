@@ -1,5 +1,6 @@
 /** The frame: login, navigation by role, and which page is at which address. */
 import {
+  browserZone,
   ErrorState,
   LanguageChoice,
   Menu,
@@ -18,7 +19,7 @@ import {
 } from "@smarter-metering/web";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
-import type { Overview, Permission } from "./api.ts";
+import type { CohortList, Overview, Permission } from "./api.ts";
 import { AccountPage } from "./pages/account-page.tsx";
 import { AuditPage } from "./pages/audit-page.tsx";
 import { CorrectionsPage } from "./pages/corrections-page.tsx";
@@ -41,6 +42,7 @@ import { SessionProvider, useApi, useMay, useSessionState } from "./session.tsx"
 import { useTexts, type Texts } from "./texts.ts";
 import { EmptyPage } from "./views/empty-page.tsx";
 import { LiveProvider } from "./views/live.tsx";
+import { PlaceZone } from "./views/place.tsx";
 
 export const Application = (): VNode => (
   <SessionProvider>
@@ -101,6 +103,8 @@ function Desk(): VNode {
   const path = usePath();
   const overview = useLoaded((signal) => api.get<Overview>("/v1/overview", { signal }), [api]);
   const deployment = overview.state === "ready" ? overview.value : undefined;
+  const cohorts = useLoaded((signal) => api.get<CohortList>("/v1/cohorts", { signal }), [api]);
+  const zone = cohorts.state === "ready" ? cohorts.value.cohorts[0]?.zone : undefined;
   useEffect(() => {
     if (path === "/login") navigate("/", { replace: true });
   }, [path]);
@@ -117,11 +121,17 @@ function Desk(): VNode {
           <Notice tone="warn">{texts.common.unsafe(deployment.policyId)}</Notice>
         </div>
       )}
-      <Router
-        application={texts.application}
-        routes={routesOf(texts, may)}
-        notFound={() => <EmptyPage />}
-      />
+      {cohorts.state === "loading" ? (
+        <Skeleton />
+      ) : (
+        <PlaceZone.Provider value={zone ?? browserZone()}>
+          <Router
+            application={texts.application}
+            routes={routesOf(texts, may)}
+            notFound={() => <EmptyPage />}
+          />
+        </PlaceZone.Provider>
+      )}
     </Shell>
   );
 }
@@ -148,7 +158,7 @@ function navigationOf({ nav }: Texts, may: May): NavItem[] {
 }
 
 function routesOf(
-  { nav, servicePoints, statements, tariffForm, account }: Texts,
+  { nav, neighbourhoods, servicePoints, statements, tariffForm, account }: Texts,
   may: May,
 ): Route[] {
   const guarded = (path: string, title: string, needs: Permission, page: Route["page"]): Route => ({
@@ -158,10 +168,15 @@ function routesOf(
   });
   return [
     guarded("/", nav.overview, "neighbourhoods", () => <OverviewPage />),
-    guarded("/neighbourhoods", nav.neighbourhoods, "neighbourhoods", () => <NeighbourhoodsPage />),
-    guarded("/neighbourhoods/:cohort", nav.neighbourhoods, "neighbourhoods", ({ cohort = "" }) => (
-      <NeighbourhoodPage cohort={cohort} />
+    guarded("/neighbourhoods", neighbourhoods.title, "neighbourhoods", () => (
+      <NeighbourhoodsPage />
     )),
+    guarded(
+      "/neighbourhoods/:cohort",
+      neighbourhoods.title,
+      "neighbourhoods",
+      ({ cohort = "" }) => <NeighbourhoodPage cohort={cohort} />,
+    ),
     guarded("/service-points", nav.servicePoints, "customers", () => <ServicePointsPage />),
     guarded("/service-points/:id", servicePoints.point, "customers", ({ id = "" }) => (
       <ServicePointPage id={id} />

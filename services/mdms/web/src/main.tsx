@@ -2,8 +2,6 @@
  * The operators' pages: what the MDMS knows, on its own JSON API, under the permissions of whoever is logged in. They hold no key but, while
  * a tariff is being signed, that of the tariff signer, which is never sent.
  */
-import "@smarter-metering/web/style.css";
-import "./style.css";
 import { applyKeptTheme } from "@smarter-metering/web";
 import { render } from "preact";
 import { Application } from "./application.tsx";

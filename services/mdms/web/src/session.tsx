@@ -11,17 +11,24 @@ export interface SessionState {
   /** The MDMS could not be asked. */
   readonly failure: unknown;
   readonly api: Api;
-  logIn(credentials: { login: string; password: string; code?: string }): Promise<void>;
-  logOut(): Promise<void>;
+  readonly logIn: (credentials: {
+    readonly login: string;
+    readonly password: string;
+    readonly code?: string;
+  }) => Promise<void>;
+  readonly logOut: () => Promise<void>;
   /** Asks anew: permissions change when a second factor was set up. */
-  refresh(): Promise<void>;
+  readonly refresh: () => Promise<void>;
 }
 
 const SessionContext = createContext<SessionState | undefined>(undefined);
 
 /** Every request says that a page sends it: another site's form cannot. */
-const fetchAsPage: typeof fetch = (input, init = {}) =>
-  fetch(input, { ...init, headers: { ...init.headers, "x-mdms-page": "1" } });
+const fetchAsPage: typeof fetch = (input, init = {}) => {
+  const headers = new Headers(init.headers);
+  headers.set("x-mdms-page", "1");
+  return fetch(input, { ...init, headers });
+};
 
 export function SessionProvider({ children }: { readonly children: ComponentChildren }): VNode {
   const texts = useTexts();
@@ -32,7 +39,7 @@ export function SessionProvider({ children }: { readonly children: ComponentChil
   const api = useMemo(() => {
     const onUnauthenticated = (): void => setSession(null);
     const plain = createApi({ csrf: () => token.current, onUnauthenticated, fetch: fetchAsPage });
-    return inWords(plain, texts.problems);
+    return inWords(plain, texts.refusals);
   }, [texts]);
   const refresh = useCallback(async () => {
     setFailure(undefined);
@@ -72,17 +79,21 @@ export function useMay(): (permission: Permission) => boolean {
   return (permission) => session?.permissions.includes(permission) ?? false;
 }
 
-/** Refusals whose code has words of ours are told in the page's language. */
-function inWords(api: Api, problems: Texts["problems"]): Api {
+/** Codes whose own message holds more than our words: ids, dates, the command to run. */
+const TELLING = /^(REGISTRY_|MDMS_(CORRECTION|OPERATOR_INVALID|NO_REPORT))/;
+
+/** Refusals are told in the page's language: what happened, and what to do. */
+function inWords(api: Api, refusals: Texts["refusals"]): Api {
   const told = async <T,>(answer: Promise<T>): Promise<T> => {
     try {
       return await answer;
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;
-      const words: Readonly<Record<string, string>> = problems;
-      const title = words[error.code];
-      if (title === undefined) throw error;
-      const { status, code, detail, errors } = error;
+      const words = refusals[error.code];
+      if (words === undefined) throw error;
+      const { status, code, errors } = error;
+      const title = `${words.what} ${words.todo}`;
+      const detail = TELLING.test(code) ? error.title : undefined;
       throw new ProblemError({ status, code, title, detail, errors }, { cause: error });
     }
   };

@@ -3,13 +3,13 @@
  * needs the CSRF token too, which only the page that logged in has.
  */
 import { primitives, toBase64Url, utf8 } from "@smarter-metering/protocol";
-import type { AppEnv, Clock } from "@smarter-metering/runtime";
+import { SessionCookie, type AppEnv, type Clock } from "@smarter-metering/runtime";
 import type { Context } from "hono";
-import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import type { AccountStore, SessionScope } from "../account-store.ts";
 import { UcsError } from "../error.ts";
 
 const TOKEN_BYTES = 32;
+const cookie = new SessionCookie("session");
 /** A page that wants a cookie asks with this header, which no other origin can send. */
 const PAGE_HEADER = "x-portal-page";
 const CSRF_HEADER = "x-csrf-token";
@@ -48,7 +48,7 @@ export function sessionAuth(
   return {
     async require(context, scopes = ["full"]) {
       const bearer = bearerOf(context);
-      const token = bearer ?? getCookie(context, cookieOf(context).name);
+      const token = bearer ?? cookie.get(context);
       const found = token === undefined ? undefined : await accounts.session(token, nowSeconds());
       if (token === undefined || found === undefined || !scopes.includes(found.scope)) {
         throw new UcsError("UCS_SESSION_REQUIRED");
@@ -67,16 +67,13 @@ export function sessionAuth(
       const maxAge = account.scope === "full" ? sessionSeconds : RECOVERY_SECONDS;
       await accounts.openSession(account, token, nowSeconds(), maxAge);
       if (context.req.header(PAGE_HEADER) === undefined) return { token };
-      const { name, secure } = cookieOf(context);
-      const lifetime = { path: "/", maxAge, secure };
-      setCookie(context, name, token, { ...lifetime, httpOnly: true, sameSite: "Strict" });
+      cookie.set(context, token, maxAge);
       return { csrf: await csrfOf(token) };
     },
 
     async close(context, { token }) {
       await accounts.closeSession(token);
-      const { name, secure } = cookieOf(context);
-      deleteCookie(context, name, { path: "/", secure });
+      cookie.delete(context);
     },
 
     async isOpen({ token }) {
@@ -87,15 +84,6 @@ export function sessionAuth(
 
 function bearerOf(context: Context<AppEnv>): string | undefined {
   return /^Bearer ([A-Za-z0-9_-]{1,100})$/.exec(context.req.header("authorization") ?? "")?.[1];
-}
-
-/** Secure everywhere but on plain HTTP to this very machine. A proxy in front has to pass the Host header on. */
-function cookieOf(context: Context<AppEnv>): { name: string; secure: boolean } {
-  const { protocol, hostname } = new URL(context.req.url);
-  const isLoopback = ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
-  const secure = !(protocol === "http:" && isLoopback);
-  // The prefix makes a browser refuse the cookie from another host of the same site (RFC 6265bis §4.1.3.2).
-  return { name: secure ? "__Host-session" : "session", secure };
 }
 
 /** Follows from the token, so that it needs no row and cannot outlive the session. */

@@ -12,18 +12,18 @@ import {
   Panel,
   ProblemError,
   Table,
-  useFormats,
 } from "@smarter-metering/web";
-import { formatMinor } from "@smarter-metering/tariff";
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import type { CorrectionAnswer, Statement, StatementPage } from "../api.ts";
+import { sumOf } from "../model/decimal-sum.ts";
 import { useApi } from "../session.tsx";
 import { useTexts } from "../texts.ts";
 import { CsvButton } from "../views/csv-button.tsx";
 import { CsvLink, PagedList } from "../views/paged-list.tsx";
 import { ServicePointLink } from "../views/service-point-link.tsx";
 import { windowLabel } from "../views/window-label.ts";
+import { usePlaceFormats } from "../views/place.tsx";
 
 /** Statements of one request. */
 const STEP = 500;
@@ -133,23 +133,9 @@ function ApplyButton({ onApply }: { readonly onApply: () => Promise<void> }): VN
   );
 }
 
-/** The sum of decimal texts, exact, with the digits of the first. */
-export function sumOf(amounts: readonly string[]): string {
-  const digits = Math.max(0, ...amounts.map((text) => text.split(".")[1]?.length ?? 0));
-  const minor = amounts.map((text) => {
-    const [whole = "0", fraction = ""] = text.replace("-", "").split(".");
-    const value = BigInt(whole + fraction.padEnd(digits, "0"));
-    return text.startsWith("-") ? -value : value;
-  });
-  return formatMinor(
-    minor.reduce((sum, value) => sum + value, 0n),
-    digits,
-  );
-}
-
 function MadePanel({ made }: { readonly made: Made }): VNode {
   const { corrections: words } = useTexts();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   const { notes, examined, unmatched, isPreview } = made;
   const currency = notes[0]?.currency;
   return (
@@ -216,7 +202,7 @@ function MadePanel({ made }: { readonly made: Made }): VNode {
 
 function CorrectedStatements({ version }: { readonly version: number }): VNode {
   const { corrections: words } = useTexts();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   const asked = { corrected: "true", order: "newest" };
   const pathOf = (row: Statement): string => `/statements/${row.servicePoint}/${row.from}`;
   return (

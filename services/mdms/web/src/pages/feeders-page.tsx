@@ -12,7 +12,6 @@ import {
   SelectField,
   Table,
   toast,
-  useFormats,
   useLoaded,
 } from "@smarter-metering/web";
 import type { VNode } from "preact";
@@ -21,6 +20,7 @@ import { feederDays } from "../model/feeder-file.ts";
 import { useApi, useMay } from "../session.tsx";
 import { useTexts } from "../texts.ts";
 import { CsvLink } from "../views/paged-list.tsx";
+import { usePlaceFormats } from "../views/place.tsx";
 
 /** The server takes as many days in a request. */
 const DAYS_PER_REQUEST = 8;
@@ -54,7 +54,7 @@ export function FeedersPage(): VNode {
 
 function Feeders({ feeders }: FeederList): VNode {
   const { feeders: words, neighbourhoods } = useTexts();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   return (
     <Table
       caption={words.caption}

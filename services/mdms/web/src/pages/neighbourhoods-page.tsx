@@ -1,19 +1,11 @@
 /** Every neighbourhood, with how far its releases have come. */
-import {
-  EmptyState,
-  Link,
-  Loaded,
-  navigate,
-  Page,
-  Table,
-  useFormats,
-  useLoaded,
-} from "@smarter-metering/web";
+import { EmptyState, Link, Loaded, navigate, Page, Table, useLoaded } from "@smarter-metering/web";
 import type { VNode } from "preact";
 import type { CohortList } from "../api.ts";
 import { useApi } from "../session.tsx";
 import { useTexts } from "../texts.ts";
 import { useLive } from "../views/live.tsx";
+import { usePlaceFormats } from "../views/place.tsx";
 
 export const neighbourhoodPath = (cohort: string): string =>
   `/neighbourhoods/${encodeURIComponent(cohort)}`;
@@ -21,7 +13,7 @@ export const neighbourhoodPath = (cohort: string): string =>
 export function NeighbourhoodsPage(): VNode {
   const { neighbourhoods: words } = useTexts();
   const api = useApi();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   const { version } = useLive();
   const loaded = useLoaded(
     (signal) => api.get<CohortList>("/v1/cohorts", { signal }),

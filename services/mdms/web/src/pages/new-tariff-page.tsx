@@ -62,7 +62,7 @@ function Writing({ known }: { readonly known: readonly Tariff[] }): VNode {
     setStage({ at: "checked", document, preview });
   };
   return (
-    <div class="stack">
+    <div class="stack wide-form">
       <Steps items={words.steps} current={STEP[stage.at]} />
       {stage.at === "writing" && (
         <>
@@ -77,26 +77,28 @@ function Writing({ known }: { readonly known: readonly Tariff[] }): VNode {
               />
             )}
           </div>
-          {known.length > 0 && (
+          <div class="row">
+            {known.length > 0 && (
+              <SegmentedControl
+                label={words.mode}
+                items={[
+                  { value: "version", label: words.asVersion },
+                  { value: "tariff", label: words.asTariff },
+                ]}
+                current={becomes}
+                onChange={(as) => change({ as })}
+              />
+            )}
             <SegmentedControl
-              label={words.mode}
+              label={words.editor}
               items={[
-                { value: "version", label: words.asVersion },
-                { value: "tariff", label: words.asTariff },
+                { value: "form", label: words.asForm },
+                { value: "json", label: words.asJson },
               ]}
-              current={becomes}
-              onChange={(as) => change({ as })}
+              current={isJson ? "json" : "form"}
+              onChange={(editor) => change({ editor })}
             />
-          )}
-          <SegmentedControl
-            label={words.editor}
-            items={[
-              { value: "form", label: words.asForm },
-              { value: "json", label: words.asJson },
-            ]}
-            current={isJson ? "json" : "form"}
-            onChange={(editor) => change({ editor })}
-          />
+          </div>
           {isJson ? (
             <TariffJson
               key={key}

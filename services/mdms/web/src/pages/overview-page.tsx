@@ -8,7 +8,6 @@ import {
   Loaded,
   Page,
   Panel,
-  useFormats,
   useLoaded,
 } from "@smarter-metering/web";
 import type { VNode } from "preact";
@@ -19,6 +18,7 @@ import { AlarmsPanel } from "../views/alarms-panel.tsx";
 import { BlocksPanel } from "../views/blocks-panel.tsx";
 import { CompletenessPanel } from "../views/completeness-panel.tsx";
 import { LiveBadge, useLive } from "../views/live.tsx";
+import { usePlaceFormats } from "../views/place.tsx";
 
 export function OverviewPage(): VNode {
   const { overview: words } = useTexts();
@@ -52,7 +52,7 @@ export function OverviewPage(): VNode {
 
 function Counts({ overview }: { readonly overview: Overview }): VNode {
   const { overview: words } = useTexts();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   return (
     <Panel>
       <Figures>

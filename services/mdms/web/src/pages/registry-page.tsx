@@ -1,14 +1,5 @@
 /** Who takes part, who is summed with whom, contracts, and proposals to the registry: the MDMS has no power over it. */
-import {
-  EmptyState,
-  Facts,
-  Loaded,
-  Notice,
-  Page,
-  Table,
-  useFormats,
-  useLoaded,
-} from "@smarter-metering/web";
+import { EmptyState, Facts, Loaded, Notice, Page, Table, useLoaded } from "@smarter-metering/web";
 import type { VNode } from "preact";
 import type { CohortPlan, ContractList, RegistryAnswer } from "../api.ts";
 import { useApi, useMay } from "../session.tsx";
@@ -18,6 +9,7 @@ import { CsvButton } from "../views/csv-button.tsx";
 import { ProposalsPanel } from "../views/proposals-panel.tsx";
 import { ServicePointLink } from "../views/service-point-link.tsx";
 import { TabChoice } from "../views/tab-choice.tsx";
+import { usePlaceFormats } from "../views/place.tsx";
 
 const CONTRACTS_MAX = 200;
 const CONTRACT_DAYS = 60;
@@ -70,7 +62,7 @@ interface RegistryProps {
 
 function Summary({ registry }: RegistryProps): VNode {
   const { registry: words } = useTexts();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   const { running, starting, ending } = registry.contracts;
   return (
     <Facts
@@ -118,7 +110,7 @@ const grouped = (hex: string): string => hex.replaceAll(/(.{4})(?=.)/g, "$1 ");
 
 function Cohorts({ registry }: RegistryProps): VNode {
   const { registry: words } = useTexts();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   const rows = registry.cohorts.flatMap(({ cohort, zone, intervalSeconds, versions }) =>
     versions.map((version) => ({ cohort, zone, intervalSeconds, ...version })),
   );
@@ -155,7 +147,7 @@ function Plan(): VNode {
 function Contracts(): VNode {
   const { registry: words } = useTexts();
   const api = useApi();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   const loaded = useLoaded(
     (signal) =>
       api.get<ContractList>("/v1/registry/contracts", {

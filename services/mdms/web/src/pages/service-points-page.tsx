@@ -7,7 +7,6 @@ import {
   Page,
   SelectField,
   TextField,
-  useFormats,
   useLoaded,
   type Formats,
 } from "@smarter-metering/web";
@@ -18,13 +17,14 @@ import { useTexts } from "../texts.ts";
 import { CsvLink, given, PagedList, useFilters } from "../views/paged-list.tsx";
 import { ServicePointLink } from "../views/service-point-link.tsx";
 import { windowLabel } from "../views/window-label.ts";
+import { usePlaceFormats } from "../views/place.tsx";
 
 const PSEUDONYM_CHARS = 32;
 
 export function ServicePointsPage(): VNode {
   const { servicePoints: words, common } = useTexts();
   const api = useApi();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   const tariffs = useLoaded((signal) => api.get<TariffList>("/v1/tariffs", { signal }), [api]);
   const { values, set, setTyped, clear } = useFilters(["prefix", "state", "tariff"]);
   const names = tariffs.state === "ready" ? tariffs.value.tariffs.map(({ tariff }) => tariff) : [];

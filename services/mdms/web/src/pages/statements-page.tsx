@@ -9,7 +9,6 @@ import {
   NumberField,
   Page,
   SelectField,
-  useFormats,
   useLoaded,
 } from "@smarter-metering/web";
 import type { VNode } from "preact";
@@ -20,6 +19,7 @@ import { useTexts } from "../texts.ts";
 import { CsvLink, given, PagedList, useFilters } from "../views/paged-list.tsx";
 import { ServicePointLink } from "../views/service-point-link.tsx";
 import { windowLabel } from "../views/window-label.ts";
+import { usePlaceFormats } from "../views/place.tsx";
 
 const FILTERS = [
   "from",
@@ -35,7 +35,7 @@ const decimalText = (text: string): string => text.replace(",", ".").replaceAll(
 
 export function StatementsPage(): VNode {
   const { statements: words } = useTexts();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   const filters = useFilters(FILTERS);
   const { from, to, ...plain } = filters.values;
   const asked = {

@@ -9,7 +9,6 @@ import {
   Panel,
   SelectField,
   Table,
-  useFormats,
   useLoaded,
   useQuery,
 } from "@smarter-metering/web";
@@ -27,6 +26,7 @@ import { useTexts } from "../texts.ts";
 import { CalendarPicture } from "../views/calendar-picture.tsx";
 import { CsvButton } from "../views/csv-button.tsx";
 import { PricesPanel } from "../views/prices-panel.tsx";
+import { usePlaceFormats } from "../views/place.tsx";
 
 type Listed = TariffList["tariffs"][number];
 
@@ -94,6 +94,7 @@ function TariffPanels({ listed }: { readonly listed: Listed }): VNode {
       <Panel
         title={`${listed.tariff}: ${words.versions}`}
         lead={words.contracts(listed.servicePoints)}
+        actions={<VersionsCsv tariff={tariff} />}
       >
         <Versions listed={listed} tariff={tariff} />
       </Panel>
@@ -109,7 +110,7 @@ function TariffPanels({ listed }: { readonly listed: Listed }): VNode {
       {listed.prices !== null && <PricesPanel series={listed.prices} currency={listed.currency} />}
       <Panel title={words.document}>
         <Details summary={words.inWords}>
-          <ul class="plain-list">
+          <ul class="plain-list" lang="en">
             {listed.description.map((sentence) => (
               <li key={sentence}>{sentence}</li>
             ))}
@@ -125,6 +126,21 @@ function TariffPanels({ listed }: { readonly listed: Listed }): VNode {
   );
 }
 
+function VersionsCsv({ tariff }: { readonly tariff: Tariff }): VNode {
+  const { calendar, versions } = tariff;
+  return (
+    <CsvButton
+      name={`tariff-${tariff.tariff}`}
+      columns={["version", "valid_from", "band", "price_micro_per_kWh"]}
+      rows={() =>
+        versions.flatMap(({ version, validFrom, pricesMicroPerKilowattHour: prices }) =>
+          calendar.bands.map((band) => [version, validFrom, band, prices[band] ?? null]),
+        )
+      }
+    />
+  );
+}
+
 interface VersionsProps {
   readonly listed: Listed;
   readonly tariff: Tariff;
@@ -134,7 +150,7 @@ const TONES = { past: "plain", "in-force": "good", "to-come": "info" } as const;
 
 function Versions({ listed, tariff }: VersionsProps): VNode {
   const { tariffs: words } = useTexts();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   const { currency, calendar } = tariff;
   const perKilowattHour = (micro: number): string => `${formatMicro(micro)} ${currency}/kWh`;
   const rows = tariff.versions.toReversed();

@@ -24,11 +24,11 @@ type Rule = readonly [pattern: RegExp, words: (...groups: string[]) => string];
 const LINES: readonly Rule[] = [
   [
     /^Energy, (.+): each interval at its own price$/,
-    (prices) => `Énergie, ${prices} : chaque intervalle à son prix`,
+    (prices) => `Énergie, ${prices} : chaque intervalle à son prix`,
   ],
   [
     /^Energy, (.+): at the price where its own may not be shown$/,
-    (prices) => `Énergie, ${prices} : au prix prévu quand le sien ne peut être montré`,
+    (prices) => `Énergie, ${prices} : au prix prévu quand le sien ne peut être montré`,
   ],
   [/^Energy, (up to .+|over .+|.+ to .+ kWh|all)$/, (tier) => `Énergie, ${tierText(tier ?? "")}`],
   [/^Energy, (.+)$/, (band) => `Énergie, ${band}`],

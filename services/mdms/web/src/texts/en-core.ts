@@ -29,7 +29,7 @@ export const corePages = {
   application: "Smarter Metering",
   nav: {
     overview: "Overview",
-    neighbourhoods: "Neighbourhoods",
+    neighbourhoods: "Load",
     servicePoints: "Meters",
     statements: "Statements",
     corrections: "Corrections",
@@ -88,24 +88,6 @@ export const corePages = {
       "Five wrong tries lock an account for fifteen minutes. A refusal never says which part was wrong, or whether the account is locked.",
     ended: "Your session has ended. Log in to go on where you were.",
     unreachable: "The server does not answer",
-  },
-  problems: {
-    MDMS_LOGIN_REFUSED:
-      "Wrong login, password or code. Five wrong tries lock an account for fifteen minutes.",
-    MDMS_LOGIN_BUSY: "Too many people log in at this moment. Try again shortly.",
-    MDMS_PROOF_REFUSED:
-      "The password or the code does not fit. Wait for the next code and try again.",
-    MDMS_CSRF: "This page is of another session. Load it again.",
-    MDMS_TOTP_REQUIRED: "Your role has to set up a second factor first.",
-    MDMS_STREAMS_FULL: "Too many open pages follow events. Close one.",
-    MDMS_CORRECTION_INVALID: "This is not a correction that a registered tariff signer signed.",
-    MDMS_CORRECTION_CONFLICT: "A newer correction of this tariff was applied already.",
-    MDMS_FEEDER_OFF_GRID:
-      "A day of this file is not a whole local day in the past, on the neighbourhood's intervals.",
-    MDMS_OPERATOR_INVALID: "A password has 12 to 256 characters.",
-    MDMS_PEER_ABSENT:
-      "This deployment is not configured to ask the other party. The operating guide says how.",
-    MDMS_PEER_UNREACHABLE: "The other party does not answer. Check that it is running.",
   },
   account: {
     title: "My account",

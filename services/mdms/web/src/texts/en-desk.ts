@@ -99,7 +99,6 @@ export const deskPages = {
     rule: "Rule",
     value: "Number",
     floor: "Floor",
-    why: "Why",
     notice: (date: string) => `From ${date} other rules hold`,
     noNotice: "No change is announced.",
     rules: {

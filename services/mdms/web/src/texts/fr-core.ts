@@ -8,7 +8,7 @@ export const corePagesFr: typeof corePages = {
   application: "Smarter Metering",
   nav: {
     overview: "Vue d’ensemble",
-    neighbourhoods: "Quartiers",
+    neighbourhoods: "Charge",
     servicePoints: "Compteurs",
     statements: "Factures",
     corrections: "Corrections",
@@ -56,15 +56,15 @@ export const corePagesFr: typeof corePages = {
     asTable: "Les mêmes chiffres en tableau",
     notAllowedTitle: "Pas pour ce rôle",
     notAllowed: (role) =>
-      `Votre rôle (${role}) ne permet pas de voir cette page. C’est le serveur qui refuse, pas seulement cette page ; la tentative figure dans le journal d’audit. La page de votre compte dit ce que permet votre rôle.`,
+      `Votre rôle (${role}) ne permet pas de voir cette page. C’est le serveur qui refuse, pas seulement cette page ; la tentative figure dans le journal d’audit. La page de votre compte dit ce que permet votre rôle.`,
     notFoundTitle: "Cette page n’existe pas",
     notFound:
       "L’adresse ne mène nulle part. Elle contient peut-être une faute de frappe, ou la page a changé de place.",
     toOverview: "Vers la vue d’ensemble",
     unsafe: (policy) =>
-      `Règles non sûres ${policy} : elles passent sous les seuils fixes, donc aucun ménage n’est protégé par ce qui est publié ici. Pour des démonstrations seulement.`,
+      `Règles non sûres ${policy} : elles passent sous les seuils fixes, donc aucun ménage n’est protégé par ce qui est publié ici. Pour des démonstrations seulement.`,
     enrolFirst:
-      "Votre rôle exige un second facteur. Activez-le ci-dessous ; d’ici là rien d’autre n’est accessible.",
+      "Votre rôle exige un second facteur. Activez-le ci-dessous ; d’ici là rien d’autre n’est accessible.",
     seconds: (count) => `${count} s`,
     days: (count) => `${count} ${plural(count, "jour", "jours")}`,
     unknown: "inconnu",
@@ -88,43 +88,24 @@ export const corePagesFr: typeof corePages = {
     ended: "Votre session est terminée. Connectez-vous pour continuer là où vous étiez.",
     unreachable: "Le serveur ne répond pas",
   },
-  problems: {
-    MDMS_LOGIN_REFUSED:
-      "Identifiant, mot de passe ou code faux. Cinq essais faux bloquent un compte pendant quinze minutes.",
-    MDMS_LOGIN_BUSY: "Trop de connexions en ce moment. Réessayez dans un instant.",
-    MDMS_PROOF_REFUSED:
-      "Le mot de passe ou le code ne convient pas. Attendez le code suivant et réessayez.",
-    MDMS_CSRF: "Cette page est celle d’une autre session. Rechargez-la.",
-    MDMS_TOTP_REQUIRED: "Votre rôle doit d’abord activer un second facteur.",
-    MDMS_STREAMS_FULL: "Trop de pages ouvertes suivent les événements. Fermez-en une.",
-    MDMS_CORRECTION_INVALID:
-      "Ce n’est pas une correction signée par un signataire de tarifs inscrit.",
-    MDMS_CORRECTION_CONFLICT: "Une correction plus récente de ce tarif a déjà été appliquée.",
-    MDMS_FEEDER_OFF_GRID:
-      "Un jour de ce fichier n’est pas un jour local entier et passé, aux intervalles du quartier.",
-    MDMS_OPERATOR_INVALID: "Un mot de passe compte de 12 à 256 caractères.",
-    MDMS_PEER_ABSENT:
-      "Cette installation n’est pas configurée pour interroger l’autre partie. Le guide d’exploitation dit comment.",
-    MDMS_PEER_UNREACHABLE: "L’autre partie ne répond pas. Vérifiez qu’elle fonctionne.",
-  },
   account: {
     title: "Mon compte",
     lead: "Votre rôle, votre mot de passe, votre second facteur et vos sessions.",
     role: "Rôle",
     mayTitle: "Ce que permet ce rôle",
-    mayNot: "Non permis : ",
+    mayNot: "Non permis : ",
     passwordTitle: "Changer le mot de passe",
     current: "Mot de passe actuel",
     fresh: "Nouveau mot de passe",
-    freshHint: "12 caractères ou plus ; le mieux : quelques mots au hasard.",
+    freshHint: "12 caractères ou plus ; le mieux : quelques mots au hasard.",
     again: "Nouveau mot de passe, encore une fois",
     differ: "Les deux mots de passe diffèrent.",
     change: "Changer le mot de passe",
-    changed: "Le mot de passe est changé ; toutes les autres sessions sont terminées.",
+    changed: "Le mot de passe est changé ; toutes les autres sessions sont terminées.",
     code: "Code du second facteur",
     totpTitle: "Second facteur",
-    totpOff: "Désactivé : qui apprend votre mot de passe peut entrer.",
-    totpOn: "Activé : une connexion demande un code de votre application d’authentification.",
+    totpOff: "Désactivé : qui apprend votre mot de passe peut entrer.",
+    totpOn: "Activé : une connexion demande un code de votre application d’authentification.",
     totpRequired: "Votre rôle l’exige.",
     codesLeft: (count) =>
       `Il reste ${count} ${plural(count, "code", "codes")} de secours pour un appareil perdu.`,
@@ -136,13 +117,13 @@ export const corePagesFr: typeof corePages = {
     confirmCode: "Code que l’application montre maintenant",
     codesTitle: "Codes de secours",
     codesOnce:
-      "Chacun vous connecte une fois si l’appareil est perdu. Ils ne sont montrés que cette fois : notez-les ou gardez-les dans votre gestionnaire de mots de passe.",
+      "Chacun vous connecte une fois si l’appareil est perdu. Ils ne sont montrés que cette fois : notez-les ou gardez-les dans votre gestionnaire de mots de passe.",
     codesKept: "Je les ai notés",
     remove: "Désactiver",
     renew: "Nouveaux codes de secours",
     sessionsTitle: "Vos sessions",
     sessionsCaption:
-      "Vos sessions ; chacune se termine après 30 minutes sans activité et après 12 heures",
+      "Vos sessions ; chacune se termine après 30 minutes sans activité et après 12 heures",
     kind: { page: "Navigateur", program: "Programme" },
     since: "Depuis",
     lastSeen: "Vue la dernière fois",
@@ -161,11 +142,11 @@ export const corePagesFr: typeof corePages = {
     neighbourhoods: "Quartiers",
     statements: "Factures",
     loadBlocks: "Jours de charge publiés",
-    completeness: "Les derniers jours sont-ils complets ?",
+    completeness: "Les derniers jours sont-ils complets ?",
     completenessLead: "Combien de compteurs de chaque quartier figurent dans la charge publiée.",
     blocks: "Blocs par état",
     blocksLead:
-      "Un bloc est un jour d’un quartier ; une période de facturation est celle d’un point de mesure.",
+      "Un bloc est un jour d’un quartier ; une période de facturation est celle d’un point de mesure.",
     reasons: "Pourquoi quelque chose a été refusé",
     alarms: "Alarmes",
     noAlarms:
@@ -178,7 +159,7 @@ export const corePagesFr: typeof corePages = {
     lastAt: "Dernière fois",
     what: "Quoi",
     where: "Où",
-    noDays: "Aucun jour encore : il paraît le lendemain des premières mesures.",
+    noDays: "Aucun jour encore : il paraît le lendemain des premières mesures.",
     covered: (share) => `${share} des intervalles sont arrivés`,
     loadDays: "Jours de charge",
     billWindows: "Périodes",
@@ -188,9 +169,9 @@ export const corePagesFr: typeof corePages = {
     day: "Jour",
     start: {
       title: "Rien n’a encore été publié",
-      lead: "C’est normal pour une nouvelle installation. Ce qui vient, dans l’ordre :",
+      lead: "C’est normal pour une nouvelle installation. Ce qui vient, dans l’ordre :",
       steps: [
-        "Les compteurs envoient des trames par un concentrateur. Vérifiez que les deux fonctionnent : smarter-metering doctor.",
+        "Les compteurs envoient des trames par un concentrateur. Vérifiez que les deux fonctionnent : smarter-metering doctor.",
         "Le lendemain, si un quartier a assez de membres et qu’assez d’entre eux ont transmis, sa courbe de charge paraît sous Quartiers.",
         "Après la première période de facturation (en général un mois) paraissent les factures, une par point de mesure.",
         "Ce qui est refusé en chemin paraît ici et sous Vie privée, avec la raison et ce qu’il faut faire.",
@@ -201,7 +182,7 @@ export const corePagesFr: typeof corePages = {
   },
   neighbourhoods: {
     title: "Quartiers",
-    lead: "La charge de quartiers entiers : des sommes sur beaucoup de compteurs, jamais d’un seul.",
+    lead: "La charge de quartiers entiers : des sommes sur beaucoup de compteurs, jamais d’un seul.",
     caption: "Quartiers, avec le dernier jour publié",
     name: "Quartier",
     members: "Membres",
@@ -238,13 +219,13 @@ export const corePagesFr: typeof corePages = {
       year: "l’année d’avant",
     },
     gapsTitle: "Lacunes",
-    gapsLead: "Une lacune reste une lacune : rien n’est estimé à sa place.",
+    gapsLead: "Une lacune reste une lacune : rien n’est estimé à sa place.",
     gapUnknown:
       "Pas publié. Le bloc attend peut-être encore son délai, ou des compteurs qui n’ont pas transmis.",
     gapShort: "pas de valeur dans certains intervalles",
     emptyTitle: "Rien n’est publié pour cette période",
     empty: "Choisissez une autre date, ou regardez sous Vie privée pourquoi c’est refusé.",
-    whyLink: "Pourquoi ?",
+    whyLink: "Pourquoi ?",
     tableCaption: "Charge et nombre de ménages",
     time: "Heure",
     feederTitle: "Départ",
@@ -253,7 +234,7 @@ export const corePagesFr: typeof corePages = {
   },
   feeders: {
     title: "Départs",
-    lead: "Ce qu’un compteur de départ a mesuré, moins la charge publiée de son quartier : les pertes, et si elles sont normales. Cela parle d’un quartier, de son réseau et de ses compteurs ensemble, et jamais d’un ménage.",
+    lead: "Ce qu’un compteur de départ a mesuré, moins la charge publiée de son quartier : les pertes, et si elles sont normales. Cela parle d’un quartier, de son réseau et de ses compteurs ensemble, et jamais d’un ménage.",
     caption: "Départs",
     days: "Jours",
     last: "Dernier jour",
@@ -278,12 +259,12 @@ export const corePagesFr: typeof corePages = {
     chart: "Départ et charge extrapolée par jour",
     importTitle: "Importer les jours d’un départ",
     importLead:
-      "Un fichier CSV à deux colonnes : le début de l’intervalle (ISO 8601 avec décalage) et l’énergie vers le quartier en Wh (vide : pas de mesure). Seulement des jours entiers et passés.",
+      "Un fichier CSV à deux colonnes : le début de l’intervalle (ISO 8601 avec décalage) et l’énergie vers le quartier en Wh (vide : pas de mesure). Seulement des jours entiers et passés.",
     file: "Fichier CSV",
     cohort: "Quartier",
     submit: "Importer",
     imported: (days) => `${days} ${plural(days, "jour est enregistré", "jours sont enregistrés")}.`,
-    unreadable: (line) => `La ligne ${line} n’est pas « heure,Wh ».`,
+    unreadable: (line) => `La ligne ${line} n’est pas « heure,Wh ».`,
     noDays: "Le fichier ne contient aucun jour entier.",
   },
 };

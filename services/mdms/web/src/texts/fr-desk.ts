@@ -5,7 +5,7 @@ export const deskPagesFr: typeof deskPages = {
   registry: {
     title: "Registre",
     lead: "Qui participe, dans quels quartiers, sous quels contrats.",
-    why: "Ce système ne peut que proposer. Qui pourrait ajouter ou déplacer des membres pourrait placer un ménage parmi des fantômes et le lire dans la somme ; c’est donc le greffe du registre, une autre partie, qui décide.",
+    why: "Ce système ne peut que proposer. Qui pourrait ajouter ou déplacer des membres pourrait placer un ménage parmi des fantômes et le lire dans la somme ; c’est donc le greffe du registre, une autre partie, qui décide.",
     tabs: {
       parties: "Parties",
       cohorts: "Quartiers",
@@ -34,7 +34,7 @@ export const deskPagesFr: typeof deskPages = {
     members: "Membres",
     fromDay: "Dès le",
     interval: "Intervalle",
-    planLead: "Ce que ferait le registre à son prochain changement : des nombres, aucun membre.",
+    planLead: "Ce que ferait le registre à son prochain changement : des nombres, aucun membre.",
     joiners: "Attendent d’entrer",
     leavers: "Attendent de sortir",
     needed: "Nécessaires",
@@ -69,13 +69,13 @@ export const deskPagesFr: typeof deskPages = {
     servicePoint: "Point de mesure",
     servicePointHint: "Le pseudonyme, 32 caractères",
     date: "Date locale",
-    dateHint: "À venir : les membres entrent et sortent par groupes.",
+    dateHint: "À venir : les membres entrent et sortent par groupes.",
     tariff: "Tarif",
     consumptionClass: "Classe de consommation",
     effects: "L’effet sur les quartiers",
     showEffects: "Voir l’effet",
     submit: "Proposer",
-    filed: "Déposée. Le greffe la voit avec « smarter-metering registry proposals ».",
+    filed: "Déposée. Le greffe la voit avec « smarter-metering registry proposals ».",
     state: "État",
     actions: "Actions",
     withdraw: "Retirer",
@@ -85,9 +85,9 @@ export const deskPagesFr: typeof deskPages = {
       `${running} en cours, ${starting} commencent et ${ending} finissent dans les 30 jours`,
     waiting: "En attente d’un changement",
     waitingWhy:
-      "Les membres entrent et sortent par groupes : une somme avant et une après un seul départ livreraient ce seul ménage. Tant qu’il n’y a pas assez de changements ensemble, ceux qui attendent ne sont dans aucune nouvelle somme.",
+      "Les membres entrent et sortent par groupes : une somme avant et une après un seul départ livreraient ce seul ménage. Tant qu’il n’y a pas assez de changements ensemble, ceux qui attendent ne sont dans aucune nouvelle somme.",
     merged: "Quartiers réunis",
-    mergedWhy: "Trop petits pour rester seuls : une somme sur si peu de ménages parle de chacun.",
+    mergedWhy: "Trop petits pour rester seuls : une somme sur si peu de ménages parle de chacun.",
     nextVersions: "Versions que publierait la prochaine époque",
   },
   privacy: {
@@ -105,7 +105,6 @@ export const deskPagesFr: typeof deskPages = {
     rule: "Règle",
     value: "Nombre",
     floor: "Seuil fixe",
-    why: "Pourquoi",
     notice: (date) => `Dès le ${date} valent d’autres règles`,
     noNotice: "Aucun changement n’est annoncé.",
     rules: {
@@ -115,7 +114,7 @@ export const deskPagesFr: typeof deskPages = {
       ],
       contributorsMinFine: [
         "R1 · Membres, intervalles de moins de 15 minutes",
-        "De courts intervalles montrent des appareils ; il faut plus de ménages pour les cacher.",
+        "De courts intervalles montrent des appareils ; il faut plus de ménages pour les cacher.",
       ],
       dominanceMaxBasisPoints: [
         "R2 · Plus grande part d’un seul membre",
@@ -172,8 +171,8 @@ export const deskPagesFr: typeof deskPages = {
     },
     stateHints: {
       OPEN: "Des compteurs transmettent encore.",
-      SEALED: "Tout ce qui viendra est venu ; ce n’est pas encore demandé.",
-      REQUESTED: "La demande est dans le journal ; les garants répondent.",
+      SEALED: "Tout ce qui viendra est venu ; ce n’est pas encore demandé.",
+      REQUESTED: "La demande est dans le journal ; les garants répondent.",
       RELEASED: "Assez de garants ont accepté.",
       SUPPRESSED: "Une règle l’interdit. Il ne sera plus demandé.",
     },
@@ -185,7 +184,7 @@ export const deskPagesFr: typeof deskPages = {
     digest: "Demande",
     billsTitle: "Relevés par état",
     billsLead:
-      "Des nombres seulement : ce système ne peut savoir de quel point de mesure est un relevé avant sa libération.",
+      "Des nombres seulement : ce système ne peut savoir de quel point de mesure est un relevé avant sa libération.",
     billsCaption: "Périodes de facturation par état et par raison",
     window: "Période",
     count: "Périodes",
@@ -203,7 +202,7 @@ export const deskPagesFr: typeof deskPages = {
       `${covered} sur ${expected} sont arrivés, ${valued} avec une valeur`,
     sealedAt: "Complet depuis",
     witnesses: "Cosigné par",
-    cosigned: (who, needed) => `${who} ; il en faut ${needed}`,
+    cosigned: (who, needed) => `${who} ; il en faut ${needed}`,
     waitsFor: "Garants",
     trusteesText: (answered, silent, threshold) =>
       `ont répondu ${answered}, se taisent ${silent}, il en faut ${threshold}`,
@@ -218,9 +217,9 @@ export const deskPagesFr: typeof deskPages = {
     residualLead:
       "Ce que toutes les publications ensemble disent de groupes trop petits. Rien de plus fin qu’une facture ne devrait jamais en résulter.",
     residualNone:
-      "Aucun audit n’a été déposé. Lancez « smarter-metering audit residual » et déposez son résultat.",
+      "Aucun audit n’a été déposé. Lancez « smarter-metering audit residual » et déposez son résultat.",
     attacksNone:
-      "Aucun rapport encore. Lancez « smarter-metering attack run » vers le dossier que nomme la configuration.",
+      "Aucun rapport encore. Lancez « smarter-metering attack run » vers le dossier que nomme la configuration.",
     attacksLead: "Le dernier essai des attaques contre ce que détient chaque partie.",
     made: "Établi",
   },
@@ -240,7 +239,7 @@ export const deskPagesFr: typeof deskPages = {
   },
   operators: {
     title: "Comptes",
-    lead: "Qui peut se connecter. Les comptes se créent, se réinitialisent et se suppriment sur la ligne de commande, par qui exploite ce système : aucun compte ne peut en créer un autre.",
+    lead: "Qui peut se connecter. Les comptes se créent, se réinitialisent et se suppriment sur la ligne de commande, par qui exploite ce système : aucun compte ne peut en créer un autre.",
     caption: "Comptes des opérateurs",
     login: "Identifiant",
     role: "Rôle",

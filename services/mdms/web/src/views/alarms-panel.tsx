@@ -1,5 +1,5 @@
 /** Alarms: releases that failed a check, feeders out of balance. The newest first. */
-import { Badge, Button, Loaded, Panel, Table, useFormats, useLoaded } from "@smarter-metering/web";
+import { Badge, Button, Loaded, Panel, Table, useLoaded } from "@smarter-metering/web";
 import type { VNode } from "preact";
 import type { AlarmList } from "../api.ts";
 import { useApi, useMay } from "../session.tsx";
@@ -7,6 +7,7 @@ import { useTexts } from "../texts.ts";
 import { CsvLink } from "./paged-list.tsx";
 import { useLive } from "./live.tsx";
 import { Refusal } from "./refusal.tsx";
+import { usePlaceFormats } from "./place.tsx";
 
 const SHOWN = 50;
 
@@ -49,7 +50,7 @@ function AlarmsTable({ alarms, onChange }: AlarmsTableProps): VNode {
     await api.post("/v1/alarms/acknowledge", { digest, code });
     onChange?.();
   };
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   return (
     <Table
       caption={words.alarms}

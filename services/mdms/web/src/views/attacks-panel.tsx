@@ -1,16 +1,17 @@
 /** The last privacy evaluation: published attacks on what each party receives. Markdown, shown as what it is. */
-import { Loaded, useFormats, useLoaded } from "@smarter-metering/web";
+import { Loaded, useLoaded } from "@smarter-metering/web";
 import type { VNode } from "preact";
 import type { AttackReport } from "../api.ts";
 import { useApi } from "../session.tsx";
 import { useTexts } from "../texts.ts";
 import { Markdown } from "./markdown.tsx";
 import { writtenOrNone } from "./residual-panel.tsx";
+import { usePlaceFormats } from "./place.tsx";
 
 export function AttacksPanel(): VNode {
   const { privacy: words } = useTexts();
   const api = useApi();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   const loaded = useLoaded(
     (signal) => writtenOrNone(api.get<AttackReport>("/v1/privacy/attack-report", { signal })),
     [api],

@@ -1,13 +1,14 @@
 /** A bill's lines and total, and the credit notes that change it. Amounts are exact in the document and rounded here as it does. */
-import { Table, useFormats } from "@smarter-metering/web";
+import { Table } from "@smarter-metering/web";
 import { formatMinor, roundExact } from "@smarter-metering/tariff";
 import type { VNode } from "preact";
 import type { Statement } from "../api.ts";
 import { useTexts } from "../texts.ts";
+import { usePlaceFormats } from "./place.tsx";
 
 export function BillTable({ statement }: { readonly statement: Statement }): VNode {
   const { statements: words } = useTexts();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   const { lines, amount, currency } = statement;
   const digits = amount.split(".")[1]?.length ?? 0;
   const isCredit = amount.startsWith("-");
@@ -48,7 +49,7 @@ export function BillTable({ statement }: { readonly statement: Statement }): VNo
 
 export function NotesTable({ statement }: { readonly statement: Statement }): VNode {
   const { statements: words } = useTexts();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   const { notes = [], currency } = statement;
   return (
     <Table

@@ -1,12 +1,13 @@
 /** What the registry would do at its next change, in numbers of members: whom it merges and why, who waits until enough change together. */
-import { Panel, Table, useFormats } from "@smarter-metering/web";
+import { Panel, Table } from "@smarter-metering/web";
 import type { VNode } from "preact";
 import type { CohortPlan } from "../api.ts";
 import { useTexts } from "../texts.ts";
+import { usePlaceFormats } from "./place.tsx";
 
 export function CohortPlanView({ plan }: { readonly plan: CohortPlan }): VNode {
   const { registry: words } = useTexts();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   const { merged, versions, waiting } = plan;
   if (merged.length + versions.length + waiting.length === 0) {
     return <p class="muted">{words.nothing}</p>;

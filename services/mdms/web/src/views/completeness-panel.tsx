@@ -1,20 +1,12 @@
 /** How complete the last days of each neighbourhood are: meters in the sum, and intervals that arrived. */
-import {
-  Badge,
-  Link,
-  Loaded,
-  Panel,
-  Table,
-  useFormats,
-  useLoaded,
-  type Column,
-} from "@smarter-metering/web";
+import { Badge, Link, Loaded, Panel, Table, useLoaded, type Column } from "@smarter-metering/web";
 import type { VNode } from "preact";
 import type { Completeness } from "../api.ts";
 import { useApi } from "../session.tsx";
 import { useTexts } from "../texts.ts";
 import { CsvButton } from "./csv-button.tsx";
 import { useLive } from "./live.tsx";
+import { usePlaceFormats } from "./place.tsx";
 
 const ENTRIES_MAX = 200;
 const DAYS_SHOWN = 7;
@@ -71,7 +63,7 @@ export function CompletenessPanel(): VNode {
 /** Neighbourhoods down, days across. */
 function Matrix({ days }: { readonly days: readonly Day[] }): VNode {
   const { overview: words, neighbourhoods } = useTexts();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   const starts = [...new Set(days.map(({ start }) => start))].toSorted().slice(-DAYS_SHOWN);
   const cohorts = [...new Set(days.map(({ cohort }) => cohort))].toSorted();
   const cellOf = (cohort: string, start: string): VNode | string => {

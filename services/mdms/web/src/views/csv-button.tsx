@@ -1,9 +1,8 @@
-/** What a page shows as a CSV file, for lists that the API answers whole. Cells that a spreadsheet would run get an apostrophe (OWASP). */
+/** What a page shows as a CSV file, for lists that the API answers whole. */
 import { Button } from "@smarter-metering/web";
 import type { VNode } from "preact";
+import { csvText, type CsvCell } from "../model/csv-text.ts";
 import { useTexts } from "../texts.ts";
-
-export type CsvCell = string | number | null;
 
 export interface CsvButtonProps {
   /** Of the file, without ending. */
@@ -15,10 +14,8 @@ export interface CsvButtonProps {
 export function CsvButton({ name, columns, rows }: CsvButtonProps): VNode {
   const { common } = useTexts();
   const save = (): void => {
-    const lines = [columns, ...rows()].map((cells) => cells.map(cellText).join(","));
-    const address = URL.createObjectURL(
-      new Blob([`${lines.join("\r\n")}\r\n`], { type: "text/csv" }),
-    );
+    const text = csvText(columns, rows());
+    const address = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
     const link = document.createElement("a");
     link.href = address;
     link.download = `${name}.csv`;
@@ -30,12 +27,4 @@ export function CsvButton({ name, columns, rows }: CsvButtonProps): VNode {
       {common.csv}
     </Button>
   );
-}
-
-/** One cell of RFC 4180. */
-export function cellText(cell: CsvCell): string {
-  const text = String(cell ?? "");
-  const isFormula = /^[=+\-@\t\r]/.test(text) && !/^-?\d+(\.\d+)?$/.test(text);
-  const safe = isFormula ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

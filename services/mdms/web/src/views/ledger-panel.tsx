@@ -26,6 +26,7 @@ import { CsvButton } from "./csv-button.tsx";
 import { given, useFilters } from "./paged-list.tsx";
 import { Refusal, Refusals } from "./refusal.tsx";
 import { windowLabel } from "./window-label.ts";
+import { usePlaceFormats } from "./place.tsx";
 
 const ROWS = 50;
 const STATES: readonly BlockState[] = ["OPEN", "SEALED", "REQUESTED", "RELEASED", "SUPPRESSED"];
@@ -34,7 +35,7 @@ type Entry = LedgerPage["entries"][number];
 export function LedgerPanel(): VNode {
   const { privacy: words, common } = useTexts();
   const api = useApi();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   const filters = useFilters(["cohort", "state", "from", "to"]);
   const { values, set, clear } = filters;
   const cohorts = useLoaded((signal) => api.get<CohortList>("/v1/cohorts", { signal }), [api]);

@@ -51,7 +51,7 @@ export function LoadPanel(props: LoadPanelProps): VNode {
           />
           <Figure
             label={words.energy}
-            value={`${formats.number(Math.round(facts.energyKilowattHours))} kWh`}
+            value={formats.kilowattHours(Math.round(facts.energyKilowattHours) * 1e6, 0)}
           />
           <Figure
             label={words.contributors}

@@ -13,6 +13,7 @@ import type { VNode } from "preact";
 import type { PrivacyPolicy } from "../api.ts";
 import { useApi } from "../session.tsx";
 import { useTexts } from "../texts.ts";
+import { usePlaceFormats } from "./place.tsx";
 
 export function PolicyPanel(): VNode {
   const api = useApi();
@@ -25,13 +26,13 @@ export function PolicyPanel(): VNode {
 
 function Policy({ policy }: { readonly policy: PrivacyPolicy }): VNode {
   const { privacy: words, common } = useTexts();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   const { notice, floors } = policy;
   return (
     <div class="stack">
       {notice !== null && (
         <Notice tone="warn" title={words.notice(formats.date(notice.inForceFrom))}>
-          <ul class="plain-list">
+          <ul class="plain-list" lang="en">
             {notice.changes.map((change) => (
               <li key={change}>{change}</li>
             ))}
@@ -62,7 +63,12 @@ function Policy({ policy }: { readonly policy: PrivacyPolicy }): VNode {
             key: "rule",
             head: words.rule,
             priority: 1,
-            cell: ({ field }) => words.rules[field]?.[0] ?? field,
+            cell: ({ field }) => (
+              <>
+                {words.rules[field]?.[0] ?? field}
+                <div class="muted small why">{words.rules[field]?.[1]}</div>
+              </>
+            ),
           },
           {
             key: "value",
@@ -83,7 +89,6 @@ function Policy({ policy }: { readonly policy: PrivacyPolicy }): VNode {
                 ? `≥ ${valueText(field, floor, formats)}`
                 : `≤ ${valueText(field, ceiling, formats)}`,
           },
-          { key: "why", head: words.why, cell: ({ field }) => words.rules[field]?.[1] },
         ]}
       />
     </div>

@@ -1,8 +1,10 @@
 /** What a tariff's check found, and what past bills would have been by it. */
-import { Facts, Figure, Figures, Notice, Panel, useFormats } from "@smarter-metering/web";
+import { Facts, Figure, Figures, Notice, Panel } from "@smarter-metering/web";
 import type { ComponentChildren, VNode } from "preact";
 import type { TariffPreview } from "../api.ts";
 import { useTexts } from "../texts.ts";
+import { windowLabel } from "./window-label.ts";
+import { usePlaceFormats } from "./place.tsx";
 
 export interface PreviewPanelProps {
   readonly preview: TariffPreview;
@@ -20,7 +22,11 @@ export function PreviewPanel({ preview, actions }: PreviewPanelProps): VNode {
             {faults.map(({ code, path, message }) => (
               <li key={`${code} ${path}`}>
                 {words.faults[code] ?? message} <code class="small">{path}</code>
-                {words.faults[code] !== undefined && <div class="muted small">{message}</div>}
+                {words.faults[code] !== undefined && (
+                  <div class="muted small" lang="en">
+                    {message}
+                  </div>
+                )}
               </li>
             ))}
           </ul>
@@ -30,7 +36,7 @@ export function PreviewPanel({ preview, actions }: PreviewPanelProps): VNode {
       )}
       {notes.length > 0 && (
         <Notice title={words.notesTitle}>
-          <ul class="plain-list">
+          <ul class="plain-list" lang="en">
             {notes.map((note) => (
               <li key={note}>{note}</li>
             ))}
@@ -49,7 +55,7 @@ function PastBills({
   readonly preview: TariffPreview;
 }): VNode {
   const { tariffForm: words } = useTexts();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   if (preview === null || preview.bills === 0) {
     return (
       <Panel title={words.previewTitle}>
@@ -64,7 +70,7 @@ function PastBills({
   return (
     <Panel
       title={words.previewTitle}
-      lead={`${words.previewLead} ${formats.date(from)} – ${formats.date(to)}`}
+      lead={`${words.previewLead} ${windowLabel({ from, to }, formats.zone, formats)}.`}
     >
       <Figures>
         <Figure

@@ -11,7 +11,6 @@ import {
   Table,
   TextField,
   toast,
-  useFormats,
   useLoaded,
   useQuery,
   type FormValues,
@@ -25,6 +24,7 @@ import { useTexts, type Texts } from "../texts.ts";
 import { CohortPlanView } from "./cohort-plan-view.tsx";
 import { CsvButton } from "./csv-button.tsx";
 import { ServicePointLink } from "./service-point-link.tsx";
+import { usePlaceFormats } from "./place.tsx";
 
 const TONES = {
   open: "info",
@@ -74,7 +74,7 @@ interface ProposalsTableProps {
 function ProposalsTable({ proposals, onChange }: ProposalsTableProps): VNode {
   const { registry: words } = useTexts();
   const api = useApi();
-  const formats = useFormats();
+  const formats = usePlaceFormats();
   const [shown, setShown] = useState<string>();
   const withdraw = async (id: string): Promise<void> => {
     await api.post(`/v1/registry/proposals/${id}/withdraw`, {});

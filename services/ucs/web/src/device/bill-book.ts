@@ -51,10 +51,11 @@ export interface BillBookPorts {
 /** As the portal gave it, held against the registry. */
 export interface Shown {
   readonly opened: readonly OpenedStatement[];
-  readonly registry: PortalRegistry | undefined;
+  readonly registry: PortalRegistry;
   /** Of which the signature holds, in the order of time. */
   readonly bills: readonly ReadBill[];
   readonly links: PortalRegistry["links"];
+  readonly terms: Terms | undefined;
 }
 
 export class BillBook {
@@ -78,13 +79,16 @@ export class BillBook {
     return this.#shown;
   }
 
-  /** Tariff, zone and prices of the newest bill; undefined without one. */
+  /** Tariff, zone and prices of the newest bill, and of all of them; undefined without one, or while there is no way to it. */
   async terms(): Promise<Terms | undefined> {
-    const { bills, registry } = await this.shown();
-    const last = bills.at(-1);
-    if (last === undefined || registry === undefined) return undefined;
-    const { zone } = last.statement;
-    return { tariff: last.tariff, zone, prices: await pricesOf(registry) };
+    return (await this.#shownIfAny())?.terms;
+  }
+
+  /** Of the newest bill, else of the registry where all neighbourhoods have the same. */
+  async zone(): Promise<string | undefined> {
+    const shown = await this.#shownIfAny();
+    const zones = new Set(shown?.registry?.view?.cohorts.map((cohort) => cohort.zone));
+    return shown?.terms?.zone ?? (zones.size === 1 ? [...zones][0] : undefined);
   }
 
   /** Statements whose window lies in a range. */
@@ -135,7 +139,6 @@ export class BillBook {
 
   async #report(bill: ReadBill, shown: ShownEvidence | undefined): Promise<BillReport> {
     const { registry } = await this.shown();
-    if (registry === undefined) throw new DeviceError("BILL_UNKNOWN");
     const { from, to } = bill.statement;
     const readings = await this.#ports.readings();
     // The frame before the window has the registers at its border.
@@ -154,19 +157,29 @@ export class BillBook {
     return this.#ports.client.evidence(span.from, span.to).catch(() => undefined);
   }
 
+  /** Readings can be looked at without bills; the pages about bills say what is wrong with those. */
+  #shownIfAny(): Promise<Shown | undefined> {
+    return this.shown().catch(() => undefined);
+  }
+
   async #fetch(): Promise<Shown> {
     const { client, account } = this.#ports;
     const { statements, links, mailboxes } = await client.statements(account.login);
-    const shown = await client.registry().catch(() => undefined);
     const { registry: pin } = account.login.seen;
-    const registry = shown && (await checkPortalRegistry(shown, { pin, statements }));
-    const bills = registry === undefined ? [] : await readBills(statements, registry);
-    const all = [...links, ...(registry?.links ?? [])];
+    const registry = await checkPortalRegistry(await client.registry(), { pin, statements });
+    const bills = await readBills(statements, registry);
+    const all = [...links, ...registry.links];
     // What was found wrong is not to be forgotten by remembering it as seen.
-    if (registry?.pin !== undefined && all.every(({ status }) => status !== "broken")) {
+    if (registry.pin !== undefined && all.every(({ status }) => status !== "broken")) {
       await account.remember({ registry: registry.pin, mailboxes });
     }
-    return { opened: statements, registry, bills, links: all };
+    return {
+      opened: statements,
+      registry,
+      bills,
+      links: all,
+      terms: await termsOf(bills, registry),
+    };
   }
 }
 
@@ -206,11 +219,29 @@ async function byRole<Result>(
   return undefined;
 }
 
+async function termsOf(
+  bills: readonly ReadBill[],
+  registry: PortalRegistry,
+): Promise<Terms | undefined> {
+  const last = bills.at(-1);
+  if (last === undefined) return undefined;
+  const prices = await pricesOf(registry);
+  const billed = bills.map(({ tariff, statement: { zone, from, to } }) => {
+    return { tariff, zone, prices, window: { from, to } };
+  });
+  return { tariff: last.tariff, zone: last.statement.zone, prices, billed };
+}
+
+/** Those that the root signed; what it did not, the check of a bill names. */
 async function pricesOf({ view, evidence }: PortalRegistry): Promise<DynamicPrices[]> {
   const prices: DynamicPrices[] = [];
   for (const jws of view?.prices ?? []) {
-    const document = await verifyDocument("smarter-metering/prices", jws, evidence.rootKey);
-    prices.push(parseDynamicPrices(document));
+    try {
+      const document = await verifyDocument("smarter-metering/prices", jws, evidence.rootKey);
+      prices.push(parseDynamicPrices(document));
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+    }
   }
   return prices;
 }

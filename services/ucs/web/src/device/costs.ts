@@ -1,8 +1,13 @@
-/** What own readings cost by the tariff of the newest bill (docs/protocol.md §11): energy for each bar, and the bill so far. Pure. */
+/**
+ * What own readings cost (docs/protocol.md §11): energy for each bar, by the tariff of the bill of its time; and the bill so far, by that of
+ * the newest. Pure.
+ */
 import {
-  planCosts,
+  billedPlans,
+  importPriceE16,
   runningBill,
   spanCost,
+  type BillingTerms,
   type CostPlan,
   type ReadingSeries,
 } from "@smarter-metering/customer";
@@ -20,11 +25,15 @@ import type { Cost, Range } from "./messages.ts";
 
 /** A thousandth of a cent is nothing that a person reads; a tenth of one is a light that was left on. */
 const DIGITS = 3;
+const PRICE_DIGITS = 5;
+const MILLIWATT_HOURS_OF_KILOWATT_HOUR = 1_000_000n;
 
 export interface Terms {
   readonly tariff: Tariff;
   readonly zone: string;
   readonly prices: readonly DynamicPrices[];
+  /** Of each bill, in order of time. */
+  readonly billed: readonly BillingTerms[];
 }
 
 export interface Costs {
@@ -32,19 +41,28 @@ export interface Costs {
   /** Exact to a thousandth of the currency; undefined where no price is known. */
   energy(span: Range): string | null;
   of(span: Range): Cost;
+  /** Of a kWh at an instant, levies and taxes included; null where it is not known. */
+  price(instant: number): string | null;
 }
 
 /** `window`: local midnights around all that is asked. Undefined where the tariff is not in force. */
 export function costsOf(terms: Terms, series: ReadingSeries, window: Range): Costs | undefined {
-  const { tariff, zone } = terms;
-  const billing = { ...terms, window };
-  const plan = known(() => planCosts(billing));
-  if (plan === undefined) return undefined;
+  const { tariff, zone, prices } = terms;
+  const billing = { tariff, zone, prices, window };
+  const plans = billedPlans(terms.billed, window);
+  if (plans.length === 0) return undefined;
   const energy = (span: Range): string | null =>
-    known(() => energyText(plan, series, span)) ?? null;
+    known(() => energyText(plans, series, span)) ?? null;
   return {
     calendar: tariff.calendar,
     energy,
+    price(instant) {
+      const plan = plans.find(({ window }) => window.from <= instant && instant < window.to);
+      const price = plan && known(() => importPriceE16(plan, instant));
+      if (price === undefined) return null;
+      const exact = price * MILLIWATT_HOURS_OF_KILOWATT_HOUR;
+      return formatMinor(roundExact(exact, PRICE_DIGITS), PRICE_DIGITS);
+    },
     of(span) {
       // A day that has begun has its standing charge.
       const until = Math.min(window.to, addLocalDays(localDayStart(span.to - 1, zone), 1, zone));
@@ -54,10 +72,21 @@ export function costsOf(terms: Terms, series: ReadingSeries, window: Range): Cos
   };
 }
 
-function energyText(plan: CostPlan, series: ReadingSeries, span: Range): string | undefined {
-  const cost = spanCost(plan, series, span);
-  if (cost.unpricedMilliwattHours > 0) return undefined;
-  return formatMinor(roundExact(cost.importE16 + cost.exportE16, DIGITS), DIGITS);
+function energyText(
+  plans: readonly CostPlan[],
+  series: ReadingSeries,
+  { from, to }: Range,
+): string | undefined {
+  const inside = plans.filter(({ window }) => window.from < to && window.to > from);
+  const planned = inside.reduce(
+    (sum, { window }) => sum + Math.min(to, window.to) - Math.max(from, window.from),
+    0,
+  );
+  const costs = inside.map((plan) => spanCost(plan, series, { from, to }));
+  const isUnknown = costs.some(({ unpricedMilliwattHours }) => unpricedMilliwattHours > 0);
+  if (planned < to - from || isUnknown) return undefined;
+  const sumE16 = costs.reduce((sum, cost) => sum + cost.importE16 + cost.exportE16, 0n);
+  return formatMinor(roundExact(sumE16, DIGITS), DIGITS);
 }
 
 /** A tariff that cannot price this is no fault: there is no cost to show. */

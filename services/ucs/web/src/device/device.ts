@@ -66,11 +66,9 @@ export function createDevice({ origin, say }: DevicePorts): Device {
 
   const bills = (): BillBook => (book ??= new BillBook({ client, account, readings: opened }));
 
-  /** The household's own zone is on its bills; until there is one, this device's. */
-  async function zone(): Promise<string> {
-    const terms = await bills().terms();
-    return terms?.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
-  }
+  /** The household's own, where it is known; until then this device's. */
+  const zone = async (): Promise<string> =>
+    (await bills().zone()) ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
 
   async function household(window: Range): Promise<Household> {
     const [own, terms] = [await opened(), await bills().terms()];
@@ -90,7 +88,8 @@ export function createDevice({ origin, say }: DevicePorts): Device {
     const { newest } = own;
     const ownZone = await zone();
     if (newest === undefined) {
-      return { zone: ownZone, newest: null, day: null, dayBefore: null, month: null, findings: [] };
+      const none = { newest: null, day: null, dayBefore: null, month: null };
+      return { zone: ownZone, ...none, findings: own.findings };
     }
     const today = newest - 1;
     const yesterday = addLocalDays(localDayStart(today, ownZone), -1, ownZone);

@@ -1,5 +1,6 @@
-/** Files that a customer takes along, made on his device from his own readings (docs/protocol.md §11.5): a table, a Green Button, a share. */
+/** Files that a customer takes along, made on his device from his own readings (docs/protocol.md §11.6): a table, a Green Button, a share. */
 import {
+  billedPlans,
   csvOf,
   greenButtonXml,
   listReadings,
@@ -28,7 +29,7 @@ export interface ExportSource extends Range {
 
 export async function csvFile(source: ExportSource): Promise<MadeFile> {
   const { zone } = source;
-  const parts = [...csvOf({ readings: readingsOf(source), zone, ...pricingOf(source) })];
+  const parts = [...csvOf({ readings: readingsOf(source), zone, ...costsOf(source) })];
   return fileOf(source, "csv", parts, "text/csv");
 }
 
@@ -37,7 +38,7 @@ export async function greenButtonFile(source: ExportSource): Promise<MadeFile> {
   const statements = await source.statements.verified({ from, to });
   const readings = readingsOf(source);
   const parts: string[] = [];
-  const xml = greenButtonXml({ readings, zone, statements, ...pricingOf(source) });
+  const xml = greenButtonXml({ readings, zone, statements, ...costsOf(source) });
   for await (const part of xml) parts.push(part);
   return fileOf(source, "xml", parts, "application/atom+xml");
 }
@@ -75,7 +76,9 @@ function readingsOf({ readings, from, to }: ExportSource): Reading[] {
   return listed;
 }
 
-const pricingOf = ({ terms }: ExportSource) => terms && { pricing: terms };
+/** By the plans that the screen's bars have. */
+const costsOf = ({ terms, from, to }: ExportSource) =>
+  terms && { plans: billedPlans(terms.billed, { from, to }) };
 
 /** A name without the household's: where the file ends up is not known. */
 function fileOf(

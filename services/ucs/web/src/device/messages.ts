@@ -44,6 +44,8 @@ export interface Bar {
   readonly coverage: Coverage;
   /** Exact decimal text, in the tariff's currency; null without a tariff or where nothing is known. */
   readonly cost: string | null;
+  /** Of a kWh, levies and taxes included, where the bar begins; of hours alone. */
+  readonly price: string | null;
   /** Mean of the interval in which most was used. */
   readonly peakWatts: number | null;
 }
@@ -198,8 +200,8 @@ export interface Release {
 export interface Privacy {
   readonly zone: string;
   readonly month: string;
-  /** Registry root key fingerprint, in groups; null: the portal shows no registry. */
-  readonly rootFingerprint: string | null;
+  /** Registry root key fingerprint, in groups. */
+  readonly rootFingerprint: string;
   /** Nothing but the portal's word stands for the root key yet. */
   readonly isRootUnproven: boolean;
   readonly epoch: number | null;

@@ -59,6 +59,7 @@ export function periodOf(span: Span, instant: number, household: Household): Per
         thenFigures !== undefined && isKnown(thenFigures) ? thenFigures.importMilliwattHours : null,
       coverage: coverageOf(figures),
       cost: isKnown(figures) ? (costs?.energy(place) ?? null) : null,
+      price: unit === "hour" ? (costs?.price(place.from) ?? null) : null,
       peakWatts: figures.importPeak?.watts ?? null,
     };
   });

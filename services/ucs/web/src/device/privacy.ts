@@ -25,16 +25,16 @@ export async function privacyOf(ports: PrivacyPorts, month: string | null): Prom
   const from = dayStartOf(`${named}-01`, zone);
   const shown = await client.evidence(from, addLocalMonths(from, 1, zone));
   const { meters } = account.keys;
-  const report = registry && (await whoSawWhat({ registry, meters, shown, statements: opened }));
-  const all = [...links, ...(report?.links ?? [])];
+  const report = await whoSawWhat({ registry, meters, shown, statements: opened });
+  const all = [...links, ...report.links];
   return {
     zone,
     month: named,
-    rootFingerprint: registry === undefined ? null : await fingerprintOf(registry.evidence.rootKey),
-    isRootUnproven: registry?.trusted === "portal",
-    epoch: registry?.pin?.epoch ?? null,
-    releases: (report?.sightings ?? []).map(releaseOf).reverse(),
-    links: report?.links ?? [],
+    rootFingerprint: await fingerprintOf(registry.evidence.rootKey),
+    isRootUnproven: registry.trusted === "portal",
+    epoch: registry.pin?.epoch ?? null,
+    releases: report.sightings.map(releaseOf).reverse(),
+    links: report.links,
     findings: findingsOf(all),
   };
 }

@@ -117,7 +117,8 @@ export class HouseholdReadings {
 
   async #load(range: Range, task: Task | undefined): Promise<void> {
     const pieces = missingOf(this.#loaded, range).flatMap((part) =>
-      part.to === FAR_FUTURE ? [part] : piecesOf(part, PIECE_SECONDS),
+      // In one go where nobody watches: the portal gives it in pages anyway.
+      task === undefined ? [part] : piecesOf(part, PIECE_SECONDS),
     );
     for (const [index, piece] of pieces.entries()) {
       task?.signal.throwIfAborted();

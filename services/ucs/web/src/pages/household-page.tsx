@@ -119,9 +119,11 @@ function Invitations({ household, onChange }: PartProps): VNode {
     <Panel title={words.invite} lead={words.inviteText}>
       {error instanceof Error && <Notice tone="alarm">{error.message}</Notice>}
       {made === undefined ? (
-        <Button icon="plus" onClick={() => attempt(invite())}>
-          {words.invite}
-        </Button>
+        <div>
+          <Button icon="plus" onClick={() => attempt(invite())}>
+            {words.invite}
+          </Button>
+        </div>
       ) : (
         <Notice tone="good" title={words.invitation}>
           <Copyable value={made.text} label={words.invitation} />

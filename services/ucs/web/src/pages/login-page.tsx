@@ -4,6 +4,7 @@ import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import { useTexts } from "../i18n.ts";
 import { NAME_PATTERN } from "../parts/new-password.tsx";
+import { PolicyAnnouncement } from "../parts/policy-announcement.tsx";
 import { useAsk, usePortal } from "../portal.tsx";
 
 /** Why nobody is logged in. */
@@ -27,6 +28,7 @@ export function LoginPage({ name, word }: LoginPageProps): VNode {
       lead={locked === undefined ? login.lead : login.unlockLead(locked)}
     >
       <div class="narrow stack">
+        <PolicyAnnouncement />
         {word !== undefined && (
           <Notice tone={word === "ended" ? "warn" : "good"}>{login[word]}</Notice>
         )}

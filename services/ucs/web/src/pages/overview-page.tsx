@@ -7,7 +7,6 @@ import {
   Grid,
   LinkButton,
   Loaded,
-  Notice,
   Page,
   Panel,
   useFormats,
@@ -20,6 +19,8 @@ import { useTexts } from "../i18n.ts";
 import { FindingsNotice } from "../parts/findings.tsx";
 import { LastBill } from "../parts/last-bill.tsx";
 import { changeText } from "../parts/period-words.ts";
+import { NewPersons } from "../parts/new-persons.tsx";
+import { PolicyAnnouncement } from "../parts/policy-announcement.tsx";
 import { UsageBars } from "../parts/usage-bars.tsx";
 import { useAsk, useDeviceEvents } from "../portal.tsx";
 import { TakenOver } from "./enrol-page.tsx";
@@ -46,6 +47,7 @@ export function OverviewPage(): VNode {
     <Page title={overview.title}>
       <TakenOver />
       <PolicyAnnouncement />
+      <NewPersons />
       <Loaded of={loaded}>{(value) => <OverviewPanels overview={value} />}</Loaded>
     </Page>
   );
@@ -198,25 +200,5 @@ function MonthPanel({ month }: { readonly month: Period }): VNode {
       </Figures>
       <UsageBars period={month} height={CHART_HEIGHT} />
     </Panel>
-  );
-}
-
-/** What the operator is about to loosen (docs/protocol.md §9.4), in the registry's words. */
-export function PolicyAnnouncement(): VNode | null {
-  const { notices } = useTexts();
-  const formats = useFormats();
-  const ask = useAsk();
-  const loaded = useLoaded(() => ask("policyNotice", null), []);
-  if (loaded.state !== "ready" || loaded.value === null) return null;
-  const { inForceFrom, changes } = loaded.value;
-  return (
-    <Notice tone="warn" title={notices.policyTitle(formats.date(inForceFrom))}>
-      <ul>
-        {changes.map((change) => (
-          <li key={change}>{change}</li>
-        ))}
-      </ul>
-      <p>{notices.policy}</p>
-    </Notice>
   );
 }

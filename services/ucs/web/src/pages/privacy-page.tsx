@@ -223,11 +223,8 @@ function RootPanel({ value }: { readonly value: Privacy }): VNode {
   const { privacy } = useTexts();
   const { rootFingerprint, epoch, isRootUnproven } = value;
   return (
-    <Panel
-      title={privacy.rootTitle}
-      lead={rootFingerprint === null ? privacy.noRoot : privacy.root}
-    >
-      {rootFingerprint !== null && <code class="code fingerprint">{rootFingerprint}</code>}
+    <Panel title={privacy.rootTitle} lead={privacy.root}>
+      <code class="code fingerprint">{rootFingerprint}</code>
       {isRootUnproven && <p class="small muted">{privacy.rootUnproven}</p>}
       {epoch !== null && <p class="small muted">{privacy.epoch(String(epoch))}</p>}
     </Panel>

@@ -28,7 +28,7 @@ import { PowerCurve } from "../parts/power-curve.tsx";
 import { useSwipe } from "../parts/swipe.ts";
 import { UsageBars } from "../parts/usage-bars.tsx";
 import { UsageTable } from "../parts/usage-table.tsx";
-import { useAsk } from "../portal.tsx";
+import { useAsk, useProblem } from "../portal.tsx";
 
 const SPANS: readonly (Span | "live")[] = ["day", "week", "month", "year", "live"];
 /** What a bar leads to: its own period. */
@@ -69,6 +69,7 @@ interface SpanViewProps {
 function SpanView({ span, date }: SpanViewProps): VNode {
   const { usage } = useTexts();
   const ask = useAsk();
+  const problemOf = useProblem();
   const [progress, setProgress] = useState(1);
   const [stop, setStop] = useState<AbortController>();
   const loaded = useLoaded(
@@ -93,7 +94,7 @@ function SpanView({ span, date }: SpanViewProps): VNode {
       {progress < 1 && loaded.state !== "failed" && (
         <div class="row loading-row">
           <Progress value={progress} max={1} label={usage.loading} />
-          <Button kind="quiet" onClick={() => stop?.abort()}>
+          <Button kind="quiet" onClick={() => stop?.abort(problemOf("LOAD_STOPPED"))}>
             {usage.cancel}
           </Button>
         </div>

@@ -11,13 +11,15 @@ export function FiguresOfPeriod({ period }: { readonly period: Period }): VNode 
   const { figures, cost, span } = period;
   const { peak, baseLoadWatts } = figures;
   const change = changeText(figures.imported, figures.before, formats);
+  const isOver = period.newest !== null && period.newest >= period.to;
+  const compared = isOver ? usage.compared : usage.comparedSoFar;
   return (
     <Figures>
       <Figure
         label={usage.used}
         value={formats.kilowattHours(figures.imported)}
         {...(change !== undefined && {
-          trend: { text: usage.compared(change, usage.before[span]) },
+          trend: { text: compared(change, usage.before[span]) },
         })}
       />
       {figures.exported > 0 && (

@@ -47,6 +47,17 @@ export function UsageTable({ period }: { readonly period: Period }): VNode {
       cell: ({ before }) => energy(before),
       align: "end",
     },
+    ...(cost === null || span !== "day"
+      ? []
+      : [
+          {
+            key: "price",
+            head: usage.price,
+            cell: ({ price }: Bar) =>
+              price === null ? "–" : formats.money(price, cost.currency, 5),
+            align: "end" as const,
+          },
+        ]),
     ...(cost === null
       ? []
       : [

@@ -95,6 +95,9 @@ export const enAccount = {
     openedBy: (name: string) => `opened by ${name}`,
     events: "What happened",
     eventTexts: {
+      "enrolment-accepted": "connected the meter",
+      "enrolment-ended": "lost access: another account was connected to the meter",
+      "data-exported": "asked the operator for a copy of the stored data",
       "invitation-made": "made an invitation",
       "invitation-opened": "opened an invitation",
       "invitation-withdrawn": "withdrew an invitation",
@@ -130,9 +133,9 @@ export const enAccount = {
     deleteLead: "This cannot be undone: without your keys nobody can open what was sealed for you.",
     deleted: "Deleted at once",
     deletedItems: [
-      "your name, your keys and your recovery key at the portal",
-      "your sealed readings and bills, if nobody else of your household reads them",
-      "your invitations",
+      "your name, your password and your recovery key at the portal",
+      "the keys of your readings that were sealed for you; those of others in your household stay",
+      "your sealed bills at the portal, and your invitations",
     ],
     remains: "What remains, and why",
     keptDays: (days: string) => `${days} days`,

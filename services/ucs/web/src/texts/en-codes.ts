@@ -44,6 +44,7 @@ const others = {
   DRILL_DIFFERS: "This is a recovery key, but not the one that was shown. Look at your note again.",
   PASSWORDS_DIFFER: "The two passwords differ.",
   WORD_DIFFERS: "That is not the word that was asked for.",
+  LOAD_STOPPED: "You stopped it. What was opened so far stays in memory.",
   RANGE_ORDER: "The first day has to be before the last one.",
   BILL_UNKNOWN: "There is no bill for this period.",
   RANGE_EMPTY: "There are no readings in this period.",

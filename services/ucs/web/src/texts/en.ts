@@ -17,14 +17,10 @@ export const en = {
   actions: {
     lock: "Lock",
     signOut: "Sign out",
-    save: "Save",
     cancel: "Cancel",
     back: "Back",
-    next: "Continue",
-    retry: "Try again",
     download: "Download",
     print: "Print or save as PDF",
-    details: "Details",
     reload: "Load again",
   },
   fields: {
@@ -95,7 +91,7 @@ export const en = {
     unbilledTitle: "A bill is missing",
     unbilled: (from: string, to: string) =>
       `For ${from} to ${to} no bill has come. Ask your supplier if it stays so.`,
-    household: (name: string) => `${name} has joined your household.`,
+    household: (name: string, when: string) => `${name} has joined your household on ${when}.`,
   },
 
   usage: {
@@ -119,10 +115,13 @@ export const en = {
     },
     costLayer: "Show cost",
     cost: "Energy cost",
+    price: "Price per kWh",
     costTotal: "With standing charge and taxes",
     peak: "Peak",
     base: "Base load",
     compared: (percent: string, before: string) => `${percent} against ${before}`,
+    comparedSoFar: (percent: string, before: string) =>
+      `${percent} against the same part of ${before}`,
     gap: "Gap: no readings",
     partGap: (missing: string) => `${missing} missing`,
     estimated: (time: string) => `${time} estimated`,
@@ -138,12 +137,10 @@ export const en = {
     table: "Usage as a table",
     loading: "Opening your readings",
     cancel: "Stop",
-    stopped: "Stopped: what was there is shown.",
     emptyTitle: "No readings in this period",
     empty: "Choose another period, or go to the newest readings.",
     toNewest: "Go to the newest",
     week: (from: string, to: string) => `${from} to ${to}`,
-    liveTitle: "Live",
     liveLead: "As your meter sends it.",
     liveNow: "Power now",
     liveWaiting: "Waiting for the next reading of your meter.",
@@ -162,7 +159,6 @@ export const en = {
     emptyTitle: "No bill yet",
     empty:
       "Your supplier makes a bill when a period is over, usually a month. It then appears here by itself, sealed for you.",
-    unavailable: "Bills cannot be shown before the code of your letter has confirmed your meter.",
     one: (from: string, to: string) => `Bill for ${from} to ${to}`,
     explanations: {
       exact: "difference 0",
@@ -208,7 +204,6 @@ export const en = {
     document: "Of the document",
     tariff: (name: string, version: string) => `Tariff ${name}, version ${version}`,
     digest: "Number of the release",
-    technical: "Technical note",
     exported: "Fed in",
   },
 
@@ -260,7 +255,6 @@ export const en = {
     month: "Month",
     summary: (count: string, others: string) =>
       `${count} sums with your part in them, never with fewer than ${others} others.`,
-    unavailable: "The proofs cannot be fetched at the moment.",
     unavailableLead:
       "What the portal and the other parties did can be checked again later; it cannot be changed in between without being noticed.",
     portalTitle: "What the portal knows about you",
@@ -272,7 +266,6 @@ export const en = {
     ],
     rootTitle: "Compare with your letter",
     root: "All parties are named in a signed register. The number of the key that signs it is printed in your letter: it has to be this one.",
-    noRoot: "The portal shows no register at the moment.",
     epoch: (epoch: string) => `Version ${epoch} of the register`,
     checks: "How it was checked",
     membership: "that your part is in it",

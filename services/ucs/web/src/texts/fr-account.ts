@@ -97,6 +97,9 @@ export const frAccount: typeof enAccount = {
     openedBy: (name) => `ouverte par ${name}`,
     events: "Ce qui s’est passé",
     eventTexts: {
+      "enrolment-accepted": "a connecté le compteur",
+      "enrolment-ended": "a perdu l’accès : un autre compte a été connecté au compteur",
+      "data-exported": "a demandé à l’exploitant une copie des données conservées",
       "invitation-made": "a créé une invitation",
       "invitation-opened": "a ouvert une invitation",
       "invitation-withdrawn": "a retiré une invitation",
@@ -133,9 +136,9 @@ export const frAccount: typeof enAccount = {
       "C’est irréversible : sans vos clés, personne ne peut ouvrir ce qui a été scellé pour vous.",
     deleted: "Supprimé aussitôt",
     deletedItems: [
-      "votre identifiant, vos clés et votre clé de secours sur le portail",
-      "vos relevés et factures scellés, si personne d’autre de votre foyer ne les lit",
-      "vos invitations",
+      "votre identifiant, votre mot de passe et votre clé de secours sur le portail",
+      "les clés de vos relevés scellées pour vous ; celles des autres personnes du foyer restent",
+      "vos factures scellées sur le portail et vos invitations",
     ],
     remains: "Ce qui reste, et pourquoi",
     keptDays: (days) => `${days} jours`,

@@ -48,6 +48,7 @@ const others = {
     "C’est bien une clé de secours, mais pas celle qui a été affichée. Relisez votre note.",
   PASSWORDS_DIFFER: "Les deux mots de passe sont différents.",
   WORD_DIFFERS: "Ce n’est pas le mot demandé.",
+  LOAD_STOPPED: "Vous avez arrêté. Ce qui a déjà été ouvert reste en mémoire.",
   RANGE_ORDER: "Le premier jour doit précéder le dernier.",
   BILL_UNKNOWN: "Il n’y a pas de facture pour cette période.",
   RANGE_EMPTY: "Il n’y a pas de relevés dans cette période.",

@@ -8,7 +8,7 @@ export const fr: Texts = {
   footer: "Vos relevés ne s’ouvrent que sur cet appareil. Le portail les conserve scellés.",
   nav: {
     overview: "Aperçu",
-    usage: "Consommation",
+    usage: "Conso",
     bills: "Factures",
     privacy: "Qui a vu quoi",
     export: "Emporter",
@@ -18,14 +18,10 @@ export const fr: Texts = {
   actions: {
     lock: "Verrouiller",
     signOut: "Se déconnecter",
-    save: "Enregistrer",
     cancel: "Annuler",
     back: "Retour",
-    next: "Continuer",
-    retry: "Réessayer",
     download: "Télécharger",
     print: "Imprimer ou enregistrer en PDF",
-    details: "Détails",
     reload: "Recharger",
   },
   fields: {
@@ -97,7 +93,7 @@ export const fr: Texts = {
     unbilledTitle: "Il manque une facture",
     unbilled: (from, to) =>
       `Aucune facture n’est arrivée pour la période du ${from} au ${to}. Adressez-vous à votre fournisseur si cela persiste.`,
-    household: (name) => `${name} a rejoint votre foyer.`,
+    household: (name, when) => `${name} a rejoint votre foyer le ${when}.`,
   },
 
   usage: {
@@ -121,10 +117,13 @@ export const fr: Texts = {
     },
     costLayer: "Afficher le coût",
     cost: "Coût de l’énergie",
+    price: "Prix du kWh",
     costTotal: "Avec abonnement et taxes",
     peak: "Pointe",
     base: "Consommation de fond",
-    compared: (percent, before) => `${percent} par rapport à ${before}`,
+    compared: (percent, before) => `${percent} par comparaison avec ${before}`,
+    comparedSoFar: (percent, before) =>
+      `${percent} par comparaison avec ${before}, sur la même durée`,
     gap: "Lacune : pas de relevés",
     partGap: (missing) => `il manque ${missing}`,
     estimated: (time) => `${time} estimé`,
@@ -140,12 +139,10 @@ export const fr: Texts = {
     table: "La consommation en tableau",
     loading: "Ouverture de vos relevés",
     cancel: "Arrêter",
-    stopped: "Arrêté : voici ce qui était déjà là.",
     emptyTitle: "Pas de relevés pour cette période",
     empty: "Choisissez une autre période, ou allez aux relevés les plus récents.",
     toNewest: "Aller aux plus récents",
     week: (from, to) => `du ${from} au ${to}`,
-    liveTitle: "En direct",
     liveLead: "Tel que votre compteur l’envoie.",
     liveNow: "Puissance actuelle",
     liveWaiting: "En attente du prochain relevé de votre compteur.",
@@ -164,8 +161,6 @@ export const fr: Texts = {
     emptyTitle: "Pas encore de facture",
     empty:
       "Votre fournisseur établit une facture à la fin d’une période, d’ordinaire un mois. Elle apparaît alors ici d’elle-même, scellée pour vous.",
-    unavailable:
-      "Les factures ne peuvent s’afficher qu’une fois votre compteur confirmé par le code de votre courrier.",
     one: (from, to) => `Facture du ${from} au ${to}`,
     explanations: {
       exact: "différence 0",
@@ -213,7 +208,6 @@ export const fr: Texts = {
     document: "Le document",
     tariff: (name, version) => `Tarif ${name}, version ${version}`,
     digest: "Numéro de la divulgation",
-    technical: "Note technique",
     exported: "Injecté",
   },
 
@@ -265,7 +259,6 @@ export const fr: Texts = {
     month: "Mois",
     summary: (count, others) =>
       `${count} sommes contiennent votre part, jamais avec moins de ${others} autres foyers.`,
-    unavailable: "Les preuves ne peuvent pas être récupérées pour le moment.",
     unavailableLead:
       "Ce que le portail et les autres acteurs ont fait pourra être vérifié plus tard ; on ne peut pas le modifier entre-temps sans que cela se voie.",
     portalTitle: "Ce que le portail sait de vous",
@@ -277,7 +270,6 @@ export const fr: Texts = {
     ],
     rootTitle: "Comparez avec votre courrier",
     root: "Tous les acteurs figurent dans un registre signé. Le numéro de la clé qui le signe est imprimé dans votre courrier : ce doit être celui-ci.",
-    noRoot: "Le portail ne montre pas de registre pour le moment.",
     epoch: (epoch) => `Version ${epoch} du registre`,
     checks: "Comment cela a été contrôlé",
     membership: "la présence de votre part",
