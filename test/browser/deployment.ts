@@ -24,12 +24,17 @@ export interface Deployment {
 const HOUSEHOLDS = 24;
 const DAYS = 33;
 
-/** Resolves when the month is loaded and the demonstration is live. */
-export async function startDeployment(...more: readonly string[]): Promise<Deployment> {
-  const dir = join(temporaryFolder(), "demo");
+/** A small one; `more` options of `demo` go before these. */
+export function startDeployment(...more: readonly string[]): Promise<Deployment> {
   const size = ["--households", String(HOUSEHOLDS), "--days", String(DAYS), "--customers", "2"];
   const policy = ["--min-contributors", "10", "--unsafe-policy"];
-  const demo: Running = start("demo", "--dir", dir, ...size, ...policy, ...more);
+  return startDemonstration(...size, ...policy, ...more);
+}
+
+/** `demo` with these options. Resolves when its days are loaded and time goes on. */
+export async function startDemonstration(...options: readonly string[]): Promise<Deployment> {
+  const dir = join(temporaryFolder(), "demo");
+  const demo: Running = start("demo", "--dir", dir, ...options);
   await demo.printed("Ctrl", "stdout");
   const { urls } = readJson(join(dir, "run.json")) as { urls: Record<string, string> };
   return {

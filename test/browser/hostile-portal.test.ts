@@ -134,7 +134,7 @@ function flipped(text: string, place: number): string {
   return bytes.toString("base64url");
 }
 
-type Code = CustomerErrorCode | FindingCode | "UCS_EVIDENCE_UNAVAILABLE" | "DEVICE_FAULT";
+type Code = CustomerErrorCode | FindingCode | "UCS_EVIDENCE_UNAVAILABLE" | "DEVICE_PROGRAM_REFUSED";
 
 interface Lie {
   readonly name: string;
@@ -256,6 +256,12 @@ const GROUPS: readonly (readonly Lie[])[] = [
   ],
   [
     {
+      name: "no releases",
+      answer: list("/v1/evidence/requests", () => []),
+      page: "/privacy",
+      code: "REQUEST_FOREIGN",
+    },
+    {
       name: "all frames of another household",
       answer: list("/v1/frames", (_own, { frames }) => frames),
       page: "/",
@@ -298,6 +304,30 @@ const GROUPS: readonly (readonly Lie[])[] = [
   ],
   [
     {
+      name: "a contribution dropped",
+      answer: list("/v1/evidence/contributions", ({ contributions }) => contributions.slice(1)),
+      page: BILL,
+      code: "CONTRIBUTION_MISSING",
+    },
+    {
+      name: "releases whose terms are changed",
+      answer: list("/v1/evidence/requests", ({ requests }) =>
+        (requests as Request[]).map((request) => {
+          return { ...request, terms: request.terms && flipped(request.terms, 0.9) };
+        }),
+      ),
+      page: "/privacy",
+      code: "REQUEST_UNSIGNED",
+    },
+    {
+      name: "the bill as it was before its credit note",
+      answer: list("/v1/statements", ({ statements }) => statements),
+      page: "/bills",
+      code: "STATEMENT_ROLLBACK",
+    },
+  ],
+  [
+    {
       name: "no envelope",
       answer: list("/v1/envelopes", () => []),
       page: "/",
@@ -316,16 +346,6 @@ const GROUPS: readonly (readonly Lie[])[] = [
       answer: registry(({ view, ...body }) => ({ ...body, view: view.replace("north", "south") })),
       page: "/bills",
       code: "REGISTRY_VIEW",
-    },
-    {
-      name: "releases whose terms are changed",
-      answer: list("/v1/evidence/requests", ({ requests }) =>
-        (requests as Request[]).map((request) => {
-          return { ...request, terms: request.terms && flipped(request.terms, 0.9) };
-        }),
-      ),
-      page: "/privacy",
-      code: "REQUEST_UNSIGNED",
     },
   ],
   [
@@ -362,12 +382,6 @@ const GROUPS: readonly (readonly Lie[])[] = [
       answer: list("/v1/frames", ({ frames }) => frames.toSpliced(5, 1)),
       page: BILL,
       code: "WINDOW_GAP",
-    },
-    {
-      name: "a contribution dropped",
-      answer: list("/v1/evidence/contributions", ({ contributions }) => contributions.slice(1)),
-      page: BILL,
-      code: "CONTRIBUTION_MISSING",
     },
     {
       name: "receipts of the log exchanged",
@@ -436,10 +450,16 @@ describe("a hostile portal", () => {
   test("an honest portal raises no alarm anywhere", async () => {
     const { page } = visitor;
     await begin(undefined);
-    for (const path of ["/", "/bills", billPath(own), "/privacy"]) {
+    const places = [
+      ["/", page.getByText("difference 0")],
+      ["/bills", page.getByText("difference 0")],
+      [billPath(own), page.getByText("Difference: CHF 0.00")],
+      ["/privacy", page.locator(".releases li")],
+    ] as const;
+    for (const [path, content] of places) {
       await goTo(page, path);
+      await content.first().waitFor();
       await settled(page);
-      await page.getByText("difference 0").or(page.locator(".releases")).first().waitFor();
       assert.deepEqual(await page.locator(".notice.alarm, .link.broken").allTextContents(), []);
     }
     assert.deepEqual(visitor.complaints, []);
@@ -517,7 +537,7 @@ describe("a hostile portal", () => {
     await begin(file(/^\/assets\/worker-.*\.js$/, (text) => `${mark}${text}`));
     await page
       .getByRole("alert")
-      .filter({ hasText: wordsFor("DEVICE_FAULT") })
+      .filter({ hasText: wordsFor("DEVICE_PROGRAM_REFUSED") })
       .waitFor();
     assert.deepEqual(
       proxy.asked().filter(({ path }) => path.startsWith("/v1/logins")),

@@ -109,7 +109,9 @@ let address: string | undefined;
 /** A worker has no `integrity` of its own: its bytes are checked first, and then come out of the cache, as their name never changes. */
 async function startWorker(): Promise<Worker> {
   if (address === undefined) {
-    const answer = await fetch(WORKER_PATH, { integrity: WORKER_INTEGRITY });
+    const answer = await fetch(WORKER_PATH, { integrity: WORKER_INTEGRITY }).catch(() => {
+      throw new DeviceProblem("DEVICE_PROGRAM_REFUSED"); // Changed, or not there: a browser does not say which.
+    });
     if (!answer.ok) throw new DeviceProblem("CUSTOMER_PORTAL_UNREACHABLE");
     await answer.arrayBuffer();
     const { trustedTypes } = globalThis as { trustedTypes?: TypesFactory };

@@ -4,9 +4,6 @@
  */
 import {
   checkPortalRegistry,
-  evidenceOfBill,
-  spanOfStatement,
-  verifyBill,
   type BillReport,
   type OpenedStatement,
   type PortalClient,
@@ -33,6 +30,7 @@ import { detailsOf, summaryOf, type ReadBill } from "./bill-words.ts";
 import type { Terms } from "./costs.ts";
 import { DeviceError } from "./error.ts";
 import { findingsOf } from "./findings.ts";
+import { laterPart } from "./later-part.ts";
 import type { BillDetails, Bills, BillSummary, Range, Verdict } from "./messages.ts";
 import type { HouseholdReadings } from "./readings.ts";
 
@@ -145,6 +143,7 @@ export class BillBook {
     const sealed = await readings.sealed({ from: from - 2 * DAY_SECONDS, to: to + DAY_SECONDS });
     const reading = this.#ports.account.keys;
     const material = { statement: bill.opened, registry, reading, sealed, shown };
+    const { evidenceOfBill, verifyBill } = await laterPart();
     const evidence = await evidenceOfBill(material);
     if (evidence === undefined) throw new DeviceError("BILL_UNKNOWN");
     return verifyBill(evidence);
@@ -152,6 +151,7 @@ export class BillBook {
 
   /** Undefined where the aggregator is away: its links are said not to be checked. */
   async #evidence(bill: ReadBill): Promise<ShownEvidence | undefined> {
+    const { spanOfStatement } = await laterPart();
     const span = spanOfStatement(bill.opened);
     if (span === undefined) return undefined;
     return this.#ports.client.evidence(span.from, span.to).catch(() => undefined);

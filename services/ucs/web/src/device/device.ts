@@ -9,7 +9,7 @@ import { Account } from "./account.ts";
 import { BillBook } from "./bill-book.ts";
 import { costsOf } from "./costs.ts";
 import { DeviceError } from "./error.ts";
-import * as exports from "./exports.ts";
+import { laterPart } from "./later-part.ts";
 import type {
   Calls,
   DeviceEvent,
@@ -152,11 +152,12 @@ export function createDevice({ origin, say }: DevicePorts): Device {
     privacy: async ({ month }) =>
       privacyOf({ client, account, readings: opened, book: bills(), zone: await zone() }, month),
 
-    csv: async (range, task) => exports.csvFile(await made(range, task)),
-    greenButton: async (range, task) => exports.greenButtonFile(await made(range, task)),
-    recipient: ({ key }) => exports.recipientOf(key),
+    csv: async (range, task) => (await laterPart()).csvFile(await made(range, task)),
+    greenButton: async (range, task) =>
+      (await laterPart()).greenButtonFile(await made(range, task)),
+    recipient: async ({ key }) => (await laterPart()).recipientOf(key),
     share: async ({ key, purpose, ...range }, task) =>
-      exports.shareFile(
+      (await laterPart()).shareFile(
         await made(range, task),
         { key, purpose, nowSeconds: nowSeconds() },
         account,

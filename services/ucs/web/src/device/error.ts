@@ -11,7 +11,9 @@ export type DeviceErrorCode =
   /** No reading in the range. */
   | "RANGE_EMPTY"
   /** No tariff is known with which a cost could be told. */
-  | "TARIFF_UNKNOWN";
+  | "TARIFF_UNKNOWN"
+  /** A part of the worker did not come, or was not what was built. */
+  | "DEVICE_PART_REFUSED";
 
 export class DeviceError extends Error {
   override readonly name = "DeviceError";

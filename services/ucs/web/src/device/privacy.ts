@@ -1,10 +1,11 @@
 /** Who saw what of the household in a month (docs/protocol.md §7, §8), and by which registry all of it is checked. */
-import { whoSawWhat, type PortalClient, type Sighting } from "@smarter-metering/customer";
+import type { PortalClient, Sighting } from "@smarter-metering/customer";
 import { primitives, toHex } from "@smarter-metering/protocol";
 import { addLocalMonths, dayStartOf, localDate } from "@smarter-metering/tariff";
 import type { Account } from "./account.ts";
 import type { BillBook } from "./bill-book.ts";
 import { findingsOf } from "./findings.ts";
+import { laterPart } from "./later-part.ts";
 import type { Privacy, Release } from "./messages.ts";
 import type { HouseholdReadings } from "./readings.ts";
 
@@ -25,6 +26,7 @@ export async function privacyOf(ports: PrivacyPorts, month: string | null): Prom
   const from = dayStartOf(`${named}-01`, zone);
   const shown = await client.evidence(from, addLocalMonths(from, 1, zone));
   const { meters } = account.keys;
+  const { whoSawWhat } = await laterPart();
   const report = await whoSawWhat({ registry, meters, shown, statements: opened });
   const all = [...links, ...report.links];
   return {

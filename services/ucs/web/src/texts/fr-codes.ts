@@ -55,7 +55,11 @@ const others = {
   TARIFF_UNKNOWN: "Votre tarif n’est pas encore connu : il arrive avec votre première facture.",
   DEVICE_CLOSED: "Vous n’êtes plus connecté. Connectez-vous à nouveau.",
   DEVICE_LOCKED: "Vos relevés sont verrouillés. Déverrouillez-les avec votre mot de passe.",
+  DEVICE_PROGRAM_REFUSED:
+    "Le programme de cette page est inaccessible, ou a été modifié en route ; rien n’a été envoyé. Rechargez la page ; si cela persiste, ne vous connectez pas et avertissez votre fournisseur d’énergie.",
   DEVICE_FAULT: "Un problème est survenu sur cet appareil. Rechargez la page.",
+  DEVICE_PART_REFUSED:
+    "Une partie de cette page n’a pas pu être chargée, ou n’est pas celle qui a été publiée. Rechargez la page ; si le problème persiste, prévenez votre fournisseur.",
   REQUEST_INVALID:
     "Une saisie n’a pas la bonne forme. Un identifiant s’écrit en lettres minuscules.",
   REQUEST_REFUSED: "Le portail a refusé cette demande. Réessayez plus tard.",
