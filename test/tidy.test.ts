@@ -61,7 +61,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Pages run on a person's device: they are his code, which the service only serves. */
 const PAGES_MAY_IMPORT: readonly (readonly [folder: string, names: readonly string[]])[] = [
   ["services/ucs/web/", ["customer", "tariff", "web"]],
-  ["services/mdms/web/", ["web"]],
+  ["services/mdms/web/", ["web"]], // And, as its service may, policy, protocol, tariff.
 ];
 
 test("imports between workspaces follow the table of trust borders", () => {

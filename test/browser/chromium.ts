@@ -37,6 +37,8 @@ export interface Visitor {
   readonly complaints: string[];
   /** Those of `secrets` (UTF-8 text or bytes) that some file of the profile or some storage of the page holds. */
   secretsAtRest(secrets: Readonly<Record<string, string | Uint8Array>>): Promise<string[]>;
+  /** Ends the visit, and what the browser has kept of it: as `secretsAtRest`, after it has written everything. */
+  secretsLeft(secrets: Readonly<Record<string, string | Uint8Array>>): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -81,6 +83,10 @@ export async function visit(
     page,
     complaints,
     secretsAtRest: (secrets) => secretsAtRest(context, page, profile, secrets),
+    async secretsLeft(secrets) {
+      await context.close();
+      return secretsIn(placesIn(profile), secrets);
+    },
     async close() {
       await context.close();
       rmSync(profile, { recursive: true, force: true, maxRetries: 3 });
@@ -93,6 +99,11 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 /** What axe-core finds against WCAG 2.2 A and AA, as `rule: where`. */
 export async function inaccessible(page: Page): Promise<string[]> {
   await page.evaluate(`${axe}; undefined`);
+  // Half way from one theme to the other no colour is what it will be.
+  await page.evaluate(async () => {
+    const transitions = document.getAnimations().filter((one) => one instanceof CSSTransition);
+    await Promise.allSettled(transitions.map(({ finished }) => finished));
+  });
   const found = await page.evaluate(`axe.run(document, {
     runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
   }).then(({ violations }) => violations.flatMap(({ id, nodes }) =>
@@ -121,9 +132,19 @@ async function secretsAtRest(
     return JSON.stringify([{ ...localStorage }, { ...sessionStorage }, databases, caches_]);
   });
   // The session's own token is the one secret that a browser has to keep: HttpOnly, in the jar.
-  const places: [string, Buffer][] = [["storage of the page", Buffer.from(stored)]];
-  for (const path of filesOf(profile))
-    places.push([path.slice(profile.length), readFileSync(path)]);
+  await context.cookies(); // Written out by now, or never.
+  return secretsIn([["storage of the page", Buffer.from(stored)], ...placesIn(profile)], secrets);
+}
+
+type Place = readonly [name: string, bytes: Buffer];
+
+const placesIn = (profile: string): Place[] =>
+  filesOf(profile).map((path) => [path.slice(profile.length), readFileSync(path)]);
+
+function secretsIn(
+  places: readonly Place[],
+  secrets: Readonly<Record<string, string | Uint8Array>>,
+): string[] {
   const found: string[] = [];
   for (const [name, secret] of Object.entries(secrets)) {
     for (const form of formsOf(secret)) {
@@ -131,7 +152,6 @@ async function secretsAtRest(
       found.push(...holders.map((place) => `${name} in ${place}`));
     }
   }
-  await context.cookies(); // Written out by now, or never.
   return [...new Set(found)];
 }
 

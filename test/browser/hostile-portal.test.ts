@@ -256,12 +256,6 @@ const GROUPS: readonly (readonly Lie[])[] = [
   ],
   [
     {
-      name: "no releases",
-      answer: list("/v1/evidence/requests", () => []),
-      page: "/privacy",
-      code: "REQUEST_FOREIGN",
-    },
-    {
       name: "all frames of another household",
       answer: list("/v1/frames", (_own, { frames }) => frames),
       page: "/",

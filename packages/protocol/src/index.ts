@@ -155,6 +155,7 @@ export {
 } from "./partial-release.ts";
 export { PARTY_KEYS_KIND, parsePartyKeys, type PartyKeysFile } from "./party-keys.ts";
 export { parseMdmsView, parseUcsView, type MdmsView, type UcsView } from "./party-views.ts";
+export { keyFingerprint } from "./key-fingerprint.ts";
 export { primitives } from "#primitives";
 export type { Primitives } from "./primitives.ts";
 export { parsePublicView, partyKeys, type PublicView } from "./public-view.ts";

@@ -1,16 +1,19 @@
 /** Journal, files, configuration, clock, log, metrics, HTTP and shutdown. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { gunzipSync } from "node:zlib";
 import * as fc from "fast-check";
 import {
+  addWebFiles,
   RuntimeError,
+  WEB_POLICY,
   createApp,
   createLogger,
   createMetrics,
@@ -431,6 +434,87 @@ describe("HTTP", () => {
     assert.equal(await (await answer).text(), "done");
     await closed;
     await assert.rejects(fetch(`${server.url}/healthz`));
+  });
+});
+
+describe("a web application's files", () => {
+  const pages = mkdtempSync(join(folder, "pages-"));
+  const script = "console.log(1);".repeat(200);
+  mkdirSync(join(pages, "assets"));
+  writeFileSync(join(pages, "index.html"), "<!doctype html><title>page</title>");
+  writeFileSync(join(pages, "assets/index-abc.js"), script);
+  writeFileSync(join(pages, "notes.txt"), "of the build");
+  const served = async () => {
+    const log = silentLogger;
+    const metrics = createMetrics();
+    const app = createApp({
+      ...{ title: "pages", version: "1", log, metrics, clock: manualClock(0) },
+      contentSecurityPolicy: WEB_POLICY,
+    });
+    app.get("/v1/known", (context) => context.json({}));
+    await addWebFiles(app, pages);
+    return app;
+  };
+  const html = { accept: "text/html,*/*" };
+
+  test("a deep link gives the page; an unknown address of the API, a file or another folder does not", async () => {
+    const app = await served();
+    for (const path of ["/", "/bills/2026-01-01", "/index.html"]) {
+      const response = await app.request(path, { headers: html });
+      assert.match(await response.text(), /<title>page/, path);
+      assert.equal(response.headers.get("cache-control"), "no-cache");
+    }
+    assert.equal(
+      (await app.request("/bills", { headers: { accept: "application/json" } })).status,
+      404,
+    );
+    const missing = ["/v1/unknown", "/v1", "/assets/other.js", "/notes.txt", "/..%2fsecret.html"];
+    for (const path of missing) {
+      assert.equal((await app.request(path, { headers: html })).status, 404, path);
+    }
+    assert.equal((await app.request("/v1/known", { headers: html })).status, 200);
+  });
+
+  test("hashed names are kept for ever, compressed where that is understood, checked by their tag", async () => {
+    const app = await served();
+    const path = "/assets/index-abc.js";
+    const plain = await app.request(path);
+    assert.equal(await plain.text(), script);
+    assert.match(plain.headers.get("cache-control") ?? "", /immutable/);
+    assert.equal(plain.headers.get("vary"), "accept-encoding");
+    const zipped = await app.request(path, { headers: { "accept-encoding": "br, gzip" } });
+    assert.equal(zipped.headers.get("content-encoding"), "gzip");
+    assert.equal(gunzipSync(await zipped.arrayBuffer()).toString(), script);
+    const etag = plain.headers.get("etag") ?? "";
+    const again = await app.request(path, { headers: { "if-none-match": etag } });
+    assert.deepEqual([again.status, await again.text()], [304, ""]);
+  });
+
+  test("every answer carries the policy: nothing inline, nothing foreign, no markup from strings", async () => {
+    const response = await (await served()).request("/", { headers: html });
+    const policy = response.headers.get("content-security-policy") ?? "";
+    assert.match(policy, /default-src 'none'; script-src 'self';/);
+    assert.match(policy, /require-trusted-types-for 'script'/);
+    assert.doesNotMatch(policy, /unsafe|https?:|data:|blob:|\*/);
+    const expected = {
+      "x-frame-options": "DENY",
+      "x-content-type-options": "nosniff",
+      "referrer-policy": "no-referrer",
+    };
+    for (const [name, value] of Object.entries(expected))
+      assert.equal(response.headers.get(name), value);
+    assert.match(response.headers.get("permissions-policy") ?? "", /camera=\(\)/);
+  });
+
+  test("a folder without a page is a fault of the build", async () => {
+    const app = createApp({
+      title: "none",
+      version: "1",
+      log: silentLogger,
+      metrics: createMetrics(),
+      clock: manualClock(0),
+    });
+    await assert.rejects(addWebFiles(app, join(pages, "assets")), /has no index\.html/);
   });
 });
 

@@ -5,6 +5,7 @@ export type { Bill, BilledPart, BillInput, BillPart, BillPartsInput } from "./bi
 export type { BillLine } from "./bill-line.ts";
 export { describeLine } from "./bill-text.ts";
 export type { LineText } from "./bill-text.ts";
+export { billLineFr, billPriceFr, billQuantityFr } from "./bill-text-fr.ts";
 export { bandAt, bandsMax, bandsOf, secondsOfBands } from "./calendar.ts";
 export type {
   Calendar,

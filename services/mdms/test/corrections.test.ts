@@ -25,6 +25,11 @@ interface Note {
   readonly amount: string;
   readonly corrected: string;
 }
+/** A note as lists of statements have it. */
+interface Shown {
+  readonly number: number;
+  readonly lines: readonly { readonly price: string }[];
+}
 interface Answer {
   readonly code?: string;
   readonly title?: string;
@@ -240,13 +245,32 @@ describe("corrections", () => {
     assert.deepEqual([last?.login, last?.outcome], ["billing", "allowed"]);
   });
 
-  test("beside the statement: the list shows note and corrected total", async () => {
+  test("beside the statement: lists show note, lines as issued and as due, corrected total", async () => {
     const path = `/v1/statements?servicePoint=${point(0)}`;
     const { statements } = (await (await get(path)).json()) as {
-      statements: { from: string; amount: string; notes?: unknown }[];
+      statements: { from: string; amount: string; notes?: Shown[] }[];
     };
+    const { windows: shown } = (await (
+      await get(`/v1/service-points/${point(0)}`)
+    ).json()) as { windows: { notes?: Shown[] }[] };
     assert.deepEqual(
+      shown.map(({ notes }) => notes),
       statements.map(({ notes }) => notes),
+    );
+    assert.deepEqual(statements[1]?.notes?.[0]?.lines[0], {
+      text: "Energy, high",
+      quantity: "100.000000 kWh",
+      price: "0.235 CHF/kWh instead of 0.285 CHF/kWh",
+      issuedE16: "285000000000000000",
+      dueE16: "235000000000000000",
+    });
+    const [note] = await signedNotes(0);
+    assert.deepEqual(
+      statements[1].notes[0]?.lines,
+      (await verifyCreditNote(note?.note ?? "", fixture.world.parties.mdms.signer.publicKey)).lines,
+    );
+    assert.deepEqual(
+      statements.map(({ notes }) => notes?.map(({ lines: _, ...rest }) => rest)),
       [
         undefined,
         [

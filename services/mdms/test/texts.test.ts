@@ -2,8 +2,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { refusalTexts } from "@smarter-metering/policy";
-import { describeLine, type BillLine } from "@smarter-metering/tariff";
-import { billLineFr, billPriceFr, billQuantityFr } from "../web/src/texts/bill-words-fr.ts";
+import {
+  billLineFr,
+  billPriceFr,
+  billQuantityFr,
+  describeLine,
+  type BillLine,
+} from "@smarter-metering/tariff";
 import { en } from "../web/src/texts/en.ts";
 import { fr } from "../web/src/texts/fr.ts";
 

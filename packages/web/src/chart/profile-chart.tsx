@@ -14,8 +14,10 @@ export interface ProfileChartProps {
   readonly source: PyramidSource;
   /** The last period, drawn pale; its times are those it is shown at (see shiftedSource). */
   readonly behind?: PyramidSource;
-  /** The price over time on a scale of its own; per kWh, in the currency. */
   readonly layers?: {
+    /** What goes the other way, in the same unit and on the same scale. */
+    readonly fedIn?: { readonly source: PyramidSource; readonly label: string };
+    /** The price over time on a scale of its own; per kWh, in the currency. */
     readonly cost?: {
       readonly source: PyramidSource;
       readonly label: string;
@@ -42,7 +44,7 @@ export function ProfileChart(props: ProfileChartProps): VNode {
   const { texts } = useKit();
   const formats = useFormats(zone);
   const value = valueFormat(unit, formats);
-  const cost = layers?.cost;
+  const { fedIn, cost } = layers ?? {};
   const costText = (price: number): string => formats.money(String(price), cost?.currency ?? "EUR");
   const first = behind === undefined ? 0 : 1; // What lies behind is drawn first.
   const lines: PlotLine[] = [
@@ -50,16 +52,20 @@ export function ProfileChart(props: ProfileChartProps): VNode {
     { colour: "chart-1", kind: "edge" },
     { colour: "chart-1", kind: "edge" },
     { colour: "chart-1", kind: "step" },
-    ...(cost === undefined ? [] : [{ colour: "chart-2", kind: "step", isRight: true } as const]),
+    ...(fedIn === undefined ? [] : [{ colour: "chart-2", kind: "step" } as const]),
+    ...(cost === undefined ? [] : [{ colour: "chart-3", kind: "step", isRight: true } as const]),
   ];
   const legend: LegendItem[] = [
     { name: texts.mean, colour: "chart-1", kind: "line" },
     ...(behind === undefined
       ? []
       : [{ name: texts.lastPeriod, colour: "chart-behind", kind: "line" } as const]),
+    ...(fedIn === undefined
+      ? []
+      : [{ name: fedIn.label, colour: "chart-2", kind: "line" } as const]),
     ...(cost === undefined
       ? []
-      : [{ name: cost.label, colour: "chart-2", kind: "dashed" } as const]),
+      : [{ name: cost.label, colour: "chart-3", kind: "dashed" } as const]),
   ];
   const readout = ({ x, lines: found }: PlotData, column: number): string => {
     const valueOf = (line: number): number => found[line]?.[column] ?? NaN;
@@ -67,6 +73,8 @@ export function ProfileChart(props: ProfileChartProps): VNode {
     const parts = [formats.dateTime(x[column] ?? NaN, { zoneName: true })];
     parts.push(Number.isNaN(mean) ? texts.gap : value(mean));
     if (most > least) parts.push(`(${texts.minMax(value(least), value(most))})`);
+    const other = fedIn === undefined ? NaN : valueOf(first + 3);
+    if (!Number.isNaN(other)) parts.push(`· ${fedIn?.label} ${value(other)}`);
     const past = behind === undefined ? NaN : valueOf(0);
     if (!Number.isNaN(past)) parts.push(`· ${texts.lastPeriod} ${value(past)}`);
     const price = cost === undefined ? NaN : valueOf(lines.length - 1);
@@ -89,7 +97,7 @@ export function ProfileChart(props: ProfileChartProps): VNode {
       value={value}
       valueRight={costText}
       load={([from, to], columns) =>
-        columnsOf({ source, behind, cost: cost?.source }, from, to, columns)
+        columnsOf({ source, behind, others: [fedIn?.source, cost?.source] }, from, to, columns)
       }
       readout={readout}
       resting={([from, to]) => texts.range(formats.dateTime(from), formats.dateTime(to))}
@@ -105,7 +113,7 @@ function columnsOf(
   sources: {
     readonly source: PyramidSource;
     readonly behind: PyramidSource | undefined;
-    readonly cost: PyramidSource | undefined;
+    readonly others: readonly (PyramidSource | undefined)[];
   },
   from: number,
   to: number,
@@ -117,7 +125,7 @@ function columnsOf(
     other === undefined ? [] : [resampled(other.query(from, to, columns), x)];
   return {
     x: [...x, (x.at(-1) ?? from) + size],
-    lines: [...onX(sources.behind), max, min, mean, ...onX(sources.cost)],
+    lines: [...onX(sources.behind), max, min, mean, ...sources.others.flatMap(onX)],
   };
 }
 

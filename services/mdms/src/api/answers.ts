@@ -74,9 +74,7 @@ export function statementAnswer(
     tariffVersion: record.tariffVersion,
     requestDigest: record.requestDigest,
     ...(record.notes.length > 0 && {
-      notes: record.notes.map(({ number, reason, amount, corrected }) => {
-        return { number, reason, amount, corrected };
-      }),
+      notes: [...record.notes],
     }),
   };
 }

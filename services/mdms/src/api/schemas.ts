@@ -112,6 +112,18 @@ export const statement = z
         z.object({
           number: z.number(),
           reason: z.string(),
+          lines: z
+            .array(
+              z.object({
+                text: z.string(),
+                quantity: z.string(),
+                price: z.string(),
+                issuedE16: z.string().openapi({ description: "as it was issued" }),
+                dueE16: z.string().openapi({ description: "as it is due" }),
+              }),
+            )
+            .readonly()
+            .openapi({ description: "those that changed" }),
           amount: z.string().openapi({ description: "negative in the customer's favour" }),
           corrected: z.string().openapi({ description: "the total with this note" }),
         }),

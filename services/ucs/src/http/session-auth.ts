@@ -28,7 +28,7 @@ export interface Session {
 export interface SessionAuth {
   /** A session of one of `scopes`, by default a full one. Throws UCS_SESSION_REQUIRED, UCS_CSRF. */
   require(context: Context<AppEnv>, scopes?: readonly SessionScope[]): Promise<Session>;
-  /** Opens a session and gives the client what it needs to use it. */
+  /** Opens a session and gives the client what it needs to use it. In a page it takes the place of the one before. */
   open(
     context: Context<AppEnv>,
     account: Pick<Session, "login" | "scope">,
@@ -67,6 +67,9 @@ export function sessionAuth(
       const maxAge = account.scope === "full" ? sessionSeconds : RECOVERY_SECONDS;
       await accounts.openSession(account, token, nowSeconds(), maxAge);
       if (context.req.header(PAGE_HEADER) === undefined) return { token };
+      // A page that was loaded again has lost its keys and token: its session ends where the next one takes the cookie's place.
+      const earlier = cookie.get(context);
+      if (earlier !== undefined) await accounts.closeSession(earlier);
       cookie.set(context, token, maxAge);
       return { csrf: await csrfOf(token) };
     },

@@ -18,7 +18,7 @@ import type { VNode } from "preact";
 import type { ServicePointDetail } from "../api.ts";
 import { useApi } from "../session.tsx";
 import { useTexts } from "../texts.ts";
-import { BillTable, NotesTable } from "../views/bill-table.tsx";
+import { BillTable, NoteTable } from "../views/bill-table.tsx";
 import { EmptyPage } from "../views/empty-page.tsx";
 import { shortPoint } from "../views/service-point-link.tsx";
 import { windowLabel } from "../views/window-label.ts";
@@ -130,7 +130,10 @@ function Bill({ detail, statement, before }: BillProps): VNode {
       </Panel>
       {notes.length > 0 && (
         <Panel title={words.notes}>
-          <NotesTable statement={statement} />
+          <p class="muted">{words.notesLead}</p>
+          {notes.map((note) => (
+            <NoteTable key={note.number} statement={statement} note={note} />
+          ))}
         </Panel>
       )}
       <Panel title={words.provenance}>

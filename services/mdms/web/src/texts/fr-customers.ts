@@ -1,5 +1,5 @@
 /** French: service points, statements, corrections, tariffs. */
-import { billLineFr, billPriceFr, billQuantityFr } from "./bill-words-fr.ts";
+import { billLineFr, billPriceFr, billQuantityFr } from "@smarter-metering/tariff";
 import type { customerPages } from "./en-customers.ts";
 
 const plural = (count: number, one: string, many: string): string => (count < 2 ? one : many);
@@ -85,8 +85,11 @@ export const customerPagesFr: typeof customerPages = {
     extendedNote: "Prolongée : les registres ont été relevés après les bornes de la période.",
     estimatedNote: "Estimée ; la facture suivante corrige.",
     notes: "Avoirs",
-    notesCaption: "Avoirs pour des prix publiés en retard",
-    reason: "Raison",
+    notesLead:
+      "Des prix ont été publiés en retard : chaque avoir dit quelles lignes changent, et de combien.",
+    noteNumber: (number: number) => `Avoir ${number}.`,
+    asIssued: "Selon la facture",
+    asDue: "Dû",
     difference: "Différence",
     correctedTotal: "Total avec l’avoir",
     provenance: "D’où elle vient",

@@ -47,30 +47,69 @@ export function BillTable({ statement }: { readonly statement: Statement }): VNo
   );
 }
 
-export function NotesTable({ statement }: { readonly statement: Statement }): VNode {
+interface NoteTableProps {
+  readonly statement: Statement;
+  readonly note: NonNullable<Statement["notes"]>[number];
+}
+
+/** The lines that a credit note changes: as they were issued, as they are due. */
+export function NoteTable({ statement, note }: NoteTableProps): VNode {
   const { statements: words } = useTexts();
   const formats = usePlaceFormats();
-  const { notes = [], currency } = statement;
+  const { amount, currency } = statement;
+  const digits = amount.split(".")[1]?.length ?? 0;
+  const exact = (amountE16: bigint): string =>
+    formats.money(formatMinor(roundExact(amountE16, digits), digits), currency);
   return (
-    <Table
-      caption={words.notesCaption}
-      rows={notes}
-      rowKey={({ number }) => String(number)}
-      columns={[
-        { key: "reason", head: words.reason, priority: 1, cell: ({ reason }) => reason },
-        {
-          key: "amount",
-          head: words.difference,
-          align: "end",
-          cell: ({ amount }) => formats.money(amount, currency),
-        },
-        {
-          key: "corrected",
-          head: words.correctedTotal,
-          align: "end",
-          cell: ({ corrected }) => formats.money(corrected, currency),
-        },
-      ]}
-    />
+    <section class="note">
+      <p>
+        <strong>{words.noteNumber(note.number)}</strong> {note.reason}
+      </p>
+      <Table
+        caption={words.noteNumber(note.number)}
+        rows={note.lines.map((line, index) => ({ ...line, index }))}
+        rowKey={({ index }) => String(index)}
+        columns={[
+          { key: "item", head: words.item, priority: 1, cell: ({ text }) => words.line(text) },
+          {
+            key: "quantity",
+            head: words.quantity,
+            align: "end",
+            cell: ({ quantity }) => words.quantityText(quantity),
+          },
+          {
+            key: "price",
+            head: words.price,
+            align: "end",
+            cell: ({ price }) => words.priceText(price),
+          },
+          {
+            key: "issued",
+            head: words.asIssued,
+            align: "end",
+            cell: ({ issuedE16 }) => exact(BigInt(issuedE16)),
+          },
+          {
+            key: "due",
+            head: words.asDue,
+            align: "end",
+            cell: ({ dueE16 }) => exact(BigInt(dueE16)),
+          },
+          {
+            key: "difference",
+            head: words.difference,
+            align: "end",
+            cell: ({ issuedE16, dueE16 }) => exact(BigInt(dueE16) - BigInt(issuedE16)),
+          },
+        ]}
+        footer={{
+          item: words.difference,
+          difference: formats.money(note.amount, currency),
+        }}
+      />
+      <p>
+        {words.correctedTotal}: <strong>{formats.money(note.corrected, currency)}</strong>
+      </p>
+    </section>
   );
 }

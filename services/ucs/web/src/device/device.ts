@@ -144,7 +144,7 @@ export function createDevice({ origin, say }: DevicePorts): Device {
       await (await opened()).load(range, task);
       return null;
     },
-    columns: async (wanted) => (await opened()).columns(wanted, wanted.count),
+    columns: async (wanted) => (await opened()).columns(wanted, wanted),
 
     bills: () => bills().list(),
     checkBill: ({ from }) => bills().check(from),
@@ -156,10 +156,10 @@ export function createDevice({ origin, say }: DevicePorts): Device {
     greenButton: async (range, task) =>
       (await laterPart()).greenButtonFile(await made(range, task)),
     recipient: async ({ key }) => (await laterPart()).recipientOf(key),
-    share: async ({ key, purpose, ...range }, task) =>
+    share: async ({ key, purpose, withProof, ...range }, task) =>
       (await laterPart()).shareFile(
         await made(range, task),
-        { key, purpose, nowSeconds: nowSeconds() },
+        { key, purpose, withProof, nowSeconds: nowSeconds() },
         account,
       ),
 

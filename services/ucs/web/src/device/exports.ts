@@ -48,14 +48,22 @@ export async function recipientOf(key: string) {
   return { fingerprint, kind: algorithm };
 }
 
+export interface ShareWish {
+  readonly key: string;
+  readonly purpose: string;
+  /** Without it, the other has only the customer's word. */
+  readonly withProof: boolean;
+  readonly nowSeconds: number;
+}
+
 export async function shareFile(
   source: ExportSource,
-  { key, purpose, nowSeconds }: { key: string; purpose: string; nowSeconds: number },
+  { key, purpose, withProof, nowSeconds }: ShareWish,
   account: Account,
 ): Promise<MadeFile> {
   const { from, to, zone, readings } = source;
   const { meters, recipientSecret: secret } = account.keys;
-  const sealed = await readings.sealed({ from, to });
+  const sealed = withProof ? await readings.sealed({ from, to }) : undefined;
   const jwe = await shareReadings({
     from,
     to,
@@ -65,7 +73,7 @@ export async function shareFile(
     purpose,
     nowSeconds,
     deleteBy: nowSeconds + KEPT_SECONDS,
-    evidence: { meters, secret, ...sealed },
+    ...(sealed !== undefined && { evidence: { meters, secret, ...sealed } }),
   });
   return fileOf(source, "jwe", [jwe], "application/jose");
 }

@@ -76,6 +76,8 @@ export interface Period {
   readonly date: string;
   readonly earlierDate: string;
   readonly laterDate: string;
+  /** Where the earlier one begins, epoch seconds. */
+  readonly earlierFrom: number;
   /** End of the newest reading; null: there is none. */
   readonly newest: number | null;
   readonly from: number;
@@ -96,6 +98,8 @@ export interface Overview {
   readonly month: Period | null;
   readonly findings: Findings;
 }
+
+export type Register = "import" | "export";
 
 /** Mean, least and most power of each column in W; NaN: a gap. `x`: epoch seconds. */
 export interface Columns {
@@ -273,7 +277,7 @@ export interface Calls {
   extent: [null, Range];
   /** Reads what is missing of the range into memory. */
   load: [Range, null];
-  columns: [Range & { readonly count: number }, Columns];
+  columns: [Range & { readonly register: Register; readonly count: number }, Columns];
   bills: [null, Bills];
   /** Computes it again, without what went into sums. */
   checkBill: [{ readonly from: number }, BillSummary];
@@ -283,7 +287,11 @@ export interface Calls {
   csv: [Range, MadeFile];
   greenButton: [Range, MadeFile];
   recipient: [{ readonly key: string }, { readonly fingerprint: string; readonly kind: string }];
-  share: [Range & { readonly key: string; readonly purpose: string }, MadeFile];
+  /** With the proof, the other sees the number on the network too. */
+  share: [
+    Range & { readonly key: string; readonly purpose: string; readonly withProof: boolean },
+    MadeFile,
+  ];
   household: [null, HouseholdView];
   invite: [null, { readonly text: string; readonly expiresAt: number }];
   withdrawInvitation: [{ readonly id: string }, null];

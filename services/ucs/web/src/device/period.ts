@@ -77,6 +77,7 @@ export function periodOf(span: Span, instant: number, household: Household): Per
     date: localDate(own.from, zone),
     earlierDate: localDate(before.from, zone),
     laterDate: localDate(own.to, zone),
+    earlierFrom: before.from,
     newest: newest ?? null,
     bars,
     figures: figuresOf(household, so, stretch),

@@ -1,6 +1,6 @@
 /** Who saw what of the household in a month (docs/protocol.md §7, §8), and by which registry all of it is checked. */
 import type { PortalClient, Sighting } from "@smarter-metering/customer";
-import { primitives, toHex } from "@smarter-metering/protocol";
+import { keyFingerprint } from "@smarter-metering/protocol";
 import { addLocalMonths, dayStartOf, localDate } from "@smarter-metering/tariff";
 import type { Account } from "./account.ts";
 import type { BillBook } from "./bill-book.ts";
@@ -32,7 +32,7 @@ export async function privacyOf(ports: PrivacyPorts, month: string | null): Prom
   return {
     zone,
     month: named,
-    rootFingerprint: await fingerprintOf(registry.evidence.rootKey),
+    rootFingerprint: await keyFingerprint(registry.evidence.rootKey),
     isRootUnproven: registry.trusted === "portal",
     epoch: registry.pin?.epoch ?? null,
     releases: report.sightings.map(releaseOf).reverse(),
@@ -59,10 +59,4 @@ function releaseOf(sighting: Sighting): Release {
     logged: logged ?? null,
     trustees: trustees ?? null,
   };
-}
-
-/** SHA-256 of the key in groups of four, for comparing with a letter. */
-async function fingerprintOf(rootKey: Uint8Array): Promise<string> {
-  const hash = toHex(await primitives.sha256(rootKey));
-  return (hash.match(/.{4}/g) ?? []).join(" ");
 }

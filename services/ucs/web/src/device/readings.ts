@@ -14,7 +14,7 @@ import {
   type ReadingSeries,
 } from "@smarter-metering/customer";
 import { decodeFrame } from "@smarter-metering/protocol";
-import type { Columns, DeviceEvent, FindingCode, Findings, Range } from "./messages.ts";
+import type { Columns, DeviceEvent, FindingCode, Findings, Range, Register } from "./messages.ts";
 import { missingOf, piecesOf, withSpan } from "./spans.ts";
 import type { Task } from "./task.ts";
 
@@ -48,7 +48,7 @@ export class HouseholdReadings {
   readonly #store = new ReadingStore();
   readonly #ended = new AbortController();
   readonly #found = new Map<FindingCode, number>();
-  #pyramid: LoadPyramid | undefined;
+  readonly #pyramids = new Map<Register, LoadPyramid>();
   #loaded: readonly Range[] = [];
   #envelopes: readonly Uint8Array[] | undefined;
   #fetching: Promise<unknown> = Promise.resolve();
@@ -97,11 +97,16 @@ export class HouseholdReadings {
     await step;
   }
 
-  columns({ from, to }: Range, count: number): Columns {
-    this.#pyramid ??= new LoadPyramid(this.series, "import");
-    const columns = this.#pyramid.columns({ from, to }, count);
+  columns({ from, to }: Range, wanted: { register: Register; count: number }): Columns {
+    const columns = this.#pyramidOf(wanted.register).columns({ from, to }, wanted.count);
     const { fromSeconds, minWatts, maxWatts, meanWatts } = columns;
     return { from, to, x: fromSeconds, min: minWatts, max: maxWatts, mean: meanWatts };
+  }
+
+  #pyramidOf(register: Register): LoadPyramid {
+    const known = this.#pyramids.get(register) ?? new LoadPyramid(this.series, register);
+    this.#pyramids.set(register, known);
+    return known;
   }
 
   /** As the portal gives them, for what checks or discloses single readings. */
@@ -154,9 +159,10 @@ export class HouseholdReadings {
   }
 
   #refresh(range: Range): void {
-    const pyramid = this.#pyramid;
-    if (pyramid === undefined) return;
-    for (const run of runsIn(this.series, range)) pyramid.add(run);
+    if (this.#pyramids.size === 0) return;
+    for (const run of runsIn(this.series, range)) {
+      for (const pyramid of this.#pyramids.values()) pyramid.add(run);
+    }
   }
 
   async #listen(): Promise<void> {

@@ -115,9 +115,10 @@ function SharePanel({ make, onProgress }: SharePanelProps): VNode {
     setKey(text);
   };
   const send = (values: FormValues): Promise<void> =>
-    make((range) =>
-      ask("share", { ...range, key: key ?? "", purpose: values.text("purpose") }, { onProgress }),
-    );
+    make((range) => {
+      const wish = { purpose: values.text("purpose"), withProof: values.checked("proof") };
+      return ask("share", { ...range, key: key ?? "", ...wish }, { onProgress });
+    });
   const again = (): void => {
     setKey(undefined);
     setFingerprint(undefined);
@@ -150,6 +151,7 @@ function SharePanel({ make, onProgress }: SharePanelProps): VNode {
             hint={words.purposeHint}
             maxLength={500}
           />
+          <CheckboxField name="proof" label={words.proof} hint={words.proofHint} checked />
           <CheckboxField name="compared" label={words.compared} required />
           <p class="muted small">{words.shareNote}</p>
         </Form>

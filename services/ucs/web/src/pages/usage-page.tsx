@@ -195,7 +195,13 @@ function PeriodView({ period }: { readonly period: Period }): VNode {
                 />
               </div>
             ) : (
-              <PowerCurve range={period} zone={period.zone} label={usage.curve(name)} />
+              <PowerCurve
+                range={period}
+                zone={period.zone}
+                label={usage.curve(name)}
+                behindSeconds={period.from - period.earlierFrom}
+                withExport={period.figures.exported > 0}
+              />
             )}
           </Panel>
           <CoverageNotice period={period} />

@@ -17,12 +17,12 @@ export function LivePanel(): VNode {
     if (event.event === "live") setLive(event);
   });
   const loaded = useLoaded(async (signal) => {
-    const { zone, newest } = await ask("overview", null, { signal });
-    return { zone, newest };
+    const { zone, newest, month } = await ask("overview", null, { signal });
+    return { zone, newest, withExport: (month?.figures.exported ?? 0) > 0 };
   }, []);
   return (
     <Loaded of={loaded}>
-      {({ zone, newest }) =>
+      {({ zone, newest, withExport }) =>
         newest === null ? (
           <EmptyState icon="meter" title={overview.emptyTitle}>
             {overview.empty}
@@ -38,6 +38,8 @@ export function LivePanel(): VNode {
               range={lastDay(live?.at ?? newest)}
               zone={zone}
               label={usage.liveNow}
+              behindSeconds={SHOWN_SECONDS}
+              withExport={withExport}
               live
             />
           </Panel>

@@ -1,9 +1,15 @@
 /** The curve of power over all that is in memory: pan and zoom from a minute to years. */
-import { Loaded, ProfileChart, useLoaded, type ChartRange } from "@smarter-metering/web";
+import {
+  Loaded,
+  ProfileChart,
+  shiftedSource,
+  useLoaded,
+  type ChartRange,
+} from "@smarter-metering/web";
 import type { VNode } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ColumnSource } from "../column-source.ts";
-import type { Columns, Range } from "../device/messages.ts";
+import type { Range, Register } from "../device/messages.ts";
 import { useTexts } from "../i18n.ts";
 import { useAsk, useDeviceEvents, type Ask } from "../portal.tsx";
 
@@ -17,16 +23,21 @@ export interface PowerCurveProps {
   readonly range: Range;
   readonly zone: string;
   readonly label: string;
+  /** How much earlier what lies behind was. */
+  readonly behindSeconds: number;
+  /** The household feeds in: that is drawn too. */
+  readonly withExport: boolean;
   /** New readings appear as they come. */
   readonly live?: boolean;
 }
 
-interface Layers {
-  readonly all: Columns;
-  readonly near: Columns;
+interface Sources {
+  readonly used: ColumnSource;
+  readonly fedIn: ColumnSource | undefined;
 }
 
-export function PowerCurve({ range, zone, label, live = false }: PowerCurveProps): VNode {
+export function PowerCurve(props: PowerCurveProps): VNode {
+  const { range, zone, label, behindSeconds, withExport, live = false } = props;
   const { usage } = useTexts();
   const ask = useAsk();
   const [round, setRound] = useState(0);
@@ -37,33 +48,33 @@ export function PowerCurve({ range, zone, label, live = false }: PowerCurveProps
   useEffect(() => {
     shown.current = range;
   }, [range.from, range.to]);
-  const [source, setSource] = useState<ColumnSource>();
+  const [sources, setSources] = useState<Sources>();
   const loaded = useLoaded(
     async (signal) => {
       const extent = await ask("extent", null, { signal });
-      const layers = await layersOf(ask, extent, shown.current, signal);
-      setSource(sourceOf(extent, layers));
+      setSources(await sourcesOf({ ask, extent, signal }, shown.current, props));
       return extent;
     },
-    [round, range.from, range.to],
+    [round, range.from, range.to, behindSeconds, withExport],
   );
   const refine = (next: ChartRange): void => {
     shown.current = rangeOf(next);
     if (loaded.state !== "ready") return;
     const extent = loaded.value;
     // The coarser columns stay in sight if this one fails or is too late.
-    layersOf(ask, extent, shown.current).then(
-      (layers) => setSource(sourceOf(extent, layers)),
-      () => undefined,
-    );
+    sourcesOf({ ask, extent }, shown.current, props).then(setSources, () => undefined);
   };
   return (
     <Loaded of={loaded}>
       {(extent) => (
         <>
-          {source !== undefined && (
+          {sources !== undefined && (
             <ProfileChart
-              source={source}
+              source={sources.used}
+              behind={shiftedSource(sources.used, behindSeconds)}
+              {...(sources.fedIn !== undefined && {
+                layers: { fedIn: { source: sources.fedIn, label: usage.fedIn } },
+              })}
               zone={zone}
               label={label}
               unit="W"
@@ -81,24 +92,45 @@ export function PowerCurve({ range, zone, label, live = false }: PowerCurveProps
 
 const rangeOf = ([from, to]: ChartRange): Range => ({ from, to });
 
-const sourceOf = (extent: Range, { all, near }: Layers): ColumnSource =>
-  new ColumnSource(extent, [near, all]);
+interface Asking {
+  readonly ask: Ask;
+  readonly extent: Range;
+  readonly signal?: AbortSignal;
+}
 
-async function layersOf(
-  ask: Ask,
-  extent: Range,
-  { from, to }: Range,
-  signal?: AbortSignal,
-): Promise<Layers> {
+type Wanted = Pick<PowerCurveProps, "behindSeconds" | "withExport">;
+
+async function sourcesOf(
+  asking: Asking,
+  shown: Range,
+  { behindSeconds, withExport }: Wanted,
+): Promise<Sources> {
+  const before = { from: shown.from - behindSeconds, to: shown.to - behindSeconds };
+  const [used, fedIn] = await Promise.all([
+    sourceOf(asking, "import", [shown, before]),
+    withExport ? sourceOf(asking, "export", [shown]) : undefined,
+  ]);
+  return { used, fedIn };
+}
+
+async function sourceOf(
+  { ask, extent, signal }: Asking,
+  register: Register,
+  shown: readonly Range[],
+): Promise<ColumnSource> {
   const options = signal === undefined ? {} : { signal };
+  const near = shown.map((range) => around(range, extent)).filter(({ from, to }) => from < to);
+  const layers = await Promise.all([
+    ...near.map((range) => ask("columns", { ...range, register, count: NEAR_COLUMNS }, options)),
+    ask("columns", { ...extent, register, count: ALL_COLUMNS }, options),
+  ]);
+  return new ColumnSource(extent, layers);
+}
+
+function around({ from, to }: Range, extent: Range): Range {
   const width = to - from;
-  const around = {
+  return {
     from: Math.floor(Math.max(extent.from, from - width)),
     to: Math.ceil(Math.min(extent.to, to + width)),
   };
-  const [all, near] = await Promise.all([
-    ask("columns", { ...extent, count: ALL_COLUMNS }, options),
-    ask("columns", { ...around, count: NEAR_COLUMNS }, options),
-  ]);
-  return { all, near };
 }

@@ -302,7 +302,7 @@ export const en = {
     greenSubmit: "Make the file",
     shareTitle: "Share with somebody",
     share:
-      "For an adviser or a researcher who has given you a public key: only he can open the file. It holds the days chosen above and the proof that your meter measured them.",
+      "For an adviser or a researcher who has given you a public key: only he can open the file. It holds the days chosen above.",
     key: "Public key of the other",
     keyHint: "The text that begins with -----BEGIN PUBLIC KEY-----, or a JWK.",
     keyFile: "Or as a file",
@@ -312,6 +312,9 @@ export const en = {
       "Call the other, at a number that you know, and compare it. If it differs, somebody else could read the file.",
     purpose: "What for",
     purposeHint: "Written into the file.",
+    proof: "With the proof that your meter measured it",
+    proofHint:
+      "The other then sees your meter’s number on the network too, the one on your letter: a grid operator could tell by it which meter is meant. Without the proof he has your word alone.",
     compared: "I have compared the fingerprint",
     otherKey: "Another key",
     shareSubmit: "Make the sealed file",

@@ -1,4 +1,7 @@
-/** The words of a bill's lines in French: a statement has them in English, as `describeLine` of packages/tariff writes them. */
+/**
+ * A bill's lines in French (docs/protocol.md: statements). A statement has them in English, as `describeLine` writes them, and is signed so;
+ * pages show these words, and the signed ones beside them. Runs in the operators' pages and at the customer.
+ */
 
 const BASES: Readonly<Record<string, string>> = {
   energy: "l’énergie",
@@ -65,10 +68,11 @@ export const billQuantityFr = (text: string): string =>
     .replace(/ months?$/, " mois")
     .replace(/^(\d+)\.(\d+)/, "$1,$2");
 
-/** "0.285 CHF/kWh on average", "0.32 CHF/day". */
+/** "0.285 CHF/kWh on average", "0.32 CHF/day"; of a credit note "0.235 CHF/kWh instead of 0.285 CHF/kWh". */
 export const billPriceFr = (text: string): string =>
   text
     .replace(" on average", " en moyenne")
-    .replace(/\/day$/, "/jour")
-    .replace(/\/month$/, "/mois")
-    .replace(/^(-?\d+)\.(\d+)/, "$1,$2");
+    .replace(" instead of ", " au lieu de ")
+    .replaceAll(/\/day\b/g, "/jour")
+    .replaceAll(/\/month\b/g, "/mois")
+    .replaceAll(/(\d)\.(\d)/g, "$1,$2");
