@@ -13,6 +13,8 @@ import { gzipSync } from "node:zlib";
 import { build, type Plugin } from "vite";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+/** Where the applications' folders are made: the repository, or the folder that the command names, to compare the two. */
+const into = process.argv[2] ?? root;
 
 interface WebApplication {
   readonly name: string;
@@ -122,7 +124,7 @@ async function buildWorker(application: WebApplication) {
     ...common(application, [namedPart]),
     build: {
       target: "es2022",
-      outDir: join(root, application.target, "assets"),
+      outDir: join(into, application.target, "assets"),
       emptyOutDir: true,
       modulePreload: false,
       rolldownOptions: {
@@ -133,7 +135,7 @@ async function buildWorker(application: WebApplication) {
       },
     },
   });
-  const folder = join(root, application.target, "assets");
+  const folder = join(into, application.target, "assets");
   const [name] = (await readdir(folder)).filter((file) => file.startsWith("worker-"));
   if (name === undefined) throw new Error(`${application.name}: the worker was not written`);
   return { path: `/assets/${name}`, integrity: integrityOf(await readFile(join(folder, name))) };
@@ -149,7 +151,7 @@ async function buildApplication(application: WebApplication): Promise<void> {
     },
     build: {
       target: "es2022",
-      outDir: join(root, application.target),
+      outDir: join(into, application.target),
       emptyOutDir: worker === undefined,
       modulePreload: false,
       assetsInlineLimit: 0,
@@ -163,12 +165,12 @@ async function buildApplication(application: WebApplication): Promise<void> {
 
 /** Subresource integrity: the page takes its script and style sheet only as they were built. */
 async function nameHashes({ target }: WebApplication): Promise<void> {
-  const page = join(root, target, "index.html");
+  const page = join(into, target, "index.html");
   let html = await readFile(page, "utf8");
   for (const [tag, path] of html.matchAll(
     /<(?:script|link rel="stylesheet")[^>]* (?:src|href)="(\/assets\/[^"]+)"[^>]*>/g,
   )) {
-    const integrity = integrityOf(await readFile(join(root, target, path ?? "")));
+    const integrity = integrityOf(await readFile(join(into, target, path ?? "")));
     html = html.replace(tag, tag.replace(/\/?>$/, ` integrity="${integrity}">`));
   }
   await writeFile(page, html);
@@ -176,7 +178,7 @@ async function nameHashes({ target }: WebApplication): Promise<void> {
 
 /** What comes with the first page, against the limit; parts that come when they are asked for are told beside it. */
 async function printSizes({ name, target, gzipBytesMax }: WebApplication): Promise<void> {
-  const folder = join(root, target, "assets");
+  const folder = join(into, target, "assets");
   const files = (await readdir(folder)).filter((entry) => /\.(js|css)$/.test(entry)).toSorted();
   const sizes = await Promise.all(
     files.map(async (file) => ({

@@ -7,7 +7,7 @@ import { mkdir } from "node:fs/promises";
 import type { Admitted, Approval, CountedPlan, ShownProposal } from "@smarter-metering/registry";
 import { CliError, EXIT, usageError } from "../cli-error.ts";
 import type { Arguments, Command } from "../command.ts";
-import { updateHousehold } from "../demo/access.ts";
+import { codeOf, updateHousehold } from "../demo/access.ts";
 import { createMeter } from "../deployment/init.ts";
 import type { Layout } from "../deployment/layout.ts";
 import { tellMeters, type MeterSecrets } from "../deployment/meters-file.ts";
@@ -70,12 +70,12 @@ export const registryApprove: Command = {
     const path = `/v1/proposals/${id}/approve`;
     const body = approvalOf(args, kind, fresh);
     const told = (await changeRegistry(layout, terminal, path, body)) as Admitted;
-    const enrolmentCode = told.letters[0]?.enrolmentCode ?? "";
+    const { enrolmentCode, signUp } = codeOf(told.letters[0]);
     if (out !== undefined) {
       await mkdir(out, { recursive: true, mode: 0o700 });
       await writeAdmitted(out, [told]);
     } else await tellMeters(layout, told.meters, fresh);
-    if (fresh !== undefined) await updateHousehold(layout, proposal.label, { enrolmentCode });
+    if (fresh !== undefined) await updateHousehold(layout, proposal.label, { enrolmentCode, signUp });
     if (terminal.json) terminal.printJson({ id, state: "approved", enrolmentCode });
     else {
       terminal.print(`approved: ${wordsOf(proposal)}${out === undefined ? "" : `; see ${out}`}`);

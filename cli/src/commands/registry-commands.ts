@@ -63,8 +63,8 @@ export const registryExchange: Command = {
     const order = { label, at, meter: { meterId, signingKey } };
     const told = (await changeRegistry(layout, terminal, "/v1/exchanges", order)) as Admitted;
     await tellMeters(layout, told.meters, meter);
-    const enrolmentCode = told.letters[0]?.enrolmentCode ?? "";
-    await updateHousehold(layout, label, { enrolmentCode });
+    const { enrolmentCode, signUp } = codeOf(told.letters[0]);
+    await updateHousehold(layout, label, { enrolmentCode, signUp });
     if (terminal.json) terminal.printJson({ household: label, at: iso(at), enrolmentCode });
     else {
       terminal.print(`the meter of ${label} is exchanged at ${iso(at)}`);
@@ -84,11 +84,15 @@ export const registryRecode: Command = {
     const label = args.required("household");
     const told = (await changeRegistry(layout, terminal, "/v1/recodes", { label })) as Admitted;
     await tellMeters(layout, told.meters);
-    const enrolmentCode = told.letters[0]?.enrolmentCode ?? "";
-    await updateHousehold(layout, label, { enrolmentCode });
-    if (terminal.json) terminal.printJson({ household: label, enrolmentCode });
-    else {
+    const { enrolmentCode, signUp } = codeOf(told.letters[0]);
+    await updateHousehold(layout, label, { enrolmentCode, signUp });
+    const registryFingerprint = told.letters[0]?.registryFingerprint ?? "";
+    if (terminal.json) {
+      terminal.printJson({ household: label, enrolmentCode, signUp, registryFingerprint });
+    } else {
       terminal.print(`new code of ${label}, for one new account: ${enrolmentCode}`);
+      terminal.print(`for a QR code, after the portal's address: ${signUp}`);
+      terminal.print(`the registry's key, to compare: ${registryFingerprint}`);
       terminal.print("Whoever enrols with it gets the readings of the contract so far.");
       terminal.print("A fleet that runs has to be started again: its meters know the old code.");
     }

@@ -20,6 +20,10 @@ const household = z.strictObject({
   login: z.string().nullable(),
   password: z.string().nullable(),
   enrolmentCode: z.string(),
+  /** Under the portal's address: what the letter's QR code opens. */
+  signUp: z.string(),
+  /** As the portal shows it under "Who saw what". */
+  registryFingerprint: z.string(),
 });
 export type HouseholdAccess = z.infer<typeof household>;
 
@@ -41,16 +45,9 @@ export async function createAccess(
 ): Promise<void> {
   const entries = letters.map((letter, index): [string, HouseholdAccess] => {
     const hasAccount = index < customers;
-    return [
-      letter.label,
-      {
-        servicePoint: letter.mdmsPseudonym,
-        networkPseudonym: letter.networkPseudonym,
-        login: hasAccount ? `customer-${String(index + 1).padStart(3, "0")}` : null,
-        password: hasAccount ? passwordOf() : null,
-        enrolmentCode: letter.enrolmentCode,
-      },
-    ];
+    const login = hasAccount ? `customer-${String(index + 1).padStart(3, "0")}` : null;
+    const password = hasAccount ? passwordOf() : null;
+    return [letter.label, { ...withoutAccount(letter), login, password }];
   });
   await writeHouseholds(layout, new Map(entries));
   const operators: OperatorAccess[] = [
@@ -64,12 +61,19 @@ export async function createAccess(
 /** Puts more households without accounts into `households.json`. */
 export async function addHouseholds(layout: Layout, letters: readonly Letter[]): Promise<void> {
   const all = new Map(await readHouseholds(layout));
-  for (const { label, mdmsPseudonym, networkPseudonym, enrolmentCode } of letters) {
-    const names = { servicePoint: mdmsPseudonym, networkPseudonym, enrolmentCode };
-    all.set(label, { ...names, login: null, password: null });
-  }
+  for (const letter of letters) all.set(letter.label, withoutAccount(letter));
   await writeHouseholds(layout, all);
 }
+
+function withoutAccount({ label: _, mdmsPseudonym, ...letter }: Letter): HouseholdAccess {
+  return { servicePoint: mdmsPseudonym, ...letter, login: null, password: null };
+}
+
+/** What a new letter for the same contract changes. */
+export const codeOf = (letter: Letter | undefined) => ({
+  enrolmentCode: letter?.enrolmentCode ?? "",
+  signUp: letter?.signUp ?? "",
+});
 
 /** Changes what is known of one household. Throws HOUSEHOLD_UNKNOWN. */
 export async function updateHousehold(

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import {
   encodeEnrolmentCode,
   fromHex,
+  keyFingerprint,
   registerBankOf,
   toHex,
   type Profile,
@@ -21,6 +22,13 @@ export interface Letter {
   readonly mdmsPseudonym: string;
   /** 27 characters in groups; empty once the contract ends. */
   readonly enrolmentCode: string;
+  /**
+   * Under the portal's address, for a QR code: fills number and code in. They stand behind the `#`, so that neither is sent. Empty without a
+   * code.
+   */
+  readonly signUp: string;
+  /** The registry's root key as the portal shows it: SHA-256, hex in groups of four. The customer compares them. */
+  readonly registryFingerprint: string;
 }
 
 /** What the installer puts into the meter. */
@@ -75,6 +83,7 @@ export async function lettersOf(
 ): Promise<Admitted> {
   const tariffs = tariffsOf(state);
   const wanted = new Set(labels);
+  const registryFingerprint = await keyFingerprint(rootKey);
   const letters: Letter[] = [];
   const meters: MeterProvisioning[] = [];
   for (const point of state.servicePoints) {
@@ -82,7 +91,9 @@ export async function lettersOf(
     const { label, network, mdms, enrolmentCode } = point;
     const code = enrolmentCode === null ? "" : encodeEnrolmentCode(fromHex(enrolmentCode));
     const names = { networkPseudonym: network, mdmsPseudonym: mdms };
-    letters.push({ label, ...names, enrolmentCode: code });
+    const typed = new URLSearchParams({ network, code }).toString();
+    const signUp = code === "" ? "" : `/sign-up#${typed}`;
+    letters.push({ label, ...names, enrolmentCode: code, signUp, registryFingerprint });
     const calendar = tariffs.get(point.tariff)?.calendar;
     assert(calendar !== undefined, "checked when it was admitted");
     for (const meter of point.meters) {

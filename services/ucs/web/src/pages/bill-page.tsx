@@ -10,13 +10,13 @@ import {
   Notice,
   Page,
   Panel,
-  Table,
   useFormats,
   useLoaded,
 } from "@smarter-metering/web";
 import type { VNode } from "preact";
-import type { BillDetails, BillLine, BillSummary } from "../device/messages.ts";
+import type { BillDetails, BillSummary } from "../device/messages.ts";
 import { useTexts } from "../i18n.ts";
+import { BillLines } from "../parts/bill-lines.tsx";
 import { CheckedLinks } from "../parts/checked-links.tsx";
 import { useAsk } from "../portal.tsx";
 
@@ -54,18 +54,27 @@ function BillView({ bill }: { readonly bill: BillDetails }): VNode {
       <VerdictNotice bill={bill} />
       <Panel
         title={bills.lines}
-        lead={bills.linesNote}
         actions={
           <Button icon="print" kind="quiet" onClick={() => print()}>
             {actions.print}
           </Button>
         }
       >
-        <Lines lines={bill.lines} bill={bill} total={bill.amount} caption={bills.lines} />
+        <BillLines
+          lines={bill.lines}
+          currency={bill.currency}
+          total={bill.amount}
+          caption={bills.lines}
+        />
         {credits.map(({ reason, amount, lines }) => (
           <section key={reason} class="stack">
             <h3>{bills.note(reason)}</h3>
-            <Lines lines={lines} bill={bill} total={amount} caption={bills.notes} />
+            <BillLines
+              lines={lines}
+              currency={bill.currency}
+              total={amount}
+              caption={bills.note(reason)}
+            />
           </section>
         ))}
         <Figures>
@@ -109,33 +118,6 @@ function VerdictNotice({ bill }: { readonly bill: BillDetails }): VNode {
     <Notice tone={tone} title={title}>
       {bills.explained[explanation]}
     </Notice>
-  );
-}
-
-interface LinesProps {
-  readonly lines: readonly BillLine[];
-  readonly bill: BillSummary;
-  readonly total: string;
-  readonly caption: string;
-}
-
-function Lines({ lines, bill, total, caption }: LinesProps): VNode {
-  const { bills } = useTexts();
-  const formats = useFormats();
-  const amount = (text: string): string => formats.money(text, bill.currency);
-  return (
-    <Table
-      columns={[
-        { key: "text", head: bills.line, cell: ({ text }) => text, priority: 1 },
-        { key: "quantity", head: bills.quantity, cell: ({ quantity }) => quantity, align: "end" },
-        { key: "price", head: bills.price, cell: ({ price }) => price, align: "end" },
-        { key: "amount", head: bills.amount, cell: (line) => amount(line.amount), align: "end" },
-      ]}
-      rows={lines}
-      rowKey={(line) => `${line.text} ${line.quantity} ${line.price} ${line.amount}`}
-      caption={caption}
-      footer={{ text: <strong>{bills.total}</strong>, amount: <strong>{amount(total)}</strong> }}
-    />
   );
 }
 

@@ -116,7 +116,7 @@ function SharePanel({ make, onProgress }: SharePanelProps): VNode {
   };
   const send = (values: FormValues): Promise<void> =>
     make((range) => {
-      const wish = { purpose: values.text("purpose"), withProof: values.checked("proof") };
+      const wish = { purpose: values.text("purpose"), withProof: values.isChecked("proof") };
       return ask("share", { ...range, key: key ?? "", ...wish }, { onProgress });
     });
   const again = (): void => {

@@ -183,7 +183,11 @@ export const en = {
     quantity: "Quantity",
     price: "Price",
     lines: "Lines of the bill",
-    linesNote: "In the words of your supplier, as they were signed.",
+    /** Of what the supplier wrote in English. */
+    lineText: (text: string) => text,
+    quantityText: (text: string) => text,
+    priceText: (text: string) => text,
+    signed: "As your supplier signed them",
     before: "The period before",
     perDay: (energy: string) => `${energy} a day`,
     notes: "Credit notes",

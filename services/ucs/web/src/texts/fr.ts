@@ -1,4 +1,5 @@
 /** Tous les mots du portail en français, avec vouvoiement ; leur forme est celle de l’anglais. */
+import { billLineFr, billPriceFr, billQuantityFr } from "@smarter-metering/tariff";
 import type { Texts } from "./en.ts";
 import { frAccount } from "./fr-account.ts";
 import { frCodes } from "./fr-codes.ts";
@@ -187,7 +188,10 @@ export const fr: Texts = {
     quantity: "Quantité",
     price: "Prix",
     lines: "Lignes de la facture",
-    linesNote: "Dans les termes de votre fournisseur, tels qu’ils ont été signés.",
+    lineText: billLineFr,
+    quantityText: billQuantityFr,
+    priceText: billPriceFr,
+    signed: "Tels que votre fournisseur les a signés",
     before: "La période précédente",
     perDay: (energy) => `${energy} par jour`,
     notes: "Avoirs",
@@ -307,7 +311,7 @@ export const fr: Texts = {
     greenSubmit: "Créer le fichier",
     shareTitle: "Partager avec quelqu’un",
     share:
-      "Pour un conseiller ou un chercheur qui vous a donné une clé publique : lui seul peut ouvrir le fichier. Il contient les jours choisis ci-dessus et la preuve que votre compteur les a mesurés.",
+      "Pour un conseiller ou un chercheur qui vous a donné une clé publique : lui seul peut ouvrir le fichier. Il contient les jours choisis ci-dessus.",
     key: "Clé publique du destinataire",
     keyHint: "Le texte qui commence par -----BEGIN PUBLIC KEY-----, ou un JWK.",
     keyFile: "Ou sous forme de fichier",
@@ -317,6 +321,9 @@ export const fr: Texts = {
       "Appelez le destinataire, à un numéro que vous connaissez, et comparez-la. Si elle diffère, quelqu’un d’autre pourrait lire le fichier.",
     purpose: "Dans quel but",
     purposeHint: "Figure dans le fichier.",
+    proof: "Avec la preuve que votre compteur l’a mesuré",
+    proofHint:
+      "Le destinataire voit alors aussi le numéro de votre compteur sur le réseau, celui de votre courrier : un gestionnaire du réseau saurait ainsi de quel compteur il s’agit. Sans la preuve, il n’a que votre parole.",
     compared: "J’ai comparé l’empreinte",
     otherKey: "Une autre clé",
     shareSubmit: "Créer le fichier scellé",
