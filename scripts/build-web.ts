@@ -78,7 +78,7 @@ const pureModules: Plugin = {
   async resolveId(source, importer, options) {
     if (!/^(@smarter-metering\/|\.)/.test(source) || source.endsWith(".css")) return null;
     const resolved = await this.resolve(source, importer, { ...options, skipSelf: true });
-    return resolved && { ...resolved, moduleSideEffects: options.isEntry === true };
+    return resolved && { ...resolved, moduleSideEffects: options.isEntry };
   },
 };
 

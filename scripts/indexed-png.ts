@@ -1,6 +1,6 @@
 /**
  * A PNG picture with at most 256 colours instead of millions (PNG, W3C Recommendation 2003, §11): pages are flat, and such a file is a
- * third as large. Colours lose low bits, all alike, until they are few enough; the same picture gives the same bytes.
+ * third as large. The same picture gives the same bytes.
  */
 import assert from "node:assert/strict";
 import { crc32, deflateSync, inflateSync } from "node:zlib";
@@ -19,12 +19,10 @@ interface Picture {
 /** Of a picture as Chromium makes it: 8 bits, RGB or opaque RGBA, not interlaced. */
 export function toIndexedPng(png: Buffer): Buffer {
   const { width, height, channels, pixels } = readPng(png);
-  let bits = 0;
-  let palette = paletteOf(pixels, channels, bits);
-  while (palette === undefined) palette = paletteOf(pixels, channels, ++bits);
-  const { colours, indices } = palette;
+  const { colours, indices } = paletteOf(pixels, channels);
   const rows = Buffer.alloc(height * (width + 1)); // The first byte of a row is its filter: none.
-  for (let y = 0; y < height; y++) rows.set(indices.subarray(y * width, (y + 1) * width), y * (width + 1) + 1);
+  for (let y = 0; y < height; y++)
+    rows.set(indices.subarray(y * width, (y + 1) * width), y * (width + 1) + 1);
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
@@ -38,39 +36,47 @@ export function toIndexedPng(png: Buffer): Buffer {
   ]);
 }
 
-/** Undefined when there are too many colours without their lowest `bits`. */
+/** The commonest colours as they are; each other one becomes the nearest of them. */
 function paletteOf(
   pixels: Buffer,
   channels: number,
-  bits: number,
-): { readonly colours: Buffer; readonly indices: Buffer } | undefined {
-  const mask = (0xff << bits) & 0xff;
-  const known = new Map<number, number>();
-  /** The first of the colours that become one stands for all: white stays white. */
-  const shown: number[] = [];
-  const indices = Buffer.alloc(pixels.length / channels);
-  for (let at = 0; at < indices.length; at++) {
+): { readonly colours: Buffer; readonly indices: Buffer } {
+  const count = pixels.length / channels;
+  const times = new Map<number, number>();
+  for (let at = 0; at < count; at++) {
     const colour = pixels.readUIntBE(at * channels, 3);
-    const key = colour & ((mask << 16) | (mask << 8) | mask);
-    let index = known.get(key);
-    if (index === undefined) {
-      if (known.size === COLOURS_MAX) return undefined;
-      index = known.size;
-      known.set(key, index);
-      shown.push(colour);
-    }
-    indices[at] = index;
+    times.set(colour, (times.get(colour) ?? 0) + 1);
   }
-  const colours = Buffer.alloc(3 * shown.length);
-  for (const [index, colour] of shown.entries()) colours.writeUIntBE(colour, 3 * index, 3);
+  const common = [...times]
+    .toSorted(([a, first], [b, second]) => second - first || a - b)
+    .map(([colour]) => colour);
+  const kept = common.slice(0, COLOURS_MAX);
+  const places = new Map(common.map((colour) => [colour, nearest(colour, kept)]));
+  const indices = Buffer.alloc(count);
+  for (let at = 0; at < count; at++)
+    indices[at] = places.get(pixels.readUIntBE(at * channels, 3)) ?? 0;
+  const colours = Buffer.alloc(3 * kept.length);
+  for (const [index, colour] of kept.entries()) colours.writeUIntBE(colour, 3 * index, 3);
   return { colours, indices };
+}
+
+function nearest(colour: number, kept: readonly number[]): number {
+  let [best, least] = [0, Infinity];
+  for (const [index, other] of kept.entries()) {
+    const distance = [16, 8, 0].reduce(
+      (sum, shift) => sum + (((colour >> shift) & 0xff) - ((other >> shift) & 0xff)) ** 2,
+      0,
+    );
+    if (distance < least) [best, least] = [index, distance];
+  }
+  return best;
 }
 
 function readPng(png: Buffer): Picture {
   assert(png.subarray(0, SIGNATURE.length).equals(SIGNATURE), "no PNG");
   const parts: Buffer[] = [];
-  let header = Buffer.alloc(0);
-  for (let at = SIGNATURE.length; at < png.length; ) {
+  let header: Buffer = Buffer.alloc(0);
+  for (let at = SIGNATURE.length; at < png.length;) {
     const length = png.readUInt32BE(at);
     const name = png.toString("latin1", at + 4, at + 8);
     const data = png.subarray(at + 8, at + 8 + length);

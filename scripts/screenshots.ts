@@ -28,6 +28,8 @@ const THEMES = ["light", "dark"] as const;
 /** Longer pages are cut there. */
 const HEIGHT_MAX = 1600;
 const README_HEIGHT = 800;
+/** Live charts are never idle. */
+const DRAWING_MS_MAX = 300;
 const README: ReadonlySet<string> = new Set([
   "operators-overview",
   "operators-load-day",
@@ -82,15 +84,18 @@ async function picture(page: Page, name: string): Promise<void> {
 /** Nothing loads, and what changed its size has been drawn again. */
 async function drawn(page: Page): Promise<void> {
   await settled(page);
-  await page.evaluate(() => new Promise((resolve) => requestIdleCallback(() => resolve(null))));
+  await page.evaluate(
+    (timeout) => new Promise((resolve) => requestIdleCallback(() => resolve(null), { timeout })),
+    DRAWING_MS_MAX,
+  );
 }
 
 async function operatorPictures(deployment: Deployment): Promise<void> {
-  const { page, close } = await visit(deployment.mdms, DESKTOP);
-  await page.goto(deployment.mdms);
-  await settled(page);
-  await picture(page, "operators-login");
-  await close();
+  const stranger = await visit(deployment.mdms, DESKTOP);
+  await stranger.page.goto(deployment.mdms);
+  await settled(stranger.page);
+  await picture(stranger.page, "operators-login");
+  await stranger.close();
   const [home] = Object.values(deployment.households());
   assert(home !== undefined);
   const from = new Date(1000 * WINDOW_START_SECONDS).toISOString().replace(".000Z", "Z");
@@ -114,7 +119,8 @@ async function operatorPictures(deployment: Deployment): Promise<void> {
 }
 
 async function portalPictures(deployment: Deployment): Promise<void> {
-  const { page, close } = await visit(deployment.portal, DESKTOP);
+  const visitor = await visit(deployment.portal, DESKTOP);
+  const { page } = visitor;
   for (const [name, path] of PORTAL_OUTSIDE) {
     await page.goto(new URL(path, deployment.portal).href);
     await settled(page);
@@ -130,7 +136,7 @@ async function portalPictures(deployment: Deployment): Promise<void> {
     await settled(page);
     await picture(page, `portal-${name}`);
   }
-  await close();
+  await visitor.close();
 }
 
 const deployment = await startDemonstration(...SIZE);

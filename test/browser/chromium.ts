@@ -21,6 +21,9 @@ const FLAGS = [
   "--disable-sync",
 ];
 
+/** For anything to appear: whoever waits in vain fails, but a busy machine is no failure. */
+const WAIT_MS_MAX = 60_000;
+
 export interface Look {
   readonly width: number;
   readonly theme: "light" | "dark";
@@ -59,6 +62,7 @@ export async function visit(
     timezoneId,
     acceptDownloads: true,
   });
+  context.setDefaultTimeout(WAIT_MS_MAX);
   const page = context.pages()[0] ?? (await context.newPage());
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(`exception: ${String(error)}`));
@@ -75,7 +79,9 @@ export async function visit(
   });
   await page.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
-      console.error(`policy violated: ${violatedDirective} ${blockedURI}`),
+      queueMicrotask(() => {
+        throw new Error(`policy violated: ${violatedDirective} ${blockedURI}`); // Seen as a pageerror.
+      }),
     );
   });
   return {
@@ -128,8 +134,9 @@ async function secretsAtRest(
 ): Promise<string[]> {
   const stored = await page.evaluate(async () => {
     const databases = await indexedDB.databases();
-    const caches_ = "caches" in window ? await caches.keys() : [];
-    return JSON.stringify([{ ...localStorage }, { ...sessionStorage }, databases, caches_]);
+    const stores = "caches" in window ? await caches.keys() : [];
+    const [local, session] = [Object.entries(localStorage), Object.entries(sessionStorage)];
+    return JSON.stringify([local, session, databases, stores]);
   });
   // The session's own token is the one secret that a browser has to keep: HttpOnly, in the jar.
   await context.cookies(); // Written out by now, or never.

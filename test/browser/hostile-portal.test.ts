@@ -8,90 +8,32 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import {
-  createPortalClient,
-  type CustomerErrorCode,
-  type PortalClient,
-} from "@smarter-metering/customer";
-import { decodeSealedStatement, primitives } from "@smarter-metering/protocol";
+import { decodeEnrolmentRequest, fromBase64Url, toBase64Url } from "@smarter-metering/protocol";
 import { demoTariff } from "../../cli/src/demo/demo-tariff.ts";
-import type { FindingCode } from "../../services/ucs/web/src/device/messages.ts";
 import { enCodes } from "../../services/ucs/web/src/texts/en-codes.ts";
 import { runAll, temporaryFolder } from "../e2e/command-line.ts";
-import type { Household } from "../e2e/deployment-output.ts";
 import { DESKTOP, visit, type Visitor } from "./chromium.ts";
 import { startDeployment, type Deployment } from "./deployment.ts";
+import { accountOf, billPath, clientOf, heldOf, type Held } from "./held-by-portal.ts";
 import { onJson, startHostileProxy, type Attack, type HostileProxy } from "./hostile-proxy.ts";
 import { settled } from "./looks.ts";
-import { goTo, logIn, type Account } from "./portal-steps.ts";
+import {
+  AT_LOGIN,
+  BILL,
+  flipped,
+  GROUPS,
+  session,
+  type Code,
+  type Items,
+  type Lie,
+} from "./portal-lies.ts";
+import { beginSignUp, connect, goTo, logIn, typeBack, type Account } from "./portal-steps.ts";
 
-const FAR_FUTURE = 99_999_999_999;
-
-/** What the portal has of one household, as it gives it. */
-interface Held {
-  readonly session: Readonly<Record<string, unknown>>;
-  readonly frames: readonly string[];
-  readonly envelopes: readonly string[];
-  readonly statements: readonly string[];
-  readonly contributions: readonly unknown[];
-  readonly requests: readonly unknown[];
-}
-
-const accountOf = ({ login, password }: Household): Account => {
-  assert(login !== null && password !== null, "the household has no account");
-  return { name: login, password };
-};
-
-const clientOf = (origin: string, ask: typeof fetch): PortalClient =>
-  createPortalClient({
-    fetch: ask,
-    origin,
-    session: "bearer",
-    random: (length) => primitives.randomBytes(length),
-  });
-
-/** Logs in as the customer whom the portal plays with, to learn what the portal has of him: all of it is closed but to him. */
-async function heldOf(portal: string, household: Household): Promise<Held> {
-  const answers = new Map<string, Record<string, unknown>[]>();
-  const recorded: typeof fetch = async (input, init) => {
-    const response = await fetch(input, init);
-    const { pathname } = new URL(response.url);
-    const isJson = response.headers.get("content-type")?.includes("json") === true;
-    if (isJson) {
-      const body = (await response.clone().json()) as Record<string, unknown>;
-      answers.set(pathname, [...(answers.get(pathname) ?? []), body]);
-    }
-    return response;
-  };
-  const client = clientOf(portal, recorded);
-  const { name, password } = accountOf(household);
-  const login = await client.login(name, password);
-  await client.envelopes();
-  for await (const _page of client.frames(0, FAR_FUTURE));
-  const { statements } = await client.statements(login);
-  const [bill] = statements;
-  assert(bill !== undefined, `${name} has no bill`);
-  await client.evidence(bill.from, FAR_FUTURE);
-  await client.logout();
-  const all = <Item>(path: string, key: string): Item[] =>
-    (answers.get(path) ?? []).flatMap((body) => body[key] as Item[]);
-  return {
-    session: answers.get("/v1/sessions")?.[0] ?? {},
-    frames: all("/v1/frames", "frames"),
-    envelopes: all("/v1/envelopes", "envelopes"),
-    statements: all("/v1/statements", "statements"),
-    contributions: all("/v1/evidence/contributions", "contributions"),
-    requests: all("/v1/evidence/requests", "requests"),
-  };
-}
-
-/** The address of the only bill. */
-function billPath({ statements: [bill = ""] }: Held): string {
-  return `/bills/${decodeSealedStatement(Buffer.from(bill, "base64url")).from}`;
-}
+const NEWCOMER: Account = { name: "newcomer", password: "long enough, new" };
 
 /** A credit note for every bill, sent to the customers as a new version of it; and another tariff, which makes an epoch. */
-async function correctAndPublish({ dir, portal, households }: Deployment): Promise<void> {
+async function correctAndPublish(deployment: Deployment): Promise<void> {
+  const { dir, portal } = deployment;
   const { versions, ...tariff } = demoTariff("Europe/Zurich");
   const lower = versions.map((version) => {
     const { high = 0, low = 0 } = version.pricesMicroPerKilowattHour;
@@ -111,7 +53,7 @@ async function correctAndPublish({ dir, portal, households }: Deployment): Promi
     ["tariff", "publish", another, "--dir", dir, "--yes"],
   ]);
   for (const { code, stderr } of outcomes) assert.equal(code, 0, stderr);
-  const [first] = Object.values(households());
+  const [first] = Object.values(deployment.households());
   assert(first !== undefined);
   for (let attempt = 1; ; attempt++) {
     const client = clientOf(portal, fetch);
@@ -125,270 +67,6 @@ async function correctAndPublish({ dir, portal, households }: Deployment): Promi
     await setTimeout(500);
   }
 }
-
-/** base64url with one bit changed, `place` from 0 at the start to 1 at the end. */
-function flipped(text: string, place: number): string {
-  const bytes = Buffer.from(text, "base64url");
-  const index = Math.floor(place * (bytes.length - 1));
-  bytes[index] = (bytes[index] ?? 0) ^ 1;
-  return bytes.toString("base64url");
-}
-
-type Code = CustomerErrorCode | FindingCode | "UCS_EVIDENCE_UNAVAILABLE" | "DEVICE_PROGRAM_REFUSED";
-
-interface Lie {
-  readonly name: string;
-  readonly answer: (own: Held, other: Held) => NonNullable<Attack["answer"]>;
-  /** Where the customer is told. */
-  readonly page: string;
-  readonly code: Code;
-}
-
-type Items = Readonly<Record<string, unknown>>;
-interface Session {
-  readonly items: Items;
-}
-interface Request {
-  readonly terms: string | null;
-  readonly receipt: string | null;
-}
-
-/** A list of the portal's as `change` has it; of pages each one. */
-const list =
-  (path: string, change: (own: Held, other: Held) => readonly unknown[] | undefined) =>
-  (own: Held, other: Held): NonNullable<Attack["answer"]> => {
-    const key = path.split("/").at(-1) ?? "";
-    return onJson<Items>(path, (body) => {
-      // The last page of a list of evidence is empty, and has to stay so for the list to end.
-      const isEnd = (body[key] as unknown[]).length === 0;
-      return isEnd ? body : { ...body, [key]: change(own, other) };
-    });
-  };
-
-const session = (change: (body: Session, other: Held) => unknown) => (_own: Held, other: Held) =>
-  onJson<Session>("/v1/sessions", (body) => change(body, other));
-
-const registry = (change: (body: Registry) => unknown) => () => onJson("/v1/registry", change);
-interface Registry {
-  readonly rootKey: string;
-  readonly epochs: readonly string[];
-  readonly view: string;
-}
-
-const away = (path: string, code: string) => (): NonNullable<Attack["answer"]> => (asked) =>
-  asked.path.startsWith(path)
-    ? { status: 503, type: "application/problem+json", text: JSON.stringify({ code }) }
-    : undefined;
-
-/** What keeps the vault closed: said on the page of the login. */
-const AT_LOGIN: readonly Lie[] = [
-  {
-    name: "fewer iterations than the floor",
-    answer: () => onJson<Items>("/v1/logins/", (body) => ({ ...body, iterations: 999_999 })),
-    page: "/",
-    code: "CUSTOMER_WEAK_ITERATIONS",
-  },
-  {
-    name: "a salt of the wrong length",
-    answer: () => onJson<Items>("/v1/logins/", (body) => ({ ...body, salt: "AAAA" })),
-    page: "/",
-    code: "CUSTOMER_PORTAL_MALFORMED",
-  },
-  {
-    name: "another salt",
-    answer: () =>
-      onJson<{ salt: string }>("/v1/logins/", (body) => {
-        return { ...body, salt: flipped(body.salt, 0) };
-      }),
-    page: "/",
-    code: "CUSTOMER_UNLOCK_FAILED",
-  },
-  {
-    name: "the wrapped items of another account",
-    answer: session((body, other) => ({ ...body, items: other.session["items"] })),
-    page: "/",
-    code: "CUSTOMER_UNLOCK_FAILED",
-  },
-  {
-    name: "the private key of another account",
-    answer: session((body, other) => {
-      const { "private-key": key } = other.session["items"] as Items;
-      return { ...body, items: { ...body.items, "private-key": key } };
-    }),
-    page: "/",
-    code: "CUSTOMER_UNLOCK_FAILED",
-  },
-  {
-    name: "an item under another version",
-    answer: session((body) => {
-      const item = body.items["private-key"] as { version: number };
-      const older = { ...item, version: item.version + 1 };
-      return { ...body, items: { ...body.items, "private-key": older } };
-    }),
-    page: "/",
-    code: "CUSTOMER_UNLOCK_FAILED",
-  },
-];
-
-const BILL = "/bills/first";
-
-/** What a vault that is open finds out. Those of one group are told together: they change different answers. */
-const GROUPS: readonly (readonly Lie[])[] = [
-  [
-    {
-      name: "a frame of another household among the own",
-      answer: list("/v1/frames", (own, other) => [...own.frames, other.frames[0]]),
-      page: "/",
-      code: "FRAMES_FOREIGN",
-    },
-    {
-      name: "a bill with a changed byte",
-      answer: list("/v1/statements", ({ statements: [bill = ""] }) => [flipped(bill, 0.6)]),
-      page: "/bills",
-      code: "STATEMENT_UNOPENABLE",
-    },
-    {
-      name: "a release of another household",
-      answer: list("/v1/evidence/requests", (_own, { requests }) => requests),
-      page: "/privacy",
-      code: "REQUEST_FOREIGN",
-    },
-  ],
-  [
-    {
-      name: "all frames of another household",
-      answer: list("/v1/frames", (_own, { frames }) => frames),
-      page: "/",
-      code: "FRAMES_FOREIGN",
-    },
-    {
-      name: "the bill of another household",
-      answer: list("/v1/statements", (_own, { statements }) => statements),
-      page: "/bills",
-      code: "STATEMENT_UNOPENABLE",
-    },
-  ],
-  [
-    {
-      name: "a frame twice, the second time with other readings",
-      answer: list("/v1/frames", ({ frames }) => [...frames, flipped(frames[3] ?? "", 0.5)]),
-      page: "/",
-      code: "FRAMES_UNSIGNED",
-    },
-    {
-      name: "no bill any more",
-      answer: list("/v1/statements", () => []),
-      page: "/bills",
-      code: "STATEMENT_ROLLBACK",
-    },
-  ],
-  [
-    {
-      name: "a changed envelope",
-      answer: list("/v1/envelopes", ({ envelopes: [envelope = ""] }) => [flipped(envelope, 0.7)]),
-      page: "/",
-      code: "ENVELOPES_INVALID",
-    },
-    {
-      name: "another root of the registry",
-      answer: registry((body) => ({ ...body, rootKey: "ab".repeat(32) })),
-      page: "/bills",
-      code: "REGISTRY_OTHER_ROOT",
-    },
-  ],
-  [
-    {
-      name: "a contribution dropped",
-      answer: list("/v1/evidence/contributions", ({ contributions }) => contributions.slice(1)),
-      page: BILL,
-      code: "CONTRIBUTION_MISSING",
-    },
-    {
-      name: "releases whose terms are changed",
-      answer: list("/v1/evidence/requests", ({ requests }) =>
-        (requests as Request[]).map((request) => {
-          return { ...request, terms: request.terms && flipped(request.terms, 0.9) };
-        }),
-      ),
-      page: "/privacy",
-      code: "REQUEST_UNSIGNED",
-    },
-    {
-      name: "the bill as it was before its credit note",
-      answer: list("/v1/statements", ({ statements }) => statements),
-      page: "/bills",
-      code: "STATEMENT_ROLLBACK",
-    },
-  ],
-  [
-    {
-      name: "no envelope",
-      answer: list("/v1/envelopes", () => []),
-      page: "/",
-      code: "FRAMES_UNOPENABLE",
-    },
-    {
-      name: "the registry without its newest epoch",
-      answer: registry(({ epochs, ...body }) => ({ ...body, epochs: epochs.slice(0, -1) })),
-      page: "/bills",
-      code: "REGISTRY_ROLLBACK",
-    },
-  ],
-  [
-    {
-      name: "another view of the registry than the signed one",
-      answer: registry(({ view, ...body }) => ({ ...body, view: view.replace("north", "south") })),
-      page: "/bills",
-      code: "REGISTRY_VIEW",
-    },
-  ],
-  [
-    {
-      name: "the registry withheld",
-      answer: away("/v1/registry", "UCS_EVIDENCE_UNAVAILABLE"),
-      page: "/bills",
-      code: "UCS_EVIDENCE_UNAVAILABLE",
-    },
-    {
-      name: "the evidence withheld",
-      answer: away("/v1/evidence", "UCS_EVIDENCE_UNAVAILABLE"),
-      page: "/privacy",
-      code: "UCS_EVIDENCE_UNAVAILABLE",
-    },
-  ],
-  [
-    {
-      name: "the oldest frames dropped",
-      answer: list("/v1/frames", ({ frames }) => frames.slice(5)),
-      page: BILL,
-      code: "WINDOW_BORDER",
-    },
-    {
-      name: "the contributions of another household",
-      answer: list("/v1/evidence/contributions", (_own, other) => other.contributions),
-      page: BILL,
-      code: "CONTRIBUTION_FOREIGN",
-    },
-  ],
-  [
-    {
-      name: "a frame dropped from the middle",
-      answer: list("/v1/frames", ({ frames }) => frames.toSpliced(5, 1)),
-      page: BILL,
-      code: "WINDOW_GAP",
-    },
-    {
-      name: "receipts of the log exchanged",
-      answer: list("/v1/evidence/requests", ({ requests }) => {
-        const all = requests as Request[];
-        const receipts = all.map(({ receipt }) => receipt).reverse();
-        return all.map((request, at) => ({ ...request, receipt: receipts[at] }));
-      }),
-      page: "/privacy",
-      code: "LOG_RECEIPT_INVALID",
-    },
-  ],
-];
 
 /** The words on the page for a code; a finding's are followed by the code itself. */
 function wordsFor(code: Code): string {
@@ -494,6 +172,32 @@ describe("a hostile portal", () => {
     });
   }
 
+  test("a swapped public key, and another meter's word for it: neither is believed", async () => {
+    const { page } = visitor;
+    const stranger = Object.values(deployment.households()).find(({ login }) => login === null);
+    assert(stranger !== undefined);
+    const { publicKey } = other.session;
+    const swap = onJson<Items>("/v1/sessions", (body) => ({ ...body, publicKey }));
+    const word = onJson<Items>("/v1/enrolments/", () => other.enrolment);
+    proxy.attack({ answer: (asked, given) => swap(asked, given) ?? word(asked, given) });
+    await page.goto(proxy.url);
+    await typeBack(page, await beginSignUp(page, NEWCOMER));
+    await connect(page, stranger.networkPseudonym, stranger.enrolmentCode);
+    const failed = wordsFor("CUSTOMER_ENROLMENT_FAILED");
+    await page.getByRole("alert").filter({ hasText: failed }).waitFor();
+    const posted = (to: string): unknown => {
+      const found = proxy.asked().find(({ method, path }) => method === "POST" && path === to);
+      return JSON.parse(found?.body ?? "{}");
+    };
+    const { registration } = posted("/v1/accounts") as { registration: { publicKey: string } };
+    const { request } = posted("/v1/enrolments") as { request: string };
+    const { customerSpki } = decodeEnrolmentRequest(fromBase64Url(request));
+    assert.equal(toBase64Url(customerSpki), registration.publicKey);
+    proxy.attack(undefined);
+    await page.getByRole("button", { name: "Connect", exact: true }).click();
+    await page.getByRole("heading", { name: "Overview" }).waitFor();
+  });
+
   test("a forged live reading", async () => {
     const { page } = visitor;
     await begin({ live: flipped(own.frames[0] ?? "", 1) });
@@ -531,12 +235,19 @@ describe("a hostile portal", () => {
     await begin(file(/^\/assets\/worker-.*\.js$/, (text) => `${mark}${text}`));
     await page
       .getByRole("alert")
-      .filter({ hasText: wordsFor("DEVICE_PROGRAM_REFUSED") })
+      .filter({ hasText: wordsFor("DEVICE_PART_REFUSED") })
       .waitFor();
     assert.deepEqual(
       proxy.asked().filter(({ path }) => path.startsWith("/v1/logins")),
       [],
       "a changed worker got the password",
     );
+    visitor.complaints.splice(0);
+
+    await begin(
+      file(/^\/assets\/later-.*\.js$/, (text) => `${mark}${text}`),
+      "/privacy",
+    );
+    await page.getByRole("alert").filter({ hasText: "DEVICE_PART_REFUSED" }).waitFor();
   });
 });

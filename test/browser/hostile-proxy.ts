@@ -16,6 +16,7 @@ export interface Exchange {
   readonly method: string;
   /** With its query. */
   readonly path: string;
+  readonly body: string;
 }
 
 /** What the portal answered. */
@@ -54,9 +55,14 @@ export const onJson =
 export async function startHostileProxy(portal: string): Promise<HostileProxy> {
   let current: Attack = {};
   let exchanges: Exchange[] = [];
+  const pass = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
+    const { method = "GET", url: path = "/" } = incoming;
+    const asked = { method, path, body: (await bytesOf(incoming)).toString("utf8") };
+    exchanges.push(asked);
+    await answer(portal, current, asked, incoming, outgoing);
+  };
   const server = createServer((incoming, outgoing) => {
-    exchanges.push({ method: incoming.method ?? "", path: incoming.url ?? "" });
-    pass(portal, current, incoming, outgoing).catch(() => outgoing.destroy());
+    pass(incoming, outgoing).catch(() => outgoing.destroy());
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -75,20 +81,20 @@ export async function startHostileProxy(portal: string): Promise<HostileProxy> {
   };
 }
 
-async function pass(
+async function answer(
   portal: string,
-  { answer, live }: Attack,
+  attack: Attack,
+  asked: Exchange,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): Promise<void> {
-  const { method = "GET", url: path = "/" } = incoming;
+  const { method, path, body } = asked;
   const ended = new AbortController();
   outgoing.once("close", () => ended.abort());
-  const body = await bytesOf(incoming);
   const response = await fetch(`${portal}${path}`, {
     method,
     headers: sentOn(incoming),
-    ...(body.length > 0 && { body }),
+    ...(body !== "" && { body }),
     redirect: "manual",
     signal: ended.signal,
   });
@@ -101,13 +107,13 @@ async function pass(
   const type = response.headers.get("content-type") ?? "";
   if (type.startsWith("text/event-stream") && response.body !== null) {
     outgoing.writeHead(response.status);
-    if (live !== undefined) outgoing.write(`data: ${live}\n\n`);
+    if (attack.live !== undefined) outgoing.write(`data: ${attack.live}\n\n`);
     for await (const chunk of response.body) outgoing.write(chunk);
     outgoing.end();
     return;
   }
   const given = { status: response.status, type, text: await response.text() };
-  const told = answer?.({ method, path }, given) ?? given;
+  const told = attack.answer?.(asked, given) ?? given;
   if (told.type !== "") outgoing.setHeader("content-type", told.type);
   outgoing.writeHead(told.status);
   outgoing.end(told.text);

@@ -88,11 +88,13 @@ function plainTexts(value: unknown): string[] {
 export async function tableRows(page: Page, caption: string): Promise<string[][]> {
   const table = page.getByRole("table", { name: caption });
   await table.first().waitFor();
-  return table.locator("tbody tr").evaluateAll((rows) =>
-    rows.map((row) =>
-      [...row.querySelectorAll("td")].map((cell) => (cell as HTMLElement).innerText.trim()),
-    ),
-  );
+  return table
+    .locator("tbody tr")
+    .evaluateAll((rows) =>
+      rows.map((row) =>
+        [...row.querySelectorAll("td")].map((cell) => (cell as HTMLElement).innerText.trim()),
+      ),
+    );
 }
 
 export function assertNoFaults(faults: readonly string[]): void {

@@ -47,6 +47,42 @@ export async function open(page: Page, path: string): Promise<void> {
 export const figure = (page: Page, label: string): Locator =>
   page.locator(".figure", { has: page.getByText(label, { exact: true }) });
 
+/** As the page writes what was `wattHours` in a quarter of an hour. */
+export function kilowattsText(wattHours: number): string {
+  const watts = 4 * wattHours;
+  const text = (value: number, options: Intl.NumberFormatOptions): string =>
+    new Intl.NumberFormat("en-GB", options).format(value);
+  return watts < 1000
+    ? `${text(watts, { maximumFractionDigits: 0 })}\u202fW`
+    : `${text(watts / 1000, { maximumSignificantDigits: 3 })}\u202fkW`;
+}
+
+/** Instead of the chart. */
+export const showTable = (page: Page): Promise<void> =>
+  page.getByRole("radio", { name: "Table" }).first().check({ force: true });
+
+/** What the overview counts. */
+export async function blocksReleased(page: Page): Promise<number> {
+  const text = await figure(page, en.overview.loadBlocks).innerText();
+  return Number(/\d+/.exec(text)?.[0]);
+}
+
+/** A day of the neighbourhood is 24 seconds of a demonstration, and its release waits for the cut-off of the day after. */
+const RELEASE_MS_MAX = 90_000;
+
+/** Resolves when the overview counts more than `least`. */
+export async function moreBlocksReleased(page: Page, least: number): Promise<void> {
+  await page.waitForFunction(
+    ([label, count]) => {
+      const figures = [...document.querySelectorAll<HTMLElement>(".figure")];
+      const text = figures.find((one) => one.innerText.includes(label))?.innerText ?? "";
+      return Number(/\d+/.exec(text)?.[0]) > count;
+    },
+    [en.overview.loadBlocks, least] as const,
+    { timeout: RELEASE_MS_MAX },
+  );
+}
+
 const STEP_SECONDS = 30;
 const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
@@ -55,7 +91,9 @@ export const totpStep = (): number => Math.floor(Date.now() / 1000 / STEP_SECOND
 
 /** The code of a step (RFC 6238, RFC 4226 §5.3) by the secret as the page shows it (RFC 4648 §6). */
 export function totpCode(secret: string, step: number): string {
-  const bits = [...secret].map((sign) => BASE32.indexOf(sign).toString(2).padStart(5, "0")).join("");
+  const bits = Array.from(secret)
+    .map((sign) => BASE32.indexOf(sign).toString(2).padStart(5, "0"))
+    .join("");
   const bytes = (bits.match(/[01]{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2));
   const counter = Buffer.alloc(8);
   counter.writeBigUInt64BE(BigInt(step));
@@ -70,7 +108,10 @@ export async function savedCsv(page: Page, control: Locator): Promise<string[][]
   assert(download.suggestedFilename().endsWith(".csv"), download.suggestedFilename());
   const text = await readFile(await download.path(), "utf8");
   assert(!text.includes('"'), "a quoted cell");
-  return text.trimEnd().split("\r\n").map((line) => line.split(","));
+  return text
+    .trimEnd()
+    .split("\r\n")
+    .map((line) => line.split(","));
 }
 
 /** The status of a request that the open page makes as a page does, with or without the session's token. */
@@ -80,8 +121,9 @@ export function status(
 ): Promise<number> {
   return page.evaluate(
     async ([verb, address]) => {
+      const isPost = verb === "POST";
       const headers: Record<string, string> = { "x-mdms-page": "1" };
-      if (verb === "POST") {
+      if (isPost) {
         const session = (await (await fetch("/v1/session", { headers })).json()) as {
           csrfToken?: string;
         };
@@ -89,8 +131,8 @@ export function status(
         headers["content-type"] = "application/json";
         headers["idempotency-key"] = crypto.randomUUID();
       }
-      const body = verb === "POST" ? "{}" : null;
-      return (await fetch(address, { method: verb, headers, body })).status;
+      const options = isPost ? { method: "POST", headers, body: "{}" } : { headers };
+      return (await fetch(address, options)).status;
     },
     [method, path] as const,
   );

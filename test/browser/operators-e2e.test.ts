@@ -10,18 +10,28 @@ import type { Page } from "playwright-core";
 import { en } from "../../services/mdms/web/src/texts/en.ts";
 import { runAll, temporaryFolder } from "../e2e/command-line.ts";
 import { iso, shown, type Release, type Statement } from "../e2e/deployment-output.ts";
-import { DESKTOP, visit, type Look, type Visitor } from "./chromium.ts";
+import { DESKTOP, visit, type Visitor } from "./chromium.ts";
 import { startDeployment, type Deployment } from "./deployment.ts";
+import {
+  assertNavigation,
+  assertRefusedPages,
+  assertRoutes,
+  assertTabs,
+} from "./operator-roles.ts";
 import { assertNoFaults, faultsInAllLooks, settled, tableRows } from "./looks.ts";
 import { writeNeighbourhood } from "./neighbourhood-file.ts";
 import {
+  blocksReleased,
   figure,
+  kilowattsText,
   logIn,
   logOut,
+  moreBlocksReleased,
   open,
   operatorTexts,
   savedCsv,
   sendLogin,
+  showTable,
   status,
   totpCode,
   totpStep,
@@ -44,7 +54,6 @@ const GAP_DATE = "2026-10-13";
 const FULL_DATE = "2026-10-07";
 const AUTUMN_DATE = "2026-10-25";
 const VIEWER = { login: "viewer", password: "a viewer's long password" };
-
 let deployment: Deployment;
 let releases: readonly Release[];
 let statements: readonly (Statement & { readonly amount: string })[];
@@ -58,12 +67,11 @@ before(async () => {
   const source = ["--data", file, "--zone", "Europe/Zurich", "--customers", "0"];
   deployment = await startDeployment(...source, "--days", String(LOADED_DAYS));
   watcher = await watch();
-  const [created] = await runAll([viewerWords()]);
+  const [created] = await runAll([[...operatorWords("create", VIEWER), "--role", "viewer"]]);
   assert.equal(created?.code, 0, created?.stderr);
-  ({ releases, statements } = (await shown(deployment.dir, [])) as {
-    releases: typeof releases;
-    statements: typeof statements;
-  } & Awaited<ReturnType<typeof shown>>);
+  const said = await shown(deployment.dir, []);
+  releases = said.releases;
+  statements = said.statements as typeof statements;
   const [bill] = statements;
   assert(bill !== undefined);
   const { servicePoint, from } = bill;
@@ -75,11 +83,11 @@ after(async () => {
   await deployment.close();
 });
 
-function viewerWords(): string[] {
-  const passwordFile = join(temporaryFolder(), "password");
-  writeFileSync(passwordFile, `${VIEWER.password}\n`, { mode: 0o600 });
-  const account = ["--login", VIEWER.login, "--role", "viewer", "--password-file", passwordFile];
-  return ["operator", "create", "--dir", deployment.dir, ...account];
+/** `operator create` or `operator reset` with a password of the test's choice. */
+function operatorWords(verb: "create" | "reset", { login, password }: Credentials): string[] {
+  const path = join(temporaryFolder(), "password");
+  writeFileSync(path, `${password}\n`, { mode: 0o600 });
+  return ["operator", verb, "--dir", deployment.dir, "--login", login, "--password-file", path];
 }
 
 const credentialsOf = (role: Role): Credentials => {
@@ -88,8 +96,8 @@ const credentialsOf = (role: Role): Credentials => {
 };
 
 /** The start page with a profile of its own, whose complaints the last test reads. */
-async function arrive(look: Look = DESKTOP): Promise<Page> {
-  const visitor = await visit(deployment.mdms, look);
+async function arrive(): Promise<Page> {
+  const visitor = await visit(deployment.mdms, DESKTOP);
   visitors.push(visitor);
   await visitor.page.goto(deployment.mdms);
   return visitor.page;
@@ -101,31 +109,14 @@ async function enter(role: Role): Promise<Page> {
   return page;
 }
 
-const blocksShown = async (page: Page): Promise<number> =>
-  Number((await figure(page, en.overview.loadBlocks).innerText()).match(/\d+/)?.[0]);
-
 async function watch(): Promise<typeof watcher> {
   const page = await enter("privacy-officer");
   await page.getByText(en.overview.live, { exact: true }).waitFor();
   await page.evaluate(() => Object.assign(window, { isSamePage: true }));
-  return { page, before: await blocksShown(page) };
+  return { page, before: await blocksReleased(page) };
 }
-
-/** As the page writes what was `wattHours` in a quarter of an hour. */
-function kilowattsText(wattHours: number): string {
-  const watts = 4 * wattHours;
-  const text = (value: number, options: Intl.NumberFormatOptions): string =>
-    new Intl.NumberFormat("en-GB", options).format(value);
-  return watts < 1000
-    ? `${text(watts, { maximumFractionDigits: 0 })}\u202fW`
-    : `${text(watts / 1000, { maximumSignificantDigits: 3 })}\u202fkW`;
-}
-
-const showTable = (page: Page): Promise<void> =>
-  page.getByRole("radio", { name: "Table" }).first().check({ force: true });
 
 const loadPath = (query: string): string => `/neighbourhoods/${subject.cohort}?${query}`;
-
 describe("an operator", () => {
   let page: Page;
   before(async () => {
@@ -164,10 +155,7 @@ describe("an operator", () => {
     await logOut(page, me.login);
     await sendLogin(page, { ...me, code: recovery });
     await refused.waitFor();
-    const path = join(temporaryFolder(), "password");
-    writeFileSync(path, `${me.password}\n`, { mode: 0o600 });
-    const words = ["--dir", deployment.dir, "--login", me.login, "--password-file", path];
-    const [reset] = await runAll([["operator", "reset", ...words]]);
+    const [reset] = await runAll([operatorWords("reset", me)]);
     assert.equal(reset?.code, 0, reset?.stderr);
     await logIn(page, me);
   });
@@ -186,7 +174,10 @@ describe("an operator", () => {
     );
     const csv = await savedCsv(page, page.getByRole("link", { name: en.common.csv }));
     assert.deepEqual(csv[0], ["cohort", "start", "interval_seconds", "energy_Wh", "contributors"]);
-    assert.deepEqual(csv.slice(1).map(([, , , energy]) => Number(energy)), block.energy_Wh);
+    assert.deepEqual(
+      csv.slice(1).map(([, , , energy]) => Number(energy)),
+      block.energy_Wh,
+    );
     const peak = kilowattsText(Math.max(...block.energy_Wh));
     assert.match(await figure(page, en.neighbourhoods.peak).innerText(), new RegExp(peak));
   });
@@ -209,16 +200,19 @@ describe("an operator", () => {
     const rows = await tableRows(page, en.neighbourhoods.tableCaption);
     const gaps = rows.filter(([, load]) => load === "–");
     assert.equal(gaps.length, 96);
-    assert(gaps.every(([time, , , contributors]) => time?.includes("13 Oct") && contributors === "0"));
+    assert(
+      gaps.every(([time, , , contributors]) => time?.includes("13 Oct") && contributors === "0"),
+    );
     const [[day, state, reason] = [], ...more] = await tableRows(page, en.neighbourhoods.gapsTitle);
     assert.deepEqual([day, state, more], ["13 Oct 2026", en.privacy.states.SUPPRESSED, []]);
     assert.equal(reason, words.what);
     await page.getByRole("link", { name: "13 Oct 2026" }).click();
     await page.getByRole("heading", { name: en.privacy.ledgerCaption }).waitFor();
     const entries = await tableRows(page, en.privacy.ledgerCaption);
-    assert.deepEqual(entries.map((entry) => entry.slice(0, 3)), [
-      ["13 Oct 2026", subject.cohort, en.privacy.states.SUPPRESSED],
-    ]);
+    assert.deepEqual(
+      entries.map((entry) => entry.slice(0, 3)),
+      [["13 Oct 2026", subject.cohort, en.privacy.states.SUPPRESSED]],
+    );
     const table = page.getByRole("table", { name: en.privacy.ledgerCaption });
     await table.getByText(words.what).click();
     await table.getByText(words.why).waitFor();
@@ -228,11 +222,17 @@ describe("an operator", () => {
   test("statements: the list is its CSV file, a bill is what `statement show` says, links last", async () => {
     await open(page, "/statements");
     const rows = await tableRows(page, en.statements.caption);
-    const [head = [], ...csv] = await savedCsv(page, page.getByRole("link", { name: en.common.csv }));
+    const [head = [], ...csv] = await savedCsv(
+      page,
+      page.getByRole("link", { name: en.common.csv }),
+    );
     const column = (name: string): string[] => csv.map((cells) => cells[head.indexOf(name)] ?? "");
     assert.equal(rows.length, HOUSEHOLDS);
     const sums = column("amount").map((amount) => `CHF ${amount}`);
-    assert.deepEqual(rows.map(([, , , , amount]) => amount?.replace("\u00a0", " ")), sums);
+    assert.deepEqual(
+      rows.map(([, , , , amount]) => amount?.replace("\u00a0", " ")),
+      sums,
+    );
     const points = column("service_point");
     for (const [index, [, point = ""]] of rows.entries())
       assert(points[index]?.startsWith(point.replace(/\W*$/, "")), `${point}: ${points[index]}`);
@@ -313,14 +313,11 @@ test("billing writes a tariff, sees what it does to past bills, signs and publis
   await sign.click();
   await page.getByText(form.published).waitFor();
   const { signingSeed } = JSON.parse(keyText) as { signingSeed: string };
-  assert(sent.some((body) => body.includes("jws")) && !sent.some((body) => body.includes(signingSeed)));
+  assert(
+    sent.some((body) => body.includes("jws")) && !sent.some((body) => body.includes(signingSeed)),
+  );
 
   await page.getByRole("link", { name: form.toTariffs }).click();
-  await page.waitForFunction(async (date) => {
-    const answer = await fetch("/v1/tariffs", { headers: { "x-mdms-page": "1" } });
-    return (await answer.text()).includes(date);
-  }, "2027-03-01");
-  await page.reload();
   const caption = en.tariffs.versionsCaption("household-tou");
   await page.getByRole("table", { name: caption }).getByText("1 Mar 2027").waitFor();
   const [[version, from, prices] = []] = await tableRows(page, caption);
@@ -330,44 +327,13 @@ test("billing writes a tariff, sees what it does to past bills, signs and publis
 });
 
 describe("what is not a role's own", () => {
-  const answers = (roles: readonly Role[], role: Role): boolean => roles.includes(role);
-
   for (const role of ROLES) {
     test(`${role}: navigation, addresses and the API agree`, async () => {
       const page = await enter(role);
-      const pages = operatorPages(subject);
-      const links = page.getByRole("navigation").getByRole("link");
-      const offered = await links.evaluateAll((all) => all.map((link) => link.getAttribute("href")));
-      assert.deepEqual(
-        offered.toSorted(),
-        pages
-          .filter(({ inNavigation, roles }) => inNavigation === true && answers(roles, role))
-          .map(({ path }) => path)
-          .toSorted(),
-      );
-      for (const { path, roles } of pages) {
-        if (answers(roles, role)) continue;
-        await open(page, path);
-        const heading = page.getByRole("heading", { level: 1 });
-        assert.equal(await heading.innerText(), en.common.notAllowedTitle, path);
-        await page.getByText(en.common.notAllowed(en.roles[role])).waitFor();
-      }
-      for (const { path, roles } of OPERATOR_TABS) {
-        const [of = ""] = path.split("?");
-        const above = pages.find((one) => one.path === of);
-        if (above === undefined || !answers(above.roles, role)) continue;
-        await open(page, path);
-        const tab = new URL(path, deployment.mdms).searchParams.get("tab") ?? "";
-        const names = { ...en.registry.tabs, ...en.privacy.tabs } as Readonly<Record<string, string>>;
-        const count = await page.getByRole("tab", { name: names[tab] ?? "", exact: true }).count();
-        assert.equal(count, answers(roles, role) ? 1 : 0, path);
-      }
-      for (const route of operatorRoutes(subject)) {
-        const got = await status(page, route);
-        const isRefused = got === 403;
-        assert.equal(isRefused, !answers(route.roles, role), `${route.path} answers ${got}`);
-        assert(got < 500, `${route.path} answers ${got}`);
-      }
+      await assertNavigation(page, role, subject);
+      await assertRefusedPages(page, role, subject);
+      await assertTabs(page, role, subject);
+      await assertRoutes(page, role, subject);
     });
   }
 
@@ -419,15 +385,7 @@ describe("every page fits, is accessible and speaks one language, in every look"
 
 test("blocks that were released meanwhile are counted on a page that nobody loaded again", async () => {
   const { page, before: count } = watcher;
-  await page.waitForFunction(
-    ([label, least]) => {
-      const figures = [...document.querySelectorAll<HTMLElement>(".figure")];
-      const text = figures.find((one) => one.innerText.includes(label))?.innerText ?? "";
-      return Number(/\d+/.exec(text)?.[0]) > least;
-    },
-    [en.overview.loadBlocks, count] as const,
-    { timeout: 60_000 },
-  );
+  await moreBlocksReleased(page, count);
   assert.equal(await page.evaluate(() => "isSamePage" in window), true);
 });
 

@@ -23,19 +23,11 @@ import { unwrapItem } from "../../packages/customer/src/wrapped-item.ts";
 import { enCodes } from "../../services/ucs/web/src/texts/en-codes.ts";
 import { run, temporaryFolder } from "../e2e/command-line.ts";
 import type { Household } from "../e2e/deployment-output.ts";
-import {
-  assertFits,
-  DESKTOP,
-  inaccessible,
-  PHONE,
-  visit,
-  type Look,
-  type Visitor,
-} from "./chromium.ts";
-import type { Page } from "playwright-core";
+import { DESKTOP, PHONE, visit, type Visitor } from "./chromium.ts";
 import { startDeployment, type Deployment } from "./deployment.ts";
 import { assertEspi } from "./espi-schema.ts";
 import { settled } from "./looks.ts";
+import { faultsOf, speak } from "./portal-looks.ts";
 import {
   beginSignUp,
   connect,
@@ -155,6 +147,7 @@ describe("a customer of the portal", () => {
     const days = new Set(readings.map(([local = ""]) => local.slice(0, 10))).size;
     assert.deepEqual([sums.length, bills.length], [days, 1]);
     for (const text of sentences) assert.match(text, /in the log$/);
+    await page.getByText(household.registryFingerprint).waitFor();
     assert.equal(await page.locator(".notice.alarm, .link.broken").count(), 0);
   });
 
@@ -292,7 +285,13 @@ describe("a customer of the portal", () => {
     await page.getByText("Difference: CHF 0.00").waitFor();
     const bill = new URL(page.url()).pathname;
     const inside = [
-      ...["/", bill, "/bills", `/privacy?month=${month}`, "/export", "/household", "/settings"],
+      "/",
+      "/bills",
+      bill,
+      `/privacy?month=${month}`,
+      "/export",
+      "/household",
+      "/settings",
       ...["day", "week", "month", "year", "live"].map((span) => `/usage/${span}`),
       `/usage/month/${month}-01?view=profile`,
       "/nothing-here",
@@ -327,14 +326,9 @@ describe("a customer of the portal", () => {
   });
 });
 
-/** kWh with two digits, rounded in decimal. */
+/** kWh with two digits, rounded half away from zero. */
 const decimal = (energyMilliwattHours: number): string =>
-  new Intl.NumberFormat("en-GB", {
-    minimumFractionDigits: 2,
-    maximumFractionDigits: 2,
-  }).format(
-    `${Math.floor(energyMilliwattHours / 1e6)}.${String(energyMilliwattHours % 1e6).padStart(6, "0")}` as never,
-  );
+  (Math.floor((energyMilliwattHours + 5_000) / 10_000) / 100).toFixed(2);
 
 /** Everything of a customer that may lie nowhere, made from his password on a device of our own. */
 async function secretsOf(
@@ -368,43 +362,4 @@ async function secretsOf(
     "readings as text": some.join(","),
     "readings in memory": new Uint8Array(Float64Array.from(some).buffer),
   };
-}
-
-/** Four of the eight, which hold every pair of width, theme and language. */
-const LOOKS: readonly Look[] = [
-  { language: "en", theme: "light", width: 1280 },
-  { language: "en", theme: "dark", width: 360 },
-  { language: "fr", theme: "light", width: 360 },
-  { language: "fr", theme: "dark", width: 1280 },
-];
-
-/** By the page's own control. */
-async function speak(page: Page, language: Look["language"]): Promise<void> {
-  const choice = page.locator(`.segments label[lang="${language}"] input`).first();
-  await choice.evaluate((input: HTMLInputElement) => {
-    if (!input.checked) input.click();
-  });
-  await page.locator(`html[lang="${language}"]`).waitFor({ state: "attached" });
-}
-
-/** What is wrong with pages of the application in any of the looks. The page where one chooses the language is where each round begins. */
-async function faultsOf(page: Page, paths: readonly string[]): Promise<string[]> {
-  const chooser = paths.includes("/settings") ? "/settings" : "/";
-  const faults: string[] = [];
-  for (const language of ["en", "fr"] as const) {
-    await goTo(page, chooser);
-    await speak(page, language);
-    for (const path of paths) {
-      await goTo(page, path);
-      for (const { theme, width } of LOOKS.filter((look) => look.language === language)) {
-        await page.setViewportSize({ width, height: 800 });
-        await page.emulateMedia({ colorScheme: theme });
-        await settled(page);
-        const place = `${path}, ${width} px, ${theme}, ${language}`;
-        await assertFits(page).catch((error: unknown) => faults.push(String(error)));
-        faults.push(...(await inaccessible(page)).map((fault) => `${place}: ${fault}`));
-      }
-    }
-  }
-  return faults;
 }

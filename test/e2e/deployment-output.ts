@@ -43,6 +43,8 @@ export interface Household {
   readonly login: string | null;
   readonly password: string | null;
   readonly enrolmentCode: string;
+  readonly signUp: string;
+  readonly registryFingerprint: string;
 }
 
 export const households = (dir: string): Readonly<Record<string, Household>> =>

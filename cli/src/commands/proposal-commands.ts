@@ -75,7 +75,8 @@ export const registryApprove: Command = {
       await mkdir(out, { recursive: true, mode: 0o700 });
       await writeAdmitted(out, [told]);
     } else await tellMeters(layout, told.meters, fresh);
-    if (fresh !== undefined) await updateHousehold(layout, proposal.label, { enrolmentCode, signUp });
+    if (fresh !== undefined)
+      await updateHousehold(layout, proposal.label, { enrolmentCode, signUp });
     if (terminal.json) terminal.printJson({ id, state: "approved", enrolmentCode });
     else {
       terminal.print(`approved: ${wordsOf(proposal)}${out === undefined ? "" : `; see ${out}`}`);

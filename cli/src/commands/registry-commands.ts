@@ -4,7 +4,7 @@ import type { Admitted, CountedPlan } from "@smarter-metering/registry";
 import { dayStartOf, TariffError } from "@smarter-metering/tariff";
 import { EXIT, usageError } from "../cli-error.ts";
 import type { Command } from "../command.ts";
-import { readHouseholds, updateHousehold } from "../demo/access.ts";
+import { codeOf, readHouseholds, updateHousehold } from "../demo/access.ts";
 import { createMeter } from "../deployment/init.ts";
 import type { Layout } from "../deployment/layout.ts";
 import { tellMeters } from "../deployment/meters-file.ts";

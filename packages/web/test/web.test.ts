@@ -424,6 +424,10 @@ test("typed numbers and codes are read as meant", () => {
   assert.equal(plainCode(" rk-7h2kq 9m3xt "), "RK7H2KQ9M3XT");
   assert.equal(groupedCode("rk7h2kq9m3xt", 5), "RK7H2-KQ9M3-XT");
   assert.equal(groupedCode("", 5), "");
+  for (const check of ["*", "~", "$", "=", "U"]) {
+    assert.equal(plainCode(`3jyx8-hheka ${check}`), `3JYX8HHEKA${check}`);
+    assert.equal(groupedCode(`3jyx8hheka${check}`, 5), `3JYX8-HHEKA-${check}`);
+  }
 });
 
 test("a problem's errors find their fields; what finds none goes to the summary", () => {

@@ -58,6 +58,36 @@ export const COUNTED: readonly string[] = [
   ...countedBy("load_block", "load", "cohort", "stream = 'LOAD'"),
 ];
 
+/** Of migration 0011-window-sums: bills as they were issued, by the end of their window; credit notes are beside them. */
+export const WINDOW_SUMS: readonly string[] = [
+  `create table window_sum (
+    to_grid int8 not null,
+    tariff text not null,
+    currency text not null,
+    statements int8 not null,
+    amount numeric not null,
+    primary key (to_grid, tariff, currency))`,
+  ...summed("sum_statements", ""),
+  ...summed("unsum_statements", "-"),
+  ...bothWays("statement", "sum_statements", "unsum_statements"),
+  `insert into window_sum
+    select to_grid, tariff, currency, count(*), sum(amount::numeric) from statement group by 1, 2, 3`,
+];
+
+function summed(name: string, sign: string): string[] {
+  return [
+    `create function ${name}() returns trigger language plpgsql as $$
+    begin
+      insert into window_sum as w
+        select to_grid, tariff, currency, ${sign}count(*), ${sign}sum(amount::numeric) from rows group by 1, 2, 3
+        on conflict (to_grid, tariff, currency) do update
+          set statements = w.statements + excluded.statements, amount = w.amount + excluded.amount;
+      delete from window_sum where statements = 0;
+      return null;
+    end $$`,
+  ];
+}
+
 /** Counts rows of `table` for which `condition` holds, by the column `owner`. */
 function countedBy(table: string, what: string, owner: string, condition: string): string[] {
   const [more, fewer] = [`count_${table}`, `uncount_${table}`];

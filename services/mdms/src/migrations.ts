@@ -3,7 +3,7 @@
  * window; a test compares every column with a list. Service points are MDMS pseudonyms in hex, times are epoch seconds.
  */
 import type { Migration } from "@smarter-metering/runtime";
-import { COUNTED } from "./counted.ts";
+import { COUNTED, WINDOW_SUMS } from "./counted.ts";
 
 export const migrations: readonly Migration[] = [
   {
@@ -239,4 +239,5 @@ export const migrations: readonly Migration[] = [
         select service_point, from_grid from statement`,
     ],
   },
+  { name: "0011-window-sums", statements: WINDOW_SUMS },
 ];

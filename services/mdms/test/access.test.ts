@@ -179,6 +179,7 @@ describe("access", () => {
     "GET /v1/policy": "vbop",
     "GET /v1/prices": "vbop",
     "GET /v1/statements": "bo",
+    "GET /v1/statements/last-window": "bo",
     "GET /v1/statements/{servicePoint}/{from}/signed": "bo",
     "GET /v1/statements/{servicePoint}/{from}/notes": "bo",
     "GET /v1/service-points": "bo",

@@ -134,6 +134,25 @@ describe("lists", () => {
     }
   });
 
+  test("the last window's bills: a sum by tariff, of which most are there", async () => {
+    const path = "/v1/statements/last-window";
+    const { window } = await json<{ window: unknown }>("billing", path);
+    // One of two households has a bill of March: half, which is the newest to count.
+    assert.deepEqual(window, {
+      to: "2025-03-31T22:00:00Z",
+      sums: [{ tariff: "household-tou", currency: "CHF", statements: 1, amount: "52.30" }],
+    });
+    await fixture.store.query(
+      `insert into window_sum select to_grid + 86400, tariff, currency, 1, 7 from window_sum
+        union all select to_grid, 'other', currency, 3, 0.5 from window_sum`,
+    );
+    const later = await json<{ window: { to: string; sums: unknown[] } }>("billing", path);
+    assert.deepEqual([later.window.to, later.window.sums.length], ["2025-03-31T22:00:00Z", 2]);
+    await fixture.store.query(
+      "delete from window_sum where tariff = 'other' or to_grid % 86400 <> 79200 and amount = 7 or amount = 7",
+    );
+  });
+
   test("service points: by prefix, tariff, state, last statement", async () => {
     interface Points {
       readonly servicePoints: { servicePoint: string; state: string }[];
@@ -390,6 +409,15 @@ describe("many rows", () => {
           where b.statements is distinct from s.statements or b.last_from is distinct from s.last_from`,
       );
       assert.deepEqual(wrong, []);
+      assert.deepEqual(
+        await store.query(
+          "select to_grid, tariff, currency, statements, amount::text from window_sum order by 1, 2, 3",
+        ),
+        await store.query(
+          `select to_grid, tariff, currency, count(*) as statements, sum(amount::numeric)::text as amount
+            from statement group by 1, 2, 3 order by 1, 2, 3`,
+        ),
+      );
     };
     await checkCounts();
     const [span] = await store.query<{ low: bigint; high: bigint }>(

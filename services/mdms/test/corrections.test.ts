@@ -250,9 +250,9 @@ describe("corrections", () => {
     const { statements } = (await (await get(path)).json()) as {
       statements: { from: string; amount: string; notes?: Shown[] }[];
     };
-    const { windows: shown } = (await (
-      await get(`/v1/service-points/${point(0)}`)
-    ).json()) as { windows: { notes?: Shown[] }[] };
+    const { windows: shown } = (await (await get(`/v1/service-points/${point(0)}`)).json()) as {
+      windows: { notes?: Shown[] }[];
+    };
     assert.deepEqual(
       shown.map(({ notes }) => notes),
       statements.map(({ notes }) => notes),

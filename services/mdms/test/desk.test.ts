@@ -21,6 +21,7 @@ import {
 } from "../../pes/aggregator/test/bench.ts";
 import * as stage from "../../registry/test/stage.ts";
 import { readAudit } from "../src/access/audit.ts";
+import { LEDGER_COLUMNS } from "../src/api/ledger-csv.ts";
 import { raiseAlarm } from "../src/alarms.ts";
 import { LedgerDoor, peerAt, RegistryDesk, reportsIn, startMdms, type Role } from "../src/index.ts";
 import type { StatementRecord } from "../src/statement-query.ts";
@@ -388,6 +389,15 @@ describe("the ledger", () => {
     );
     assert.equal(summary.blocks.length, 2);
     assert(!JSON.stringify(summary).includes("servicePoint"));
+    const none = await read<{ entries: Entry[] }>("viewer", "/v1/ledger?code=R1_EXCLUDED");
+    assert.deepEqual(none.entries, []);
+    const file = await send("GET", "/v1/ledger?format=csv&limit=1", "viewer");
+    const [head, ...lines] = (await file.text()).trimEnd().split("\r\n");
+    assert.equal(head?.split(",").length, LEDGER_COLUMNS.length);
+    assert.deepEqual(
+      lines.map((line) => line.split(",")[5]),
+      ["OPEN", "REQUESTED"],
+    );
     const nonsense = await send("GET", "/v1/ledger?cursor=nonsense", "viewer");
     assert.equal(nonsense.status, 400);
   });

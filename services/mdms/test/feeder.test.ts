@@ -308,6 +308,7 @@ describe("feeders of a deployment", () => {
       ].toSorted(),
     );
     // The balance is the same when every table that knows service points is empty.
+    await fixture.store.query("delete from delivery");
     await fixture.store.query("delete from statement_register");
     await fixture.store.query("delete from statement");
     assert.deepEqual([await get("/v1/feeders"), await get("/v1/feeders/north")], answers);

@@ -58,6 +58,8 @@ const COLUMNS: Readonly<Record<string, string>> = {
   // Numbers of rows; and of each service point how many statements, and the start of the last.
   tally: "what owner count",
   billed_point: "service_point statements last_from",
+  // Bills of all customers of a tariff, summed.
+  window_sum: "to_grid tariff currency statements amount",
   audit: "id at login action subject outcome",
 };
 

@@ -311,7 +311,16 @@ describe("changes", () => {
     assert.deepEqual(await registry.admit(request), first);
     assert.equal(registry.status().epoch, epoch);
     assert.equal(first.letters.length, 2);
-    assert.match(first.letters[0]?.enrolmentCode ?? "", /^[0-9A-Z*~$=-]{32}$/);
+    const [letter] = first.letters;
+    assert.match(letter?.enrolmentCode ?? "", /^[0-9A-Z*~$=-]{32}$/);
+    // What the portal's page takes out of the address that the QR code opens.
+    const { pathname, hash } = new URL(letter?.signUp ?? "", "https://portal.example.org");
+    assert.equal(pathname, "/sign-up");
+    assert.deepEqual(Object.fromEntries(new URLSearchParams(hash.slice(1))), {
+      network: letter?.networkPseudonym,
+      code: letter?.enrolmentCode,
+    });
+    assert.match(letter?.registryFingerprint ?? "", /^([0-9a-f]{4} ){15}[0-9a-f]{4}$/);
     const rows: [NewServicePoint, string][] = [
       [newPoint("north", 6, { meter: newPoint("north", 99).meter }), "REGISTRY_TAKEN"],
       [newPoint("north", 98, { meter: newPoint("north", 0).meter }), "REGISTRY_TAKEN"],

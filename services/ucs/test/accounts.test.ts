@@ -429,12 +429,12 @@ describe("logins do not tell who is a customer", () => {
 });
 
 describe("sessions of the portal's page", () => {
-  const pageLogin = async (login: string, origin: string) => {
+  const pageLogin = async (login: string, origin: string, headers = {}) => {
     const answer = await caller(portal)(
       "POST",
       `${origin}/v1/sessions`,
       { login, authenticationKey: authenticationKey(login) },
-      { "x-portal-page": "1" },
+      { "x-portal-page": "1", ...headers },
     );
     return { cookie: answer.headers.get("set-cookie") ?? "", body: answer.body };
   };
@@ -464,5 +464,31 @@ describe("sessions of the portal's page", () => {
     const own = { ...headers, "x-csrf-token": csrf };
     assert.equal((await anyone("DELETE", "/v1/sessions", undefined, own)).status, 204);
     assert.equal((await anyone("GET", "/v1/envelopes", undefined, headers)).status, 401);
+  });
+
+  test("a login in the same page ends the session before it; one of a program, or elsewhere, does not", async () => {
+    const seen = async (session: { cookie: string }): Promise<number> => {
+      const headers = { cookie: session.cookie.split(";")[0] ?? "" };
+      return (await caller(portal)("GET", "/v1/envelopes", undefined, headers)).status;
+    };
+    const [here, elsewhere] = [
+      await pageLogin("page", "http://localhost"),
+      await pageLogin("page", "http://localhost"),
+    ];
+    const alive = await seen(elsewhere);
+    assert.notEqual(alive, 401);
+    const cookie = here.cookie.split(";")[0] ?? "";
+    const program = await caller(portal)(
+      "POST",
+      "http://localhost/v1/sessions",
+      { login: "page", authenticationKey: authenticationKey("page") },
+      { cookie },
+    );
+    assert.notEqual(program.body["token"], undefined);
+    assert.equal(await seen(here), alive);
+    const again = await pageLogin("page", "http://localhost", { cookie });
+    assert.equal(await seen(here), 401);
+    assert.equal(await seen(again), alive);
+    assert.equal(await seen(elsewhere), alive);
   });
 });

@@ -104,6 +104,7 @@ test("French is written with its own signs", () => {
   for (const [path, text] of textsOf(fr)) {
     assert(!text.includes("'"), `${path}: an apostrophe is ’`);
     assert(!/[^\s\u00a0\u202f«][;:!?](\s|$)/.test(text), `${path}: a space before ; : ! ?`);
+    assert(!/ [:;?!»]|« /.test(text), `${path}: that space does not break`);
     assert(!/(?<!\p{L})(tu|ton|ta|tes|toi)(?!\p{L})/iu.test(text), `${path}: vouvoiement`);
   }
 });

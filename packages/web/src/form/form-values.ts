@@ -38,8 +38,9 @@ export function plainNumber(text: string): string {
   return `${compact.slice(0, at).replaceAll(/[.,]/g, "")}.${compact.slice(at + 1)}`;
 }
 
-/** A code without its groups: upper case letters and digits only. */
-export const plainCode = (text: string): string => text.toUpperCase().replaceAll(/[^A-Z0-9]/g, "");
+/** A code without its groups: upper case letters, digits, and the signs that a Crockford check character may be. */
+export const plainCode = (text: string): string =>
+  text.toUpperCase().replaceAll(/[^A-Z0-9*~$=]/g, "");
 
 /** A code in groups for reading: "ABCDE-FGHIJ-K". */
 export const groupedCode = (text: string, group: number): string =>

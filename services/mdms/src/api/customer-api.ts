@@ -13,6 +13,7 @@ import {
   type StatementCursor,
   type StatementRecord,
 } from "../statement-query.ts";
+import { readLastWindow } from "../window-sum-query.ts";
 import type { WebPorts } from "../web-ports.ts";
 import { answers, listAnswers, notFound, refusalsOnly, statementAnswer } from "./answers.ts";
 import { csvResponse, pagesFrom, wantsCsv } from "./csv.ts";
@@ -21,6 +22,7 @@ import { POINT_COLUMNS, pointCells, STATEMENT_COLUMNS, statementCells } from "./
 import { ROWS_MAX, servicePointQuery, statementQuery } from "./customer-schemas.ts";
 import {
   instant,
+  lastWindow,
   servicePointDetail,
   servicePointId,
   servicePointPage,
@@ -34,6 +36,7 @@ export interface CustomerApiPorts extends WebPorts {
 
 export function addCustomerApi(app: App, ports: CustomerApiPorts): void {
   addStatements(app, ports);
+  addLastWindow(app, ports);
   addServicePoints(app, ports);
 }
 
@@ -100,6 +103,21 @@ function addStatements(app: App, { store, context, guard }: CustomerApiPorts): v
     const jws = await signedStatement(store, servicePoint, from);
     if (jws === undefined) throw new HTTPException(404);
     return c.body(jws, 200, { "content-type": "application/jose" });
+  });
+}
+
+function addLastWindow(app: App, { store, guard }: CustomerApiPorts): void {
+  const route = createRoute({
+    method: "get",
+    path: "/v1/statements/last-window",
+    summary: "How many statements the last billing window brought, and their sum, by tariff",
+    middleware: guard.api({ permission: "customers", action: "statement.last-window" }),
+    responses: answers("Bills as they were issued; credit notes are beside them", lastWindow),
+  });
+  app.openapi(route, async (c) => {
+    const last = await readLastWindow(store);
+    const window = last === undefined ? null : { to: toIso(last.toSeconds), sums: [...last.sums] };
+    return c.json({ window }, 200);
   });
 }
 

@@ -6,8 +6,17 @@ import { fromHex, toHex } from "@smarter-metering/protocol";
 import { createRoute, z, type App, type Sql } from "@smarter-metering/runtime";
 import type { LedgerBlock, LedgerDoor } from "../peers/ledger-door.ts";
 import type { WebPorts } from "../web-ports.ts";
-import { answers } from "./answers.ts";
-import { blockQuery, completeness, ledgerPage, ledgerSummary } from "./ledger-schemas.ts";
+import { MdmsError } from "../error.ts";
+import { answers, listAnswers } from "./answers.ts";
+import { csvResponse, pagesFrom, wantsCsv } from "./csv.ts";
+import { LEDGER_COLUMNS, ledgerCells } from "./ledger-csv.ts";
+import {
+  blockQuery,
+  completeness,
+  LEDGER_PAGE_MAX,
+  ledgerPage,
+  ledgerSummary,
+} from "./ledger-schemas.ts";
 import { peerRefusals, present, refused } from "./peer-answers.ts";
 import { range, toIso } from "./schemas.ts";
 
@@ -35,15 +44,30 @@ function addBlocks(app: App, { store, ledger, guard }: LedgerApiPorts): void {
       subject: (c) => c.req.query("cohort"),
     }),
     request: { query: blockQuery },
-    responses: { ...answers("The newest first", ledgerPage), ...peerRefusals },
+    responses: { ...listAnswers("The newest first", ledgerPage), ...peerRefusals },
   });
   app.openapi(route, async (c) => {
-    const asked = await present(ledger, DOOR).blocks(c.req.valid("query"));
+    const door = present(ledger, DOOR);
+    const { format: _, ...query } = c.req.valid("query");
+    const isCsv = wantsCsv(c);
+    const asked = await door.blocks(isCsv ? { ...query, limit: LEDGER_PAGE_MAX } : query);
     if ("refusal" in asked) return refused(c, asked.refusal);
-    const { blocks, next } = asked.value;
-    const released = await releasesOf(store, blocks);
-    const entries = blocks.map((block) => entryOf(block, released));
-    return c.json({ entries, ...(next !== null && { next }) }, 200);
+    const pageOf = async ({ blocks, next }: typeof asked.value) => {
+      const released = await releasesOf(store, blocks);
+      return { rows: blocks.map((block) => entryOf(block, released)), next: next ?? undefined };
+    };
+    const first = await pageOf(asked.value);
+    if (!isCsv) {
+      return c.json({ entries: first.rows, ...(first.next && { next: first.next }) }, 200);
+    }
+    const pages = pagesFrom(async (cursor: string | undefined) => {
+      if (cursor === undefined) return first;
+      const more = await door.blocks({ ...query, cursor, limit: LEDGER_PAGE_MAX });
+      // The headers are out: a file that breaks off is seen to be broken, one that ends is not.
+      if ("refusal" in more) throw new MdmsError("MDMS_PEER_UNREACHABLE", more.refusal.title);
+      return pageOf(more.value);
+    }, ledgerCells);
+    return csvResponse(c, { name: "ledger", columns: LEDGER_COLUMNS, pages });
   });
 }
 
@@ -125,7 +149,7 @@ function addCompleteness(app: App, { ledger, guard }: LedgerApiPorts): void {
       action: "completeness.view",
       subject: (c) => c.req.query("cohort"),
     }),
-    request: { query: blockQuery.omit({ state: true, stream: true }) },
+    request: { query: blockQuery.omit({ state: true, code: true, stream: true, format: true }) },
     responses: { ...answers("The newest day first", completeness), ...peerRefusals },
   });
   app.openapi(route, async (c) => {

@@ -1,9 +1,10 @@
 /** The schemas of `/v1/ledger` and `/v1/completeness`. */
 import { z } from "@smarter-metering/runtime";
 import { SET_STATES, STREAMS } from "../peers/ledger-door.ts";
+import { format } from "./answers.ts";
 import { cohortId, range } from "./schemas.ts";
 
-const PAGE_MAX = 200;
+export const LEDGER_PAGE_MAX = 200;
 
 const isoText = z.string().openapi({ format: "date-time" });
 const state = z.enum(SET_STATES);
@@ -16,12 +17,14 @@ export const blockQuery = z.object({
   ...range,
   cohort: cohortId.optional(),
   state: state.optional(),
+  code: code.max(64).optional(),
   stream: stream.optional(),
-  limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(100),
+  limit: z.coerce.number().int().min(1).max(LEDGER_PAGE_MAX).default(100),
   cursor: z.string().max(120).optional().openapi({ description: "`next` of the page before" }),
+  format,
 });
 
-const ledgerEntry = z
+export const ledgerEntry = z
   .object({
     cohort: z.string(),
     cohortVersion: z.number(),

@@ -132,6 +132,22 @@ export const statement = z
       .openapi({ description: "credit notes of prices that were published late, in their order" }),
   })
   .openapi("Statement");
+export const lastWindow = z.object({
+  window: z
+    .object({
+      to: isoText,
+      sums: z.array(
+        z.object({
+          tariff: z.string(),
+          currency: z.string(),
+          statements: z.number(),
+          amount: z.string().openapi({ description: "sum of the bills as they were issued" }),
+        }),
+      ),
+    })
+    .nullable()
+    .openapi({ description: "null before the first statement" }),
+});
 export const statementPage = z.object({ statements: z.array(statement), next });
 
 const contract = {

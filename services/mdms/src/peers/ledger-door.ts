@@ -83,6 +83,7 @@ export interface LedgerRange {
 export interface BlockQuery extends LedgerRange {
   readonly cohort?: string | undefined;
   readonly state?: string | undefined;
+  readonly code?: string | undefined;
   readonly stream?: string | undefined;
   readonly limit: number;
   /** `next` of the page before. */

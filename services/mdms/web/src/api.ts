@@ -21,6 +21,7 @@ export type Overview = z.infer<typeof schemas.overview>;
 export type LoadPage = z.infer<typeof schemas.loadPage>;
 export type CohortList = z.infer<typeof schemas.cohortList>;
 export type Statement = z.infer<typeof schemas.statement>;
+export type LastWindow = z.infer<typeof schemas.lastWindow>;
 export type StatementPage = z.infer<typeof schemas.statementPage>;
 export type ServicePointPage = z.infer<typeof schemas.servicePointPage>;
 export type ServicePointDetail = z.infer<typeof schemas.servicePointDetail>;

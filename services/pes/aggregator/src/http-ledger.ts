@@ -51,6 +51,7 @@ const getBlocks = createRoute({
       ...range,
       cohort: z.string().max(64).optional(),
       state: setState.optional(),
+      code: z.string().max(64).optional(),
       stream: stream.optional(),
       limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(100),
       cursor: cursor.optional(),

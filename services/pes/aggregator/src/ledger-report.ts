@@ -29,6 +29,8 @@ export interface BlockCursor {
 export interface BlockQuery extends LedgerRange {
   readonly cohort?: string | undefined;
   readonly state?: SetState | undefined;
+  /** One of the codes that say why a block was not released. */
+  readonly code?: string | undefined;
   readonly stream?: LoadStream | undefined;
   readonly cursor?: BlockCursor | undefined;
   readonly limit: number;
@@ -49,7 +51,7 @@ export interface LedgerBlock extends SetSummary {
 /** Blocks that begin in the range, newest first. */
 export async function listBlocks(
   sources: ReportSources,
-  { from, to, cohort, state, stream, cursor, limit }: BlockQuery,
+  { from, to, cohort, state, code, stream, cursor, limit }: BlockQuery,
 ): Promise<LedgerBlock[]> {
   const { store } = sources;
   const [afterCohort, afterVersion, afterStream] = cursor?.after ?? [null, null, null];
@@ -60,7 +62,8 @@ export async function listBlocks(
         and ($4::text is null or state = $4) and ($5::text is null or stream = $5)
         and ($6::int8 is null or block < $6
           or (block = $6 and (cohort, version, stream) > ($7::text, $8::int4, $9::text)))
-      order by block desc, cohort, version, stream limit $10`,
+        and ($10::text is null or (codes <> '' and string_to_array(codes, ',') @> array[$10::text]))
+      order by block desc, cohort, version, stream limit $11`,
     [
       from,
       to,
@@ -71,6 +74,7 @@ export async function listBlocks(
       afterCohort,
       afterVersion,
       afterStream,
+      code ?? null,
       limit,
     ],
   );

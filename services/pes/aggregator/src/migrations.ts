@@ -126,4 +126,12 @@ export const migrations: readonly Migration[] = [
       `create index load_set_page on load_set (block desc, cohort, version, stream)`,
     ],
   },
+  {
+    name: "0006-ledger-codes",
+    statements: [
+      // Few blocks have a code: those of one are found without a walk over the others.
+      `create index load_set_codes on load_set using gin (string_to_array(codes, ','))
+        where codes <> ''`,
+    ],
+  },
 ];

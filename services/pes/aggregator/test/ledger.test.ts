@@ -95,6 +95,18 @@ test("blocks: the newest first, page by page, with who answered what", async () 
   assert.equal(refused?.state, "SUPPRESSED");
   assert.deepEqual(refused.answers, [{ trustee: 1, codes }]);
   assert.deepEqual((await blocksOf("/v1/ledger/blocks?state=RELEASED")).blocks, []);
+  for (const [code, expected] of [
+    [codes[0], [world.dayStart(0)]],
+    ["R1_TOO_FEW", []],
+    ["", []],
+  ] as const) {
+    const found = (await blocksOf(`/v1/ledger/blocks?code=${code}`)).blocks;
+    assert.deepEqual(
+      found.map(({ blockStart }) => blockStart),
+      expected,
+      code,
+    );
+  }
   assert.deepEqual((await blocksOf("/v1/ledger/blocks?cohort=south")).blocks, []);
 });
 

@@ -110,7 +110,7 @@ let address: string | undefined;
 async function startWorker(): Promise<Worker> {
   if (address === undefined) {
     const answer = await fetch(WORKER_PATH, { integrity: WORKER_INTEGRITY }).catch(() => {
-      throw new DeviceProblem("DEVICE_PROGRAM_REFUSED"); // Changed, or not there: a browser does not say which.
+      throw new DeviceProblem("DEVICE_PART_REFUSED"); // Changed, or not there: a browser does not say which.
     });
     if (!answer.ok) throw new DeviceProblem("CUSTOMER_PORTAL_UNREACHABLE");
     await answer.arrayBuffer();

@@ -17,12 +17,14 @@ import { useTexts } from "../texts.ts";
 import { AlarmsPanel } from "../views/alarms-panel.tsx";
 import { BlocksPanel } from "../views/blocks-panel.tsx";
 import { CompletenessPanel } from "../views/completeness-panel.tsx";
+import { LastWindowPanel } from "../views/last-window-panel.tsx";
 import { LiveBadge, useLive } from "../views/live.tsx";
 import { usePlaceFormats } from "../views/place.tsx";
 
 export function OverviewPage(): VNode {
   const { overview: words } = useTexts();
   const api = useApi();
+  const may = useMay();
   const { version } = useLive();
   const loaded = useLoaded(
     (signal) => api.get<Overview>("/v1/overview", { signal }),
@@ -40,7 +42,10 @@ export function OverviewPage(): VNode {
             <CompletenessPanel />
             <Grid>
               <BlocksPanel />
-              <DeploymentPanel overview={overview} />
+              <div class="stack">
+                {may("customers") && <LastWindowPanel version={version} />}
+                <DeploymentPanel overview={overview} />
+              </div>
             </Grid>
             <AlarmsPanel />
           </div>

@@ -83,25 +83,41 @@ function Parties({ registry }: RegistryProps): VNode {
   const nameOf = ({ role, trustee }: RegistryAnswer["parties"][number]): string =>
     `${words.partyRoles[role]}${trustee === null ? "" : ` ${trustee}`}`;
   return (
-    <Table
-      caption={words.partiesCaption}
-      rows={registry.parties}
-      rowKey={({ role, signingKey }) => `${role} ${signingKey}`}
-      columns={[
-        { key: "party", head: words.party, priority: 1, cell: nameOf },
-        {
-          key: "key",
-          head: words.fingerprint,
-          cell: ({ signingKey }) => <code class="id">{grouped(signingKey)}</code>,
-        },
-        {
-          key: "encryption",
-          head: words.encryptionFingerprint,
-          cell: ({ encryptionKey }) =>
-            encryptionKey === null ? "–" : <code class="id">{grouped(encryptionKey)}</code>,
-        },
-      ]}
-    />
+    <>
+      <div class="row">
+        <CsvButton
+          name="parties"
+          columns={["role", "trustee", "signing_key", "encryption_key"]}
+          rows={() =>
+            registry.parties.map((party) => [
+              party.role,
+              party.trustee,
+              party.signingKey,
+              party.encryptionKey,
+            ])
+          }
+        />
+      </div>
+      <Table
+        caption={words.partiesCaption}
+        rows={registry.parties}
+        rowKey={({ role, signingKey }) => `${role} ${signingKey}`}
+        columns={[
+          { key: "party", head: words.party, priority: 1, cell: nameOf },
+          {
+            key: "key",
+            head: words.fingerprint,
+            cell: ({ signingKey }) => <code class="id">{grouped(signingKey)}</code>,
+          },
+          {
+            key: "encryption",
+            head: words.encryptionFingerprint,
+            cell: ({ encryptionKey }) =>
+              encryptionKey === null ? "–" : <code class="id">{grouped(encryptionKey)}</code>,
+          },
+        ]}
+      />
+    </>
   );
 }
 
@@ -115,23 +131,41 @@ function Cohorts({ registry }: RegistryProps): VNode {
     versions.map((version) => ({ cohort, zone, intervalSeconds, ...version })),
   );
   return (
-    <Table
-      caption={words.cohortsCaption}
-      rows={rows}
-      rowKey={({ cohort, version }) => `${cohort} ${version}`}
-      columns={[
-        { key: "cohort", head: words.cohort, priority: 1, cell: ({ cohort }) => cohort },
-        { key: "version", head: words.version, align: "end", cell: ({ version }) => version },
-        { key: "members", head: words.members, align: "end", cell: ({ members }) => members },
-        { key: "from", head: words.fromDay, cell: ({ from }) => formats.date(from) },
-        {
-          key: "interval",
-          head: words.interval,
-          align: "end",
-          cell: ({ intervalSeconds }) => formats.duration(intervalSeconds),
-        },
-      ]}
-    />
+    <>
+      <div class="row">
+        <CsvButton
+          name="cohorts"
+          columns={["cohort", "version", "members", "from", "zone", "interval_seconds"]}
+          rows={() =>
+            rows.map((row) => [
+              row.cohort,
+              row.version,
+              row.members,
+              row.from,
+              row.zone,
+              row.intervalSeconds,
+            ])
+          }
+        />
+      </div>
+      <Table
+        caption={words.cohortsCaption}
+        rows={rows}
+        rowKey={({ cohort, version }) => `${cohort} ${version}`}
+        columns={[
+          { key: "cohort", head: words.cohort, priority: 1, cell: ({ cohort }) => cohort },
+          { key: "version", head: words.version, align: "end", cell: ({ version }) => version },
+          { key: "members", head: words.members, align: "end", cell: ({ members }) => members },
+          { key: "from", head: words.fromDay, cell: ({ from }) => formats.date(from) },
+          {
+            key: "interval",
+            head: words.interval,
+            align: "end",
+            cell: ({ intervalSeconds }) => formats.duration(intervalSeconds),
+          },
+        ]}
+      />
+    </>
   );
 }
 

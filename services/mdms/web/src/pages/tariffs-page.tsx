@@ -25,6 +25,7 @@ import { useApi, useMay } from "../session.tsx";
 import { useTexts } from "../texts.ts";
 import { CalendarPicture } from "../views/calendar-picture.tsx";
 import { CsvButton } from "../views/csv-button.tsx";
+import { useLive } from "../views/live.tsx";
 import { PricesPanel } from "../views/prices-panel.tsx";
 import { usePlaceFormats } from "../views/place.tsx";
 
@@ -34,7 +35,11 @@ export function TariffsPage(): VNode {
   const { tariffs: words } = useTexts();
   const api = useApi();
   const may = useMay();
-  const loaded = useLoaded((signal) => api.get<TariffList>("/v1/tariffs", { signal }), [api]);
+  const { version } = useLive();
+  const loaded = useLoaded(
+    (signal) => api.get<TariffList>("/v1/tariffs", { signal }),
+    [api, version],
+  );
   return (
     <Page
       title={words.title}

@@ -29,7 +29,7 @@ export const corePages = {
   application: "Smarter Metering",
   nav: {
     overview: "Overview",
-    neighbourhoods: "Load",
+    neighbourhoods: "Neighbourhoods",
     servicePoints: "Meters",
     statements: "Statements",
     corrections: "Corrections",
@@ -132,6 +132,12 @@ export const corePages = {
     endOthers: "End all others",
   },
   overview: {
+    lastWindow: "The last billing window",
+    lastWindowLead: "Bills as they were issued; credit notes are beside them.",
+    noWindow: "No window has ended yet.",
+    windowEnd: (day: string) => `Windows that ended on ${day}.`,
+    tariff: "Tariff",
+    sum: "Sum",
     title: "Overview",
     lead: "What this deployment measures, releases and bills.",
     live: "Live",

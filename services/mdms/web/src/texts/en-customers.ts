@@ -100,7 +100,7 @@ export const customerPages = {
     title: "Corrections",
     lead: "Prices that were published late: the tariff signer signs a correction, and statements under it get a credit note.",
     file: "Correction, signed (JWS)",
-    fileHint: "Made by “smarter-metering tariff correct” at the tariff signer's.",
+    fileHint: "Made by “smarter-metering statement correct” at the tariff signer's.",
     preview: "Preview",
     apply: "Make credit notes",
     previewDone: "Preview: nothing was kept.",

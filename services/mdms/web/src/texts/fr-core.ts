@@ -8,7 +8,7 @@ export const corePagesFr: typeof corePages = {
   application: "Smarter Metering",
   nav: {
     overview: "Vue d’ensemble",
-    neighbourhoods: "Charge",
+    neighbourhoods: "Quartiers",
     servicePoints: "Compteurs",
     statements: "Factures",
     corrections: "Corrections",
@@ -132,6 +132,12 @@ export const corePagesFr: typeof corePages = {
     endOthers: "Terminer toutes les autres",
   },
   overview: {
+    lastWindow: "La dernière période de facturation",
+    lastWindowLead: "Factures telles qu’émises ; les avoirs s’y ajoutent.",
+    noWindow: "Aucune période n’est encore terminée.",
+    windowEnd: (day: string) => `Périodes terminées le ${day}.`,
+    tariff: "Tarif",
+    sum: "Somme",
     title: "Vue d’ensemble",
     lead: "Ce que cette installation mesure, publie et facture.",
     live: "En direct",

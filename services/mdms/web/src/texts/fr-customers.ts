@@ -86,7 +86,7 @@ export const customerPagesFr: typeof customerPages = {
     estimatedNote: "Estimée ; la facture suivante corrige.",
     notes: "Avoirs",
     notesLead:
-      "Des prix ont été publiés en retard : chaque avoir dit quelles lignes changent, et de combien.",
+      "Des prix ont été publiés en retard : chaque avoir dit quelles lignes changent, et de combien.",
     noteNumber: (number: number) => `Avoir ${number}.`,
     asIssued: "Selon la facture",
     asDue: "Dû",
@@ -105,7 +105,7 @@ export const customerPagesFr: typeof customerPages = {
     title: "Corrections",
     lead: "Des prix publiés en retard : le signataire du tarif signe une correction, et les factures concernées reçoivent un avoir.",
     file: "Correction signée (JWS)",
-    fileHint: "Établie par « smarter-metering tariff correct » chez le signataire du tarif.",
+    fileHint: "Établie par « smarter-metering statement correct » chez le signataire du tarif.",
     preview: "Aperçu",
     apply: "Établir les avoirs",
     previewDone: "Aperçu : rien n’a été enregistré.",

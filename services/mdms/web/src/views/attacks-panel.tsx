@@ -28,7 +28,9 @@ export function AttacksPanel(): VNode {
           <p class="muted">
             {words.attacksLead} {words.made}: {formats.dateTime(report?.writtenAt ?? 0)}
           </p>
-          <Markdown text={report?.report ?? ""} />
+          <div lang="en">
+            <Markdown text={report?.report ?? ""} />
+          </div>
         </div>
       )}
     </Loaded>

@@ -14,6 +14,7 @@ import {
   useFormats,
   useLoaded,
   useQuery,
+  type LoadState,
 } from "@smarter-metering/web";
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
@@ -22,72 +23,108 @@ import { dayAfter, isoDay } from "../model/iso-day.ts";
 import { useApi } from "../session.tsx";
 import { useTexts } from "../texts.ts";
 import { BlockStateBadge } from "./block-state.tsx";
-import { CsvButton } from "./csv-button.tsx";
-import { given, useFilters } from "./paged-list.tsx";
+import { CsvLink, given, useFilters } from "./paged-list.tsx";
 import { Refusal, Refusals } from "./refusal.tsx";
 import { windowLabel } from "./window-label.ts";
 import { usePlaceFormats } from "./place.tsx";
 
 const ROWS = 50;
 const STATES: readonly BlockState[] = ["OPEN", "SEALED", "REQUESTED", "RELEASED", "SUPPRESSED"];
+const FILTERS = ["cohort", "state", "code", "from", "to"] as const;
 type Entry = LedgerPage["entries"][number];
 
 export function LedgerPanel(): VNode {
-  const { privacy: words, common } = useTexts();
+  const { privacy: words } = useTexts();
   const api = useApi();
   const formats = usePlaceFormats();
-  const filters = useFilters(["cohort", "state", "from", "to"]);
-  const { values, set, clear } = filters;
+  const filters = useFilters(FILTERS);
+  const { values } = filters;
+  const summary = useLoaded(
+    (signal) => api.get<LedgerSummary>("/v1/ledger/summary", { signal }),
+    [api],
+  );
   const cohorts = useLoaded((signal) => api.get<CohortList>("/v1/cohorts", { signal }), [api]);
   const known = cohorts.state === "ready" ? cohorts.value.cohorts : [];
   const zone = known.find(({ cohort }) => cohort === values.cohort)?.zone ?? known[0]?.zone;
-  const all = { value: "", label: common.all };
+  const blocks = summary.state === "ready" ? summary.value.blocks : [];
   return (
     <div class="stack">
-      <Bills zone={zone ?? formats.zone} />
+      <Bills summary={summary} zone={zone ?? formats.zone} />
       <h2>{words.ledgerCaption}</h2>
       <p class="muted">{words.ledgerLead}</p>
-      <div key={String(clear === undefined)}>
-        <Filters {...(clear && { onClear: clear })}>
-          <SelectField
-            name="cohort"
-            label={words.cohort}
-            value={values.cohort ?? ""}
-            options={[all, ...known.map(({ cohort }) => ({ value: cohort, label: cohort }))]}
-            onChange={(value) => set("cohort", value)}
-          />
-          <SelectField
-            name="state"
-            label={words.state}
-            value={values.state ?? ""}
-            options={[all, ...STATES.map((value) => ({ value, label: words.states[value] }))]}
-            onChange={(value) => set("state", value)}
-          />
-          <DateField
-            name="from"
-            label={common.from}
-            {...given(values.from)}
-            onChange={(day) => set("from", day)}
-          />
-          <DateField
-            name="to"
-            label={common.to}
-            {...given(values.to)}
-            onChange={(day) => set("to", day)}
-          />
-        </Filters>
-      </div>
+      <LedgerFilters
+        filters={filters}
+        cohorts={known.map(({ cohort }) => cohort)}
+        codes={[...new Set(blocks.flatMap(({ code }) => code ?? []))].toSorted()}
+      />
       {cohorts.state === "ready" && (
         <Blocks
           asked={{
             cohort: values.cohort,
             state: values.state,
+            code: values.code,
             from: values.from && isoDay(values.from, zone ?? formats.zone),
             to: values.to && isoDay(dayAfter(values.to), zone ?? formats.zone),
           }}
           zone={zone ?? formats.zone}
         />
       )}
+    </div>
+  );
+}
+
+interface LedgerFiltersProps {
+  readonly filters: ReturnType<typeof useFilters<(typeof FILTERS)[number]>>;
+  readonly cohorts: readonly string[];
+  /** Those that there are. */
+  readonly codes: readonly string[];
+}
+
+function LedgerFilters({ filters, cohorts, codes }: LedgerFiltersProps): VNode {
+  const { privacy: words, common, refusals } = useTexts();
+  const { values, set, clear } = filters;
+  const all = { value: "", label: common.all };
+  const shown = new Set([...codes, ...(values.code === undefined ? [] : [values.code])]);
+  return (
+    <div key={String(clear === undefined)}>
+      <Filters {...(clear && { onClear: clear })}>
+        <SelectField
+          name="cohort"
+          label={words.cohort}
+          value={values.cohort ?? ""}
+          options={[all, ...cohorts.map((cohort) => ({ value: cohort, label: cohort }))]}
+          onChange={(value) => set("cohort", value)}
+        />
+        <SelectField
+          name="state"
+          label={words.state}
+          value={values.state ?? ""}
+          options={[all, ...STATES.map((value) => ({ value, label: words.states[value] }))]}
+          onChange={(value) => set("state", value)}
+        />
+        <SelectField
+          name="code"
+          label={words.codes}
+          value={values.code ?? ""}
+          options={[
+            all,
+            ...[...shown].map((code) => ({ value: code, label: refusals[code]?.what ?? code })),
+          ]}
+          onChange={(value) => set("code", value)}
+        />
+        <DateField
+          name="from"
+          label={common.from}
+          {...given(values.from)}
+          onChange={(day) => set("from", day)}
+        />
+        <DateField
+          name="to"
+          label={common.to}
+          {...given(values.to)}
+          onChange={(day) => set("to", day)}
+        />
+      </Filters>
     </div>
   );
 }
@@ -122,72 +159,9 @@ function Blocks({ asked, zone }: BlocksProps): VNode {
       {({ entries, next }) => (
         <>
           <div class="row">
-            <CsvButton
-              name="ledger"
-              columns={[
-                "cohort",
-                "stream",
-                "day",
-                "state",
-                "contributors",
-                "members",
-                "codes",
-                "request",
-              ]}
-              rows={() =>
-                entries.map((entry) => [
-                  entry.cohort,
-                  entry.stream,
-                  entry.start,
-                  entry.state,
-                  entry.contributors,
-                  entry.members,
-                  entry.codes.join(" "),
-                  entry.requestDigest,
-                ])
-              }
-            />
+            <CsvLink path="/v1/ledger" asked={asked} />
           </div>
-          <Table
-            caption={words.ledgerCaption}
-            rows={entries}
-            rowKey={({ cohort, stream, start }) => `${cohort} ${stream} ${start}`}
-            columns={[
-              {
-                key: "day",
-                head: words.day,
-                priority: 1,
-                cell: ({ start }) => formats.date(start),
-              },
-              {
-                key: "cohort",
-                head: words.cohort,
-                cell: ({ cohort, stream }) =>
-                  stream === "LOAD" ? cohort : `${cohort}, ${words.feedIn}`,
-              },
-              {
-                key: "state",
-                head: words.state,
-                cell: ({ state }) => <BlockStateBadge state={state} />,
-              },
-              {
-                key: "contributors",
-                head: words.contributors,
-                align: "end",
-                cell: ({ contributors, members }) => `${contributors}/${members}`,
-              },
-              { key: "codes", head: words.codes, cell: ({ codes }) => <Refusals codes={codes} /> },
-              {
-                key: "more",
-                head: common.details,
-                cell: (entry) => (
-                  <Button kind="quiet" onClick={() => setChosen(entry)}>
-                    {common.details}
-                  </Button>
-                ),
-              },
-            ]}
-          />
+          <BlocksTable entries={entries} zone={zone} onChoose={setChosen} />
           <Pager
             label={common.rows(entries.length)}
             hasPrevious={cursor !== undefined}
@@ -205,6 +179,58 @@ function Blocks({ asked, zone }: BlocksProps): VNode {
         </>
       )}
     </Loaded>
+  );
+}
+
+interface BlocksTableProps {
+  readonly entries: readonly Entry[];
+  readonly zone: string;
+  readonly onChoose: (entry: Entry) => void;
+}
+
+function BlocksTable({ entries, zone, onChoose }: BlocksTableProps): VNode {
+  const { privacy: words, common } = useTexts();
+  const formats = useFormats(zone);
+  return (
+    <Table
+      caption={words.ledgerCaption}
+      rows={entries}
+      rowKey={({ cohort, stream, start }) => `${cohort} ${stream} ${start}`}
+      columns={[
+        {
+          key: "day",
+          head: words.day,
+          priority: 1,
+          cell: ({ start }) => formats.date(start),
+        },
+        {
+          key: "cohort",
+          head: words.cohort,
+          cell: ({ cohort, stream }) => (stream === "LOAD" ? cohort : `${cohort}, ${words.feedIn}`),
+        },
+        {
+          key: "state",
+          head: words.state,
+          cell: ({ state }) => <BlockStateBadge state={state} />,
+        },
+        {
+          key: "contributors",
+          head: words.contributors,
+          align: "end",
+          cell: ({ contributors, members }) => `${contributors}/${members}`,
+        },
+        { key: "codes", head: words.codes, cell: ({ codes }) => <Refusals codes={codes} /> },
+        {
+          key: "more",
+          head: common.details,
+          cell: (entry) => (
+            <Button kind="quiet" onClick={() => onChoose(entry)}>
+              {common.details}
+            </Button>
+          ),
+        },
+      ]}
+    />
   );
 }
 
@@ -256,18 +282,18 @@ function EntryFacts({ entry, zone }: { readonly entry: Entry; readonly zone: str
   );
 }
 
-function Bills({ zone }: { readonly zone: string }): VNode {
+interface BillsProps {
+  readonly summary: LoadState<LedgerSummary>;
+  readonly zone: string;
+}
+
+function Bills({ summary, zone }: BillsProps): VNode {
   const { privacy: words } = useTexts();
-  const api = useApi();
   const formats = useFormats(zone);
-  const loaded = useLoaded(
-    (signal) => api.get<LedgerSummary>("/v1/ledger/summary", { signal }),
-    [api],
-  );
   return (
     <Panel title={words.billsTitle} lead={words.billsLead}>
       <Loaded
-        of={loaded}
+        of={summary}
         empty={({ bills }) =>
           bills.length === 0 ? <p class="muted">{words.noLedger}</p> : undefined
         }

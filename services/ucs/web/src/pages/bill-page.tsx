@@ -88,12 +88,15 @@ function BillView({ bill }: { readonly bill: BillDetails }): VNode {
       <Panel title={bills.checks} lead={bills.checksLead}>
         <CheckedLinks links={bill.links} />
       </Panel>
-      <QualityPanel bill={bill} />
+      {/* On paper, what is all measured need not be said twice. */}
+      <div class={bill.quality.every(({ quality }) => quality === "valid") ? "no-print" : ""}>
+        <QualityPanel bill={bill} />
+      </div>
       <Details summary={bills.document}>
         <Facts
           items={[
             [bills.period, `${formats.dateTime(bill.from)} – ${formats.dateTime(bill.to)}`],
-            [bills.title, bills.tariff(bill.tariff, String(bill.tariffVersion))],
+            [bills.tariff, bills.tariffVersion(bill.tariff, String(bill.tariffVersion))],
             [bills.digest, <code class="code">{bill.digest}</code>],
           ]}
         />

@@ -1,7 +1,6 @@
 /** What a person wants to know first: now, today, the month so far, the last bill, and whatever is not as it must be. */
 import {
   Badge,
-  EmptyState,
   Figure,
   Figures,
   Grid,
@@ -20,6 +19,7 @@ import { FindingsNotice } from "../parts/findings.tsx";
 import { LastBill } from "../parts/last-bill.tsx";
 import { changeText } from "../parts/period-words.ts";
 import { NewPersons } from "../parts/new-persons.tsx";
+import { NoReadings } from "../parts/no-readings.tsx";
 import { PolicyAnnouncement } from "../parts/policy-announcement.tsx";
 import { UsageBars } from "../parts/usage-bars.tsx";
 import { useAsk, useDeviceEvents } from "../portal.tsx";
@@ -54,7 +54,6 @@ export function OverviewPage(): VNode {
 }
 
 function OverviewPanels({ overview: value }: { readonly overview: Overview }): VNode {
-  const { overview } = useTexts();
   const { day, dayBefore, month, newest, zone, findings } = value;
   return (
     <>
@@ -63,9 +62,7 @@ function OverviewPanels({ overview: value }: { readonly overview: Overview }): V
         <NowPanel zone={zone} newest={newest} />
         {day === null || month === null ? (
           <Panel wide>
-            <EmptyState icon="meter" title={overview.emptyTitle}>
-              {overview.empty}
-            </EmptyState>
+            <NoReadings />
           </Panel>
         ) : (
           <>

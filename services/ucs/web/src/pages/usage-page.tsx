@@ -23,6 +23,7 @@ import type { Bar, Period, Span } from "../device/messages.ts";
 import { useTexts } from "../i18n.ts";
 import { BandsPanel, CoverageNotice, FiguresOfPeriod } from "../parts/figures-of-period.tsx";
 import { LivePanel } from "../parts/live-panel.tsx";
+import { NoReadings } from "../parts/no-readings.tsx";
 import { periodName } from "../parts/period-words.ts";
 import { PowerCurve } from "../parts/power-curve.tsx";
 import { useSwipe } from "../parts/swipe.ts";
@@ -99,7 +100,9 @@ function SpanView({ span, date }: SpanViewProps): VNode {
           </Button>
         </div>
       )}
-      <Loaded of={loaded}>{(period) => <PeriodView period={period} />}</Loaded>
+      <Loaded of={loaded}>
+        {(period) => (period.newest === null ? <NoReadings /> : <PeriodView period={period} />)}
+      </Loaded>
     </>
   );
 }

@@ -32,7 +32,7 @@ export function FiguresOfPeriod({ period }: { readonly period: Period }): VNode 
           hint={
             cost.total === null
               ? undefined
-              : `${usage.costTotal}: ${formats.money(cost.total, cost.currency)}`
+              : usage.costTotal(formats.money(cost.total, cost.currency))
           }
         />
       )}

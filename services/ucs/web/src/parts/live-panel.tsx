@@ -1,10 +1,11 @@
 /** Power as the meter sends it, over the last day. */
-import { Badge, EmptyState, Loaded, Panel, useFormats, useLoaded } from "@smarter-metering/web";
+import { Badge, Loaded, Panel, useFormats, useLoaded } from "@smarter-metering/web";
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import type { Range } from "../device/messages.ts";
 import { useTexts } from "../i18n.ts";
 import { useAsk, useDeviceEvents } from "../portal.tsx";
+import { NoReadings } from "./no-readings.tsx";
 import { PowerCurve } from "./power-curve.tsx";
 
 const SHOWN_SECONDS = 86_400;
@@ -24,9 +25,7 @@ export function LivePanel(): VNode {
     <Loaded of={loaded}>
       {({ zone, newest, withExport }) =>
         newest === null ? (
-          <EmptyState icon="meter" title={overview.emptyTitle}>
-            {overview.empty}
-          </EmptyState>
+          <NoReadings />
         ) : (
           <Panel
             title={usage.liveNow}

@@ -54,7 +54,7 @@ function zoneName(at: number, timeZone: string): string {
   return format.formatToParts(1000 * at).find(({ type }) => type === "timeZoneName")?.value ?? "";
 }
 
-/** "+12 %"; undefined where there is nothing to compare with. */
+/** "+12 %", "±0 %"; undefined where there is nothing to compare with. */
 export function changeText(
   now: number,
   before: number | null,
@@ -62,8 +62,8 @@ export function changeText(
 ): string | undefined {
   if (before === null || before === 0) return undefined;
   const change = (now - before) / before;
-  const text = formats.percent(Math.abs(change));
-  return `${change < 0 ? "−" : "+"}${text}`;
+  const sign = Math.abs(change) < 0.005 ? "±" : change < 0 ? "−" : "+";
+  return `${sign}${formats.percent(Math.abs(change))}`;
 }
 
 const KILOWATT_HOUR = 1_000_000;

@@ -51,8 +51,6 @@ const others = {
   TARIFF_UNKNOWN: "Your tariff is not known yet: it comes with your first bill.",
   DEVICE_CLOSED: "You are not logged in any more. Log in again.",
   DEVICE_LOCKED: "Your readings are locked. Unlock them with your password.",
-  DEVICE_PROGRAM_REFUSED:
-    "The program of this page cannot be reached, or was changed on its way; nothing was sent. Load the page again; if it stays so, do not log in and tell your energy supplier.",
   DEVICE_FAULT: "Something went wrong on this device. Load the page again.",
   DEVICE_PART_REFUSED:
     "A part of this page could not be loaded, or is not what was built. Load the page again; if it stays so, tell your supplier.",

@@ -5,31 +5,31 @@ import type { enCodes } from "./en-codes.ts";
 
 const device: Readonly<Record<CustomerErrorCode, string>> = {
   CUSTOMER_WEAK_ITERATIONS:
-    "Le portail demande une protection de votre mot de passe plus faible que ce qui est sûr ; rien n’a été envoyé. Ne vous connectez pas et prévenez votre fournisseur.",
+    "Le portail demande une protection de votre mot de passe plus faible que ce qui est sûr ; rien n’a été envoyé. Ne vous connectez pas et prévenez votre fournisseur.",
   CUSTOMER_UNLOCK_FAILED:
     "L’identifiant et le mot de passe (ou la clé de secours) ne correspondent pas.",
   CUSTOMER_RECOVERY_KEY_INVALID:
-    "Cette clé de secours est incomplète. Elle commence par RK- et compte 27 autres caractères ; cherchez une faute de frappe.",
+    "Cette clé de secours est incomplète. Elle commence par RK- et compte 27 autres caractères ; cherchez une faute de frappe.",
   CUSTOMER_INVITATION_INVALID:
-    "Cette invitation est incomplète. Elle commence par IV- et compte 27 autres caractères ; cherchez une faute de frappe.",
+    "Cette invitation est incomplète. Elle commence par IV- et compte 27 autres caractères ; cherchez une faute de frappe.",
   CUSTOMER_INVITATION_REFUSED:
     "Cette invitation est fausse, déjà utilisée, retirée ou trop ancienne. Demandez-en une autre.",
   CUSTOMER_METER_UNPROVEN:
     "Votre compteur n’est pas encore confirmé sur ce compte. Saisissez d’abord le code de votre courrier.",
   CUSTOMER_ENROLMENT_FAILED:
-    "Le compteur a refusé, ou n’a pas prouvé qu’il connaît le code. Vérifiez le numéro et le code ; s’ils sont justes, prévenez votre fournisseur.",
+    "Le compteur a refusé, ou n’a pas prouvé qu’il connaît le code. Vérifiez le numéro et le code ; s’ils sont justes, prévenez votre fournisseur.",
   CUSTOMER_ENROLMENT_PENDING:
-    "Le compteur n’a pas encore répondu. Cela peut prendre un moment ; réessayez dans quelques minutes.",
+    "Le compteur n’a pas encore répondu. Cela peut prendre un moment ; réessayez dans quelques minutes.",
   CUSTOMER_PORTAL_REFUSED:
     "Le portail a refusé cette demande. Réessayez, ou connectez-vous à nouveau.",
   CUSTOMER_PORTAL_MALFORMED:
-    "Le portail a donné une réponse incohérente, qui n’a pas été utilisée. Réessayez plus tard ; si cela persiste, prévenez votre fournisseur.",
+    "Le portail a donné une réponse incohérente, qui n’a pas été utilisée. Réessayez plus tard ; si cela persiste, prévenez votre fournisseur.",
   CUSTOMER_PORTAL_UNREACHABLE: "Le portail est injoignable. Vérifiez votre connexion et réessayez.",
-  CUSTOMER_EXPORT_EMPTY: "Rien n’a été mesuré pendant cette période : il n’y a rien à emporter.",
+  CUSTOMER_EXPORT_EMPTY: "Rien n’a été mesuré pendant cette période : il n’y a rien à emporter.",
   CUSTOMER_EXPORT_UNSUPPORTED:
     "Ce format ne sait pas dire votre fuseau horaire ou votre monnaie. Prenez plutôt le tableau.",
   CUSTOMER_SHARE_KEY_PRIVATE:
-    "C’est une clé privée. Ne la transmettez pas : demandez la clé publique au destinataire, et dites-lui ce qu’il vous a envoyé.",
+    "C’est une clé privée. Ne la transmettez pas : demandez la clé publique au destinataire, et dites-lui ce qu’il vous a envoyé.",
   CUSTOMER_SHARE_KEY_SHORT:
     "Cette clé est trop courte pour être sûre. Demandez-en une plus longue au destinataire.",
   CUSTOMER_SHARE_KEY_UNUSABLE:
@@ -42,7 +42,7 @@ const device: Readonly<Record<CustomerErrorCode, string>> = {
 
 const others = {
   ENROLMENT_CODE_INVALID:
-    "Ce code est incomplet. Le code du courrier compte 27 caractères ; cherchez une faute de frappe.",
+    "Ce code est incomplet. Le code du courrier compte 27 caractères ; cherchez une faute de frappe.",
   NETWORK_NUMBER_INVALID: "Le numéro du courrier compte 32 caractères, de 0 à 9 et de a à f.",
   DRILL_DIFFERS:
     "C’est bien une clé de secours, mais pas celle qui a été affichée. Relisez votre note.",
@@ -52,14 +52,12 @@ const others = {
   RANGE_ORDER: "Le premier jour doit précéder le dernier.",
   BILL_UNKNOWN: "Il n’y a pas de facture pour cette période.",
   RANGE_EMPTY: "Il n’y a pas de relevés dans cette période.",
-  TARIFF_UNKNOWN: "Votre tarif n’est pas encore connu : il arrive avec votre première facture.",
+  TARIFF_UNKNOWN: "Votre tarif n’est pas encore connu : il arrive avec votre première facture.",
   DEVICE_CLOSED: "Vous n’êtes plus connecté. Connectez-vous à nouveau.",
   DEVICE_LOCKED: "Vos relevés sont verrouillés. Déverrouillez-les avec votre mot de passe.",
-  DEVICE_PROGRAM_REFUSED:
-    "Le programme de cette page est inaccessible, ou a été modifié en route ; rien n’a été envoyé. Rechargez la page ; si cela persiste, ne vous connectez pas et avertissez votre fournisseur d’énergie.",
   DEVICE_FAULT: "Un problème est survenu sur cet appareil. Rechargez la page.",
   DEVICE_PART_REFUSED:
-    "Une partie de cette page n’a pas pu être chargée, ou n’est pas celle qui a été publiée. Rechargez la page ; si le problème persiste, prévenez votre fournisseur.",
+    "Une partie de cette page n’a pas pu être chargée, ou n’est pas celle qui a été publiée. Rechargez la page ; si le problème persiste, prévenez votre fournisseur.",
   REQUEST_INVALID:
     "Une saisie n’a pas la bonne forme. Un identifiant s’écrit en lettres minuscules.",
   REQUEST_REFUSED: "Le portail a refusé cette demande. Réessayez plus tard.",
@@ -99,10 +97,10 @@ const others = {
 const findings: Readonly<Record<FindingCode, string>> = {
   FRAMES_MALFORMED: "Le portail a livré quelque chose qui n’est pas un relevé de compteur.",
   FRAMES_FOREIGN: "Le portail a livré les relevés d’un compteur qui n’est pas le vôtre.",
-  FRAMES_UNSIGNED: "Des relevés ont été modifiés en chemin : votre compteur ne les a pas signés.",
+  FRAMES_UNSIGNED: "Des relevés ont été modifiés en chemin : votre compteur ne les a pas signés.",
   FRAMES_CONTRADICT: "Votre compteur a signé des relevés qui se contredisent.",
   FRAMES_UNLINKED: "Des relevés ne font pas suite à ceux qui les précèdent.",
-  FRAMES_UNOPENABLE: "Certains relevés ne s’ouvrent pas : leur clé n’est pas arrivée du compteur.",
+  FRAMES_UNOPENABLE: "Certains relevés ne s’ouvrent pas : leur clé n’est pas arrivée du compteur.",
   ENVELOPES_INVALID: "Le portail a livré une clé que votre compteur n’a pas faite pour vous.",
   REGISTRY_INVALID: "Le registre des acteurs n’est pas signé comme il doit l’être.",
   REGISTRY_ROLLBACK: "Le registre des acteurs revient sur ce qu’il vous avait montré.",

@@ -27,7 +27,7 @@ export const fr: Texts = {
   },
   fields: {
     name: "Identifiant",
-    nameHint: "En minuscules : un nom de votre choix ou une adresse électronique.",
+    nameHint: "En minuscules : un nom de votre choix ou une adresse électronique.",
     password: "Mot de passe",
     newPassword: "Nouveau mot de passe",
     oldPassword: "Mot de passe actuel",
@@ -57,7 +57,7 @@ export const fr: Texts = {
     live: "Maintenant",
     liveBadge: "en direct",
     waitingLive: "Les relevés en direct apparaissent ici dès que votre compteur les envoie.",
-    offline: "Pas de connexion au portail : nouvel essai en cours.",
+    offline: "Pas de connexion au portail : nouvel essai en cours.",
     month: (month) => `${month}, jusqu’ici`,
     compared: (percent) => `${percent} par rapport aux mêmes jours du mois précédent`,
     same: "Autant que les mêmes jours du mois précédent",
@@ -65,12 +65,12 @@ export const fr: Texts = {
     costHint: "Comme le serait votre facture, abonnement et taxes compris.",
     noCost: "Votre tarif arrive avec votre première facture.",
     base: "Consommation de fond",
-    baseHint: "Ce qui tourne toujours : le réfrigérateur, les veilles.",
+    baseHint: "Ce qui tourne toujours : le réfrigérateur, les veilles.",
     peak: "Pointe",
     peakAt: (when) => `le ${when}`,
     lastBill: "Dernière facture",
     noBill: "Votre première facture apparaîtra ici dès qu’elle sera établie.",
-    exact: "Recalculée sur cet appareil : différence 0",
+    exact: "Recalculée sur cet appareil : différence 0",
     toBill: "Voir la facture",
     toDay: "Voir le jour",
     toLive: "Voir la courbe",
@@ -78,7 +78,7 @@ export const fr: Texts = {
     fedIn: "Injecté",
     emptyTitle: "Votre compteur n’a encore rien envoyé",
     empty:
-      "Il est connecté. Les relevés apparaissent d’ordinaire en un jour : les compteurs les envoient scellés, par blocs. Vous n’avez rien à faire ; cette page regarde d’elle-même.",
+      "Il est connecté. Les relevés apparaissent d’ordinaire en un jour : les compteurs les envoient scellés, par blocs. Vous n’avez rien à faire ; cette page regarde d’elle-même.",
     newest: (when) => `Relevés jusqu’au ${when}`,
   },
 
@@ -88,7 +88,7 @@ export const fr: Texts = {
       "Vos relevés restent scellés. Demandez à votre fournisseur ce que cela change pour vous.",
     findingsTitle: "Quelque chose n’est pas comme il faut",
     findings:
-      "Ce qui a été trouvé a été écarté ; tout le reste de ce que vous voyez ici a été vérifié. Si cela persiste après avoir rechargé la page, prévenez votre fournisseur en citant ces codes.",
+      "Ce qui a été trouvé a été écarté ; tout le reste de ce que vous voyez ici a été vérifié. Si cela persiste après avoir rechargé la page, prévenez votre fournisseur en citant ces codes.",
     times: (count) => `${count} fois`,
     code: (code) => `Code ${code}`,
     unbilledTitle: "Il manque une facture",
@@ -119,13 +119,13 @@ export const fr: Texts = {
     costLayer: "Afficher le coût",
     cost: "Coût de l’énergie",
     price: "Prix du kWh",
-    costTotal: "Avec abonnement et taxes",
+    costTotal: (amount) => `Avec abonnement et taxes : ${amount}`,
     peak: "Pointe",
     base: "Consommation de fond",
     compared: (percent, before) => `${percent} par comparaison avec ${before}`,
     comparedSoFar: (percent, before) =>
       `${percent} par comparaison avec ${before}, sur la même durée`,
-    gap: "Lacune : pas de relevés",
+    gap: "Lacune : pas de relevés",
     partGap: (missing) => `il manque ${missing}`,
     estimated: (time) => `${time} estimé`,
     gapsTitle: "Il y a des lacunes",
@@ -148,7 +148,7 @@ export const fr: Texts = {
     liveNow: "Puissance actuelle",
     liveWaiting: "En attente du prochain relevé de votre compteur.",
     curveHint:
-      "Glissez pour vous déplacer, pincez ou tournez la molette pour zoomer. Au clavier : flèches, plus et moins.",
+      "Glissez pour vous déplacer, pincez ou tournez la molette pour zoomer. Au clavier : flèches, plus et moins.",
   },
 
   bills: {
@@ -174,7 +174,7 @@ export const fr: Texts = {
       exact:
         "Recalculé à partir de vos propres relevés, le montant est exactement celui de la facture.",
       "window-extended":
-        "Un relevé de fin de période est arrivé en retard ; la facture va donc jusqu’au suivant. Rien n’est facturé deux fois ni oublié.",
+        "Un relevé de fin de période est arrivé en retard ; la facture va donc jusqu’au suivant. Rien n’est facturé deux fois ni oublié.",
       estimated:
         "Le fournisseur indique que la facture est estimée. La différence est réglée avec la prochaine facture.",
       "broken-link":
@@ -182,7 +182,7 @@ export const fr: Texts = {
       "not-computed":
         "Il manque des éléments pour recalculer cette facture. Vous trouverez ci-dessous lesquels.",
     },
-    difference: (amount) => `Différence : ${amount}`,
+    difference: (amount) => `Différence : ${amount}`,
     total: "Total",
     line: "Désignation",
     quantity: "Quantité",
@@ -195,7 +195,7 @@ export const fr: Texts = {
     before: "La période précédente",
     perDay: (energy) => `${energy} par jour`,
     notes: "Avoirs",
-    note: (reason) => `Avoir : ${reason}`,
+    note: (reason) => `Avoir : ${reason}`,
     owed: "Après les avoirs",
     checks: "Comment elle a été contrôlée",
     checksLead: "Des clés de votre propre compteur jusqu’au montant, maillon après maillon.",
@@ -210,7 +210,8 @@ export const fr: Texts = {
     },
     share: "Part du temps",
     document: "Le document",
-    tariff: (name, version) => `Tarif ${name}, version ${version}`,
+    tariff: "Tarif",
+    tariffVersion: (name, version) => `${name}, version ${version}`,
     digest: "Numéro de la divulgation",
     exported: "Injecté",
   },
@@ -225,7 +226,7 @@ export const fr: Texts = {
     loadPending: (day) =>
       `Votre consommation du ${day} attend, scellée, d’être additionnée à celle d’autres foyers. Personne n’en a rien vu.`,
     loadHeld: (day) =>
-      `Votre consommation du ${day} n’a pas été divulguée : trop peu de choses l’auraient cachée. Personne n’en a rien vu.`,
+      `Votre consommation du ${day} n’a pas été divulguée : trop peu de choses l’auraient cachée. Personne n’en a rien vu.`,
     bill: (from, to) =>
       `Pour la période du ${from} au ${to}, votre fournisseur a reçu le total de chaque plage tarifaire, pour votre facture. Rien de plus fin.`,
     billPending: (from, to) =>
@@ -240,7 +241,7 @@ export const fr: Texts = {
     },
     logged: {
       verified: "Inscrit au journal public, vérifié sur cet appareil",
-      "not-verified": "Serait inscrit au journal public ; non vérifié",
+      "not-verified": "Serait inscrit au journal public ; non vérifié",
       absent: "Absent du journal public",
     },
     loggedShort: {
@@ -257,28 +258,28 @@ export const fr: Texts = {
     supplier: "Votre fournisseur (facturation et données du réseau)",
     step: "Toutes les",
     others: "Autres foyers dans la somme",
-    believed: "Non vérifié sur cet appareil : la parole de l’agrégateur",
+    believed: "Non vérifié sur cet appareil : la parole de l’agrégateur",
     emptyTitle: "Rien n’a quitté votre foyer ce mois-ci",
     empty: "Ce qui est divulgué apparaît ici, avec le nombre de foyers auxquels vous étiez mêlé.",
     month: "Mois",
     summary: (count, others) =>
       `${count} sommes contiennent votre part, jamais avec moins de ${others} autres foyers.`,
     unavailableLead:
-      "Ce que le portail et les autres acteurs ont fait pourra être vérifié plus tard ; on ne peut pas le modifier entre-temps sans que cela se voie.",
+      "Ce que le portail et les autres acteurs ont fait pourra être vérifié plus tard ; on ne peut pas le modifier entre-temps sans que cela se voie.",
     portalTitle: "Ce que le portail sait de vous",
     portal: [
       "votre identifiant ici et quand vous vous connectez",
       "quel compteur est le vôtre, sous un numéro que votre fournisseur ne connaît pas",
       "que des relevés et des factures scellés arrivent, et quand",
-      "jamais : leur contenu, votre mot de passe, votre clé de secours, votre adresse",
+      "jamais : leur contenu, votre mot de passe, votre clé de secours, votre adresse",
     ],
     rootTitle: "Comparez avec votre courrier",
-    root: "Tous les acteurs figurent dans un registre signé. Le numéro de la clé qui le signe est imprimé dans votre courrier : ce doit être celui-ci.",
+    root: "Tous les acteurs figurent dans un registre signé. Le numéro de la clé qui le signe est imprimé dans votre courrier : ce doit être celui-ci.",
     epoch: (epoch) => `Version ${epoch} du registre`,
     checks: "Comment cela a été contrôlé",
     membership: "la présence de votre part",
     rootUnproven:
-      "Seul le portail a nommé cette clé jusqu’ici : votre première facture, ou votre courrier, la confirme.",
+      "Seul le portail a nommé cette clé jusqu’ici : votre première facture, ou votre courrier, la confirme.",
     refusalTitle: "Pourquoi",
     refusals: {
       R1: "Trop peu de foyers auraient été dans la somme.",
@@ -300,7 +301,7 @@ export const fr: Texts = {
 
   export: {
     title: "Emporter",
-    lead: "Les fichiers sont faits sur cet appareil et ne vont que là où vous les enregistrez. Un fichier n’est pas scellé : qui le possède peut le lire.",
+    lead: "Les fichiers sont faits sur cet appareil et ne vont que là où vous les enregistrez. Un fichier n’est pas scellé : qui le possède peut le lire.",
     range: "Quels jours",
     csvTitle: "Tableau (CSV)",
     csv: "Une ligne par relevé, avec heure locale, consommation, qualité et coût. Pour un tableur.",
@@ -311,7 +312,7 @@ export const fr: Texts = {
     greenSubmit: "Créer le fichier",
     shareTitle: "Partager avec quelqu’un",
     share:
-      "Pour un conseiller ou un chercheur qui vous a donné une clé publique : lui seul peut ouvrir le fichier. Il contient les jours choisis ci-dessus.",
+      "Pour un conseiller ou un chercheur qui vous a donné une clé publique : lui seul peut ouvrir le fichier. Il contient les jours choisis ci-dessus.",
     key: "Clé publique du destinataire",
     keyHint: "Le texte qui commence par -----BEGIN PUBLIC KEY-----, ou un JWK.",
     keyFile: "Ou sous forme de fichier",
@@ -323,14 +324,14 @@ export const fr: Texts = {
     purposeHint: "Figure dans le fichier.",
     proof: "Avec la preuve que votre compteur l’a mesuré",
     proofHint:
-      "Le destinataire voit alors aussi le numéro de votre compteur sur le réseau, celui de votre courrier : un gestionnaire du réseau saurait ainsi de quel compteur il s’agit. Sans la preuve, il n’a que votre parole.",
+      "Le destinataire voit alors aussi le numéro de votre compteur sur le réseau, celui de votre courrier : un gestionnaire du réseau saurait ainsi de quel compteur il s’agit. Sans la preuve, il n’a que votre parole.",
     compared: "J’ai comparé l’empreinte",
     otherKey: "Une autre clé",
     shareSubmit: "Créer le fichier scellé",
     shareNote:
-      "Ce que vous avez partagé, vous ne pouvez pas le reprendre. Le fichier demande au destinataire de le supprimer après 90 jours ; aucune clé ne l’y oblige.",
+      "Ce que vous avez partagé, vous ne pouvez pas le reprendre. Le fichier demande au destinataire de le supprimer après 90 jours ; aucune clé ne l’y oblige.",
     working: "Création du fichier",
-    saved: (name) => `Enregistré : ${name}`,
+    saved: (name) => `Enregistré : ${name}`,
   },
 
   ...frAccount,
