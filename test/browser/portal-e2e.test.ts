@@ -65,6 +65,7 @@ describe("a customer of the portal", () => {
   let deployment: Deployment;
   let household: Household;
   let visitor: Visitor;
+  const visitors: Visitor[] = [];
   let recoveryKey = "";
   /** Of the billed month, as the command line opens them. */
   let readings: Row[] = [];
@@ -76,9 +77,10 @@ describe("a customer of the portal", () => {
     assert(stranger !== undefined);
     household = stranger;
     visitor = await visit(deployment.portal, PHONE);
+    visitors.push(visitor);
   });
   after(async () => {
-    await visitor.close();
+    for (const one of visitors) await one.close();
     await deployment.close();
   });
 
@@ -220,7 +222,12 @@ describe("a customer of the portal", () => {
     assert.deepEqual(await visitor.secretsAtRest(secrets), []);
     await page.locator("[name=password]").fill(ANNA.password);
     await page.getByRole("button", { name: "Unlock" }).click();
-    await page.getByRole("button", { name: "Sign out" }).first().click();
+    const signOut = page.getByRole("button", { name: "Sign out" }).first();
+    // The page forgets at once; the session's end is the portal's answer.
+    await Promise.all([
+      page.waitForResponse((response) => response.request().method() === "DELETE"),
+      signOut.click(),
+    ]);
     await page.getByText("You are signed out").waitFor();
     assert.deepEqual(await visitor.context.cookies(), []);
     await page.goBack();
@@ -239,6 +246,7 @@ describe("a customer of the portal", () => {
 
   test("is refused with a wrong password, and with a wrong recovery key; the right one opens all again", async () => {
     visitor = await visit(deployment.portal, DESKTOP);
+    visitors.push(visitor);
     const { page } = visitor;
     const refusal = page.getByRole("alert").filter({
       hasText: problems["CUSTOMER_UNLOCK_FAILED"] ?? "?",

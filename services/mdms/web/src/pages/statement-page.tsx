@@ -62,12 +62,10 @@ interface BillProps {
 }
 
 function Bill({ detail, statement, before }: BillProps): VNode {
-  const { statements: words, common } = useTexts();
+  const { statements: words } = useTexts();
   const { servicePoint, zone } = detail;
   const formats = useFormats(zone);
-  const { from, notes = [], currency, cost } = statement;
-  const total = notes.at(-1)?.corrected ?? statement.amount;
-  const mean = formats.kilowattHours(BigInt(statement.meanPerDay_mWh));
+  const { from, notes = [], cost } = statement;
   return (
     <Page
       title={words.one(windowLabel(statement, zone, formats))}
@@ -89,32 +87,7 @@ function Bill({ detail, statement, before }: BillProps): VNode {
         </>
       }
     >
-      <Panel title={words.facts}>
-        <Figures>
-          <Figure
-            label={total.startsWith("-") ? words.credit : words.total}
-            value={formats.money(total, currency)}
-          />
-          <Figure
-            label={words.energy}
-            value={formats.kilowattHours(BigInt(statement.energy_mWh), 1)}
-            hint={common.days(statement.days)}
-          />
-          <Figure
-            label={words.perDay}
-            value={mean}
-            {...(before && {
-              hint: words.perDayBefore(formats.kilowattHours(BigInt(before.meanPerDay_mWh))),
-            })}
-          />
-          {statement.export_mWh !== "0" && (
-            <Figure
-              label={words.export}
-              value={formats.kilowattHours(BigInt(statement.export_mWh), 1)}
-            />
-          )}
-        </Figures>
-      </Panel>
+      <InShort detail={detail} statement={statement} before={before} />
       {statement.extended && <Notice>{words.extendedNote}</Notice>}
       {statement.estimated && <Notice tone="warn">{words.estimatedNote}</Notice>}
       <Panel title={words.bill}>
@@ -136,26 +109,72 @@ function Bill({ detail, statement, before }: BillProps): VNode {
           ))}
         </Panel>
       )}
-      <Panel title={words.provenance}>
-        <Facts
-          items={[
-            [words.point, <code class="id">{servicePoint}</code>],
-            [
-              words.window,
-              `${formats.dateTime(from, { zoneName: true })} – ${formats.dateTime(statement.to, { zoneName: true })}`,
-            ],
-            [words.kind, words.kinds[statement.kind]],
-            [words.tariff, words.tariffVersion(statement.tariff, statement.tariffVersion)],
-            [
-              words.digest,
-              <>
-                <Copyable value={statement.requestDigest} label={words.digest} />
-                <p class="muted small">{words.digestHint}</p>
-              </>,
-            ],
-          ]}
-        />
-      </Panel>
+      <Provenance detail={detail} statement={statement} />
     </Page>
+  );
+}
+
+function InShort({ detail, statement, before }: BillProps): VNode {
+  const { statements: words, common } = useTexts();
+  const formats = useFormats(detail.zone);
+  const { notes = [], currency } = statement;
+  const total = notes.at(-1)?.corrected ?? statement.amount;
+  const mean = formats.kilowattHours(BigInt(statement.meanPerDay_mWh));
+  return (
+    <Panel title={words.facts}>
+      <Figures>
+        <Figure
+          label={total.startsWith("-") ? words.credit : words.total}
+          value={formats.money(total, currency)}
+        />
+        <Figure
+          label={words.energy}
+          value={formats.kilowattHours(BigInt(statement.energy_mWh), 1)}
+          hint={common.days(statement.days)}
+        />
+        <Figure
+          label={words.perDay}
+          value={mean}
+          {...(before && {
+            hint: words.perDayBefore(formats.kilowattHours(BigInt(before.meanPerDay_mWh))),
+          })}
+        />
+        {statement.export_mWh !== "0" && (
+          <Figure
+            label={words.export}
+            value={formats.kilowattHours(BigInt(statement.export_mWh), 1)}
+          />
+        )}
+      </Figures>
+    </Panel>
+  );
+}
+
+function Provenance({ detail, statement }: Pick<BillProps, "detail" | "statement">): VNode {
+  const { statements: words } = useTexts();
+  const { servicePoint, zone } = detail;
+  const formats = useFormats(zone);
+  const { from } = statement;
+  return (
+    <Panel title={words.provenance}>
+      <Facts
+        items={[
+          [words.point, <code class="id">{servicePoint}</code>],
+          [
+            words.window,
+            `${formats.dateTime(from, { zoneName: true })} – ${formats.dateTime(statement.to, { zoneName: true })}`,
+          ],
+          [words.kind, words.kinds[statement.kind]],
+          [words.tariff, words.tariffVersion(statement.tariff, statement.tariffVersion)],
+          [
+            words.digest,
+            <>
+              <Copyable value={statement.requestDigest} label={words.digest} />
+              <p class="muted small">{words.digestHint}</p>
+            </>,
+          ],
+        ]}
+      />
+    </Panel>
   );
 }
