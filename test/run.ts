@@ -1,7 +1,7 @@
 /**
  * The test command. Checks types and lint side by side, then runs every `*.test.ts` of packages, services, cli and test/, and fails when
  * fewer tests ran than the floor: a runner that finds nothing must not look green. Arguments name files to run instead: what needs
- * Chromium (`test:browser`) and what takes minutes (`test:e2e`, `test:attacks`) has commands of its own.
+ * Chromium (`test:browser`) and what takes minutes (`test:processes`, `test:attacks`) has commands of its own.
  *
  * `npm test` starts it with `--wasm-tiering-budget`, which every file's process inherits: V8 then optimises the database's WebAssembly
  * later. In the few seconds that most files take it would not pay.
@@ -22,12 +22,17 @@ const ELSEWHERE = [
   "packages/paillier/test/engine.test.ts",
   "packages/paillier/test/native.test.ts",
   "packages/paillier/test/threshold.test.ts",
+  "services/mdms/test/corrections.test.ts",
+  "services/mdms/test/cost.test.ts",
+  "services/mdms/test/desk.test.ts",
   "services/mdms/test/shares.test.ts",
   "services/pes/aggregator/test/cost-afterwards.test.ts",
+  "services/pes/aggregator/test/ledger.test.ts",
   "services/pes/aggregator/test/quorum.test.ts",
   "services/pes/opener/test/keys.test.ts",
   "services/pes/trustee/test/cost-afterwards.test.ts",
   "services/pes/trustee/test/share.test.ts",
+  "services/registry/test/prices.test.ts",
   "services/ucs/test/household.test.ts",
   "services/ucs/test/privacy.test.ts",
   "test/attacks/",
