@@ -448,7 +448,11 @@ describe("a web application's files", () => {
     const log = silentLogger;
     const metrics = createMetrics();
     const app = createApp({
-      ...{ title: "pages", version: "1", log, metrics, clock: manualClock(0) },
+      title: "pages",
+      version: "1",
+      log,
+      metrics,
+      clock: manualClock(0),
       contentSecurityPolicy: WEB_POLICY,
     });
     app.get("/v1/known", (context) => context.json({}));
