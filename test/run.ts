@@ -14,18 +14,23 @@ import { run } from "node:test";
 import { spec as SpecReporter } from "node:test/reporters";
 
 /** Raised as tests are added; lowered only with a reason in the change. */
-const TESTS_MIN = 1_200;
+const TESTS_MIN = 1_250;
 /** The folders with the longest files first, so that none of them is left alone at the end. */
 const FOLDERS = ["test", "services", "packages", "cli"];
 const ELSEWHERE = [
   "packages/attacks/",
+  "packages/customer/test/export.test.ts",
+  "packages/customer/test/portal-bill.test.ts",
   "packages/paillier/test/engine.test.ts",
   "packages/paillier/test/native.test.ts",
   "packages/paillier/test/threshold.test.ts",
+  "services/mdms/test/api.test.ts",
   "services/mdms/test/corrections.test.ts",
   "services/mdms/test/cost.test.ts",
+  "services/mdms/test/delivery.test.ts",
   "services/mdms/test/desk.test.ts",
   "services/mdms/test/shares.test.ts",
+  "services/mdms/test/web.test.ts",
   "services/pes/aggregator/test/cost-afterwards.test.ts",
   "services/pes/aggregator/test/ledger.test.ts",
   "services/pes/aggregator/test/quorum.test.ts",
@@ -33,6 +38,7 @@ const ELSEWHERE = [
   "services/pes/trustee/test/cost-afterwards.test.ts",
   "services/pes/trustee/test/share.test.ts",
   "services/registry/test/prices.test.ts",
+  "services/ucs/test/evidence.test.ts",
   "services/ucs/test/household.test.ts",
   "services/ucs/test/privacy.test.ts",
   "test/attacks/",
