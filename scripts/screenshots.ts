@@ -26,7 +26,7 @@ const WINDOW_START_SECONDS = Date.parse("2026-09-30T22:00:00Z") / 1000;
 const WIDTHS = [1280, 360] as const;
 const THEMES = ["light", "dark"] as const;
 /** Longer pages are cut there. */
-const HEIGHT_MAX = 1600;
+const HEIGHT_MAX = 1400;
 const README_HEIGHT = 800;
 /** Live charts are never idle. */
 const DRAWING_MS_MAX = 300;
