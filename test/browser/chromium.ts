@@ -33,6 +33,8 @@ export interface Look {
 export const DESKTOP: Look = { width: 1280, theme: "light", language: "en" };
 export const PHONE: Look = { width: 360, theme: "light", language: "en" };
 
+const localeOf = (language: Look["language"]): string => (language === "fr" ? "fr-CH" : "en-GB");
+
 export interface Visitor {
   readonly context: BrowserContext;
   readonly page: Page;
@@ -55,10 +57,10 @@ export async function visit(
   const profile = mkdtempSync(join(tmpdir(), "smarter-metering-browser-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: CHROMIUM,
-    args: FLAGS,
+    args: [...FLAGS, `--lang=${localeOf(language)}`],
     viewport: { width, height: width < 600 ? 780 : 900 },
     colorScheme: theme,
-    locale: language === "fr" ? "fr-CH" : "en-GB",
+    locale: localeOf(language),
     timezoneId,
     acceptDownloads: true,
   });
