@@ -6,7 +6,7 @@
 /** Of migration 0008-access. */
 export const COUNTED: readonly string[] = [
   // statement: all · billed: service points with one · window: seconds of the longest · release, by kind · load: blocks by cohort.
-  `create table tally (
+  `create table held_count (
     what text not null,
     owner text not null default '',
     count int8 not null,
@@ -15,9 +15,9 @@ export const COUNTED: readonly string[] = [
     service_point text primary key,
     statements int4 not null,
     last_from int8 not null)`,
-  `create function add_to_tally(name text, of_owner text, more int8) returns void language sql as $$
-    insert into tally values (name, of_owner, more)
-      on conflict (what, owner) do update set count = tally.count + excluded.count $$`,
+  `create function add_to_held_count(name text, of_owner text, more int8) returns void language sql as $$
+    insert into held_count values (name, of_owner, more)
+      on conflict (what, owner) do update set count = held_count.count + excluded.count $$`,
   `create function count_statements() returns trigger language plpgsql as $$
     declare fresh int8;
     begin
@@ -32,10 +32,10 @@ export const COUNTED: readonly string[] = [
         insert into billed_point select * from added a
           where not exists (select 1 from known k where k.service_point = a.service_point) returning 1)
       select count(*) into fresh from inserted;
-      perform add_to_tally('billed', '', fresh);
-      perform add_to_tally('statement', '', (select count(*) from rows));
-      insert into tally select 'window', '', max(to_grid - from_grid) from rows having count(*) > 0
-        on conflict (what, owner) do update set count = greatest(tally.count, excluded.count);
+      perform add_to_held_count('billed', '', fresh);
+      perform add_to_held_count('statement', '', (select count(*) from rows));
+      insert into held_count select 'window', '', max(to_grid - from_grid) from rows having count(*) > 0
+        on conflict (what, owner) do update set count = greatest(held_count.count, excluded.count);
       return null;
     end $$`,
   `create function uncount_statements() returns trigger language plpgsql as $$
@@ -49,8 +49,8 @@ export const COUNTED: readonly string[] = [
         delete from billed_point where statements = 0
           and service_point in (select service_point from rows) returning 1)
       select count(*) into gone from deleted;
-      perform add_to_tally('billed', '', -gone);
-      perform add_to_tally('statement', '', -(select count(*) from rows));
+      perform add_to_held_count('billed', '', -gone);
+      perform add_to_held_count('statement', '', -(select count(*) from rows));
       return null;
     end $$`,
   ...bothWays("statement", "count_statements", "uncount_statements"),
@@ -97,7 +97,7 @@ function countedBy(table: string, what: string, owner: string, condition: string
   ].map(
     ([name, sign]) => `create function ${name}() returns trigger language plpgsql as $$
     begin
-      perform add_to_tally('${what}', r.owner, ${sign}r.count) from
+      perform add_to_held_count('${what}', r.owner, ${sign}r.count) from
         (select ${owner} as owner, count(*) as count from rows where ${condition} group by 1) r;
       return null;
     end $$`,

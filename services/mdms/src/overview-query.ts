@@ -23,7 +23,7 @@ export interface Counts {
 /** From what is counted as it is written: nothing here grows with the number of rows but the cohorts themselves. */
 export async function readCounts(sql: Sql): Promise<Counts> {
   const tallies = await sql.query<{ name: string; count: bigint }>(
-    `select concat_ws(' ', what, nullif(owner, '')) as name, count from tally where what <> 'load'`,
+    `select concat_ws(' ', what, nullif(owner, '')) as name, count from held_count where what <> 'load'`,
   );
   const countOf = (name: string): number =>
     Number(tallies.find((tally) => tally.name === name)?.count ?? 0);
@@ -33,7 +33,7 @@ export async function readCounts(sql: Sql): Promise<Counts> {
   >(
     `select t.owner as cohort, t.count::int4 as blocks, b.block_start as "lastBlockStart",
         b.contributors, b.members
-      from tally t cross join lateral (select * from load_block
+      from held_count t cross join lateral (select * from load_block
         where cohort = t.owner and stream = 'LOAD' order by block_start desc limit 1) b
       where t.what = 'load' order by t.owner`,
   );

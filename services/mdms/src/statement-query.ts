@@ -151,7 +151,7 @@ const ORDER = {
 function placesOf(query: StatementQuery): Conditions {
   const { servicePoint, tariff, fromSeconds, toSeconds, after, order = "oldest" } = query;
   // No window is longer than the longest: without this, those of last month are found after all that ended before.
-  const earliest = "$ - coalesce((select count from tally where what = 'window'), 0)";
+  const earliest = "$ - coalesce((select count from held_count where what = 'window'), 0)";
   const where = conditions([
     ["service_point = $", servicePoint],
     ["tariff = $", tariff],

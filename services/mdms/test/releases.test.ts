@@ -56,7 +56,7 @@ const COLUMNS: Readonly<Record<string, string>> = {
   // Answers to operators' own writes.
   idempotency: "login key request_hash status content_type body created_at",
   // Numbers of rows; and of each service point how many statements, and the start of the last.
-  tally: "what owner count",
+  held_count: "what owner count",
   billed_point: "service_point statements last_from",
   // Bills of all customers of a tariff, summed.
   window_sum: "to_grid tariff currency statements amount",
