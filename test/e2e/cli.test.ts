@@ -262,7 +262,9 @@ test("demo --json prints one object and goes live; households.json has a row for
     assert.match(row.enrolmentCode, /^[0-9A-Z*~$=-]{27,33}$/);
     assert.equal(row.login, hasAccount ? "customer-001" : null);
     assert.equal(typeof row.password, hasAccount ? "string" : "object");
-    assert.equal(Object.keys(row).length, 5);
+    assert.match(row.signUp, /^(https?:\S+)?\/sign-up#network=[0-9a-f]{32}&code=\S{27,}$/);
+    assert.match(row.registryFingerprint, /^([0-9a-f]{4} ){15}[0-9a-f]{4}$/);
+    assert.equal(Object.keys(row).length, 7);
   }
   assert.equal(
     new Set(rows.flatMap(([, row]) => [row.servicePoint, row.networkPseudonym])).size,

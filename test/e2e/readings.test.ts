@@ -153,11 +153,13 @@ test("a household's file, then its P1 port, reach its customer exactly", async (
   const rows = await exported(dir, customer.password, 4 * day);
   for (const [quarter, row] of rows.entries()) {
     const start = iso(START_SECONDS + quarter * QUARTER_SECONDS);
+    const local = start.replace("Z", "+00:00");
     const isFile = quarter < 2 * day;
-    const exportedMilliwattHours = isFile ? 0 : 1000 * exportOf(quarter);
-    const reading = `${1000 * wattHoursOf(quarter)},${exportedMilliwattHours},valid`;
+    const energies = [wattHoursOf(quarter), isFile ? 0 : exportOf(quarter)];
+    const reading = `${energies.map((energy) => (energy / 1000).toFixed(6)).join(",")},valid`;
     const isLeftOut = quarter < day;
-    assert.equal(row, `${start},${QUARTER_SECONDS},${isLeftOut ? "0,0,missing" : reading}`);
+    const expected = `${local},${start},${QUARTER_SECONDS},${isLeftOut ? ",,missing" : reading}`;
+    assert.equal(row, expected);
   }
 });
 

@@ -111,13 +111,15 @@ const singleNeedles = (): Needle[] =>
     runNeedles(`${value} alone`, [value]).filter(({ bytes }) => bytes.length >= 8),
   );
 
-/** How many readings stand alone as decimals. */
+/** How many readings stand alone as decimals, in mWh or in kWh. */
 function singleDecimals(haystacks: readonly Haystack[]): number {
   const values = new Set(labels.flatMap(readingsOf));
   const hits = new Set<number>();
   for (const { bytes } of haystacks) {
-    for (const [digits] of bytes.toString("latin1").matchAll(/(?<!\d)\d{7}(?!\d)/g)) {
-      if (values.has(Number(digits))) hits.add(Number(digits));
+    const text = bytes.toString("latin1");
+    for (const [digits] of text.matchAll(/(?<![\d.])(?:\d{7}|\d\.\d{6})(?![\d.])/g)) {
+      const value = Number(digits.replace(".", ""));
+      if (values.has(value)) hits.add(value);
     }
   }
   return hits.size;
