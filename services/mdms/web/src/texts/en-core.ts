@@ -29,7 +29,7 @@ export const corePages = {
   application: "Smarter Metering",
   nav: {
     overview: "Overview",
-    neighbourhoods: "Neighbourhoods",
+    neighbourhoods: "Load",
     servicePoints: "Meters",
     statements: "Statements",
     corrections: "Corrections",

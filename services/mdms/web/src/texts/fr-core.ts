@@ -8,7 +8,7 @@ export const corePagesFr: typeof corePages = {
   application: "Smarter Metering",
   nav: {
     overview: "Vue d’ensemble",
-    neighbourhoods: "Quartiers",
+    neighbourhoods: "Charge",
     servicePoints: "Compteurs",
     statements: "Factures",
     corrections: "Corrections",

@@ -27,6 +27,8 @@ import type { Cost, Range } from "./messages.ts";
 const DIGITS = 3;
 const PRICE_DIGITS = 5;
 const MILLIWATT_HOURS_OF_KILOWATT_HOUR = 1_000_000n;
+/** A month. Of a year there is no one bill, but several, each with its own tariff. */
+const BILL_SECONDS_MAX = 32 * 86_400;
 
 export interface Terms {
   readonly tariff: Tariff;
@@ -48,7 +50,10 @@ export interface Costs {
 /** `window`: local midnights around all that is asked. Undefined where the tariff is not in force. */
 export function costsOf(terms: Terms, series: ReadingSeries, window: Range): Costs | undefined {
   const { tariff, zone, prices } = terms;
-  const billing = { tariff, zone, prices, window };
+  // Nothing stands before the contract: its first bill begins with it.
+  const from = Math.max(window.from, terms.billed[0]?.window.from ?? window.from);
+  const billing = { tariff, zone, prices, window: { from, to: window.to } };
+  const isOneBill = window.to - window.from <= BILL_SECONDS_MAX && from < window.to;
   const plans = billedPlans(terms.billed, window);
   if (plans.length === 0) return undefined;
   const energy = (span: Range): string | null =>
@@ -66,7 +71,7 @@ export function costsOf(terms: Terms, series: ReadingSeries, window: Range): Cos
     of(span) {
       // A day that has begun has its standing charge.
       const until = Math.min(window.to, addLocalDays(localDayStart(span.to - 1, zone), 1, zone));
-      const bill = known(() => runningBill(billing, series, until));
+      const bill = isOneBill ? known(() => runningBill(billing, series, until)) : undefined;
       return { currency: tariff.currency, energy: energy(span), total: bill?.bill.amount ?? null };
     },
   };
