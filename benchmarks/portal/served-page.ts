@@ -4,18 +4,7 @@ import { createServer, type Server } from "node:http";
 import { fileURLToPath } from "node:url";
 import { chromium, type Page } from "playwright-core";
 import { build } from "vite";
-
-const CHROMIUM = "/usr/bin/chromium";
-const FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
+import { CHROMIUM, CHROMIUM_FLAGS } from "../../test/browser/chromium.ts";
 
 export interface ServedPage {
   /** Names of files beside this one, without ".ts"; the page runs the first. */
@@ -30,7 +19,7 @@ export async function withPage<T>(
   act: (open: (width: number, height: number) => Promise<Page>) => Promise<T>,
 ): Promise<T> {
   const server = await serve(page);
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
   try {
     const address = server.address();
     const port = typeof address === "object" ? address?.port : undefined;

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { chromium, type BrowserContext, type Page } from "playwright-core";
 
 export const CHROMIUM = "/usr/bin/chromium";
-const FLAGS = [
+export const CHROMIUM_FLAGS = [
   "--headless",
   "--no-sandbox",
   "--disable-gpu",
@@ -57,7 +57,7 @@ export async function visit(
   const profile = mkdtempSync(join(tmpdir(), "smarter-metering-browser-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: CHROMIUM,
-    args: [...FLAGS, `--lang=${localeOf(language)}`],
+    args: [...CHROMIUM_FLAGS, `--lang=${localeOf(language)}`],
     viewport: { width, height: width < 600 ? 780 : 900 },
     colorScheme: theme,
     locale: localeOf(language),

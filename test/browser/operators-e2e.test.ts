@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import type { Page } from "playwright-core";
 import { en } from "../../services/mdms/web/src/texts/en.ts";
 import { runAll, temporaryFolder } from "../e2e/command-line.ts";
@@ -18,6 +18,7 @@ import {
   assertRoutes,
   assertTabs,
 } from "./operator-roles.ts";
+import { keepUntilEnd } from "./keep.ts";
 import { assertNoFaults, faultsInAllLooks, settled, tableRows } from "./looks.ts";
 import { writeNeighbourhood } from "./neighbourhood-file.ts";
 import {
@@ -62,10 +63,12 @@ const visitors: Visitor[] = [];
 /** Opened at the start and never loaded again. */
 let watcher: { readonly page: Page; readonly before: number };
 
+const keep = keepUntilEnd();
+
 before(async () => {
   const file = writeNeighbourhood({ households: HOUSEHOLDS, days: 75, gap: GAP });
   const source = ["--data", file, "--zone", "Europe/Zurich", "--customers", "0"];
-  deployment = await startDeployment(...source, "--days", String(LOADED_DAYS));
+  deployment = await keep(startDeployment(...source, "--days", String(LOADED_DAYS)));
   watcher = await watch();
   const [created] = await runAll([[...operatorWords("create", VIEWER), "--role", "viewer"]]);
   assert.equal(created?.code, 0, created?.stderr);
@@ -76,11 +79,6 @@ before(async () => {
   assert(bill !== undefined);
   const { servicePoint, from } = bill;
   subject = { cohort: "north", date: FULL_DATE, servicePoint, from };
-});
-
-after(async () => {
-  await Promise.all(visitors.map((visitor) => visitor.close()));
-  await deployment.close();
 });
 
 /** `operator create` or `operator reset` with a password of the test's choice. */
@@ -97,7 +95,7 @@ const credentialsOf = (role: Role): Credentials => {
 
 /** The start page with a profile of its own, whose complaints the last test reads. */
 async function arrive(): Promise<Page> {
-  const visitor = await visit(deployment.mdms, DESKTOP);
+  const visitor = await keep(visit(deployment.mdms, DESKTOP));
   visitors.push(visitor);
   await visitor.page.goto(deployment.mdms);
   return visitor.page;
@@ -119,6 +117,7 @@ async function watch(): Promise<typeof watcher> {
 const loadPath = (query: string): string => `/neighbourhoods/${subject.cohort}?${query}`;
 describe("an operator", () => {
   let page: Page;
+
   before(async () => {
     page = await enter("operator");
   });

@@ -4,7 +4,7 @@
  * built pages.
  */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { addWebFiles, listen } from "@smarter-metering/runtime";
 import type { Page } from "playwright-core";
@@ -17,6 +17,7 @@ import {
   type Fixture,
 } from "../../services/mdms/test/fixture.ts";
 import { assertFits, DESKTOP, inaccessible, PHONE, visit, type Visitor } from "./chromium.ts";
+import { keepUntilEnd } from "./keep.ts";
 
 const webFolder = fileURLToPath(new URL("../../services/mdms/dist/web", import.meta.url));
 const PASSWORD = "correct horse battery staple";
@@ -34,8 +35,10 @@ describe("operators' pages", () => {
   let server: Awaited<ReturnType<typeof listen>>;
   let visitor: Visitor;
 
+  const keep = keepUntilEnd();
+
   before(async () => {
-    fixture = await startFixture({ startDate: "2025-02-01" });
+    fixture = await keep(startFixture({ startDate: "2025-02-01" }));
     const { world, mdms, http } = fixture;
     servicePoint = world.households[0]?.mdms ?? "";
     await fixture.deliver(
@@ -46,13 +49,8 @@ describe("operators' pages", () => {
     );
     for (const role of ROLES) await mdms.createOperator({ login: role, password: PASSWORD, role });
     await addWebFiles(http, webFolder);
-    server = await listen({ app: http, port: 0 });
-    visitor = await visit(server.url, DESKTOP);
-  });
-  after(async () => {
-    await visitor.close();
-    await server.close();
-    await fixture.close();
+    server = await keep(listen({ app: http, port: 0 }));
+    visitor = await keep(visit(server.url, DESKTOP));
   });
 
   const links = (page: Page): Promise<string[]> =>

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import {
   createPortalClient,
   openShared,
@@ -26,6 +26,7 @@ import type { Household } from "../e2e/deployment-output.ts";
 import { DESKTOP, PHONE, visit, type Visitor } from "./chromium.ts";
 import { startDeployment, type Deployment } from "./deployment.ts";
 import { assertEspi } from "./espi-schema.ts";
+import { keepUntilEnd } from "./keep.ts";
 import { settled } from "./looks.ts";
 import { faultsOf, speak } from "./portal-looks.ts";
 import {
@@ -65,23 +66,19 @@ describe("a customer of the portal", () => {
   let deployment: Deployment;
   let household: Household;
   let visitor: Visitor;
-  const visitors: Visitor[] = [];
   let recoveryKey = "";
   /** Of the billed month, as the command line opens them. */
   let readings: Row[] = [];
   let month = "";
 
+  const keep = keepUntilEnd();
+
   before(async () => {
-    deployment = await startDeployment();
+    deployment = await keep(startDeployment());
     const stranger = Object.values(deployment.households()).find(({ login }) => login === null);
     assert(stranger !== undefined);
     household = stranger;
-    visitor = await visit(deployment.portal, PHONE);
-    visitors.push(visitor);
-  });
-  after(async () => {
-    for (const one of visitors) await one.close();
-    await deployment.close();
+    visitor = await keep(visit(deployment.portal, PHONE));
   });
 
   test("signs up, is held to the recovery key, and is connected by the meter", async () => {
@@ -245,8 +242,7 @@ describe("a customer of the portal", () => {
   });
 
   test("is refused with a wrong password, and with a wrong recovery key; the right one opens all again", async () => {
-    visitor = await visit(deployment.portal, DESKTOP);
-    visitors.push(visitor);
+    visitor = await keep(visit(deployment.portal, DESKTOP));
     const { page } = visitor;
     const refusal = page.getByRole("alert").filter({
       hasText: problems["CUSTOMER_UNLOCK_FAILED"] ?? "?",

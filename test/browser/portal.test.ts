@@ -20,18 +20,8 @@ import {
   openPortal,
   publishSealed,
 } from "../../services/ucs/test/portal.ts";
+import { CHROMIUM, CHROMIUM_FLAGS } from "./chromium.ts";
 
-const CHROMIUM = "/usr/bin/chromium";
-const FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 const webFolder = fileURLToPath(new URL("../../services/ucs/dist/web", import.meta.url));
 const password = "a long enough password";
 
@@ -72,7 +62,7 @@ test("sign-up, enrolment, the day's total, live, lock, sign-out, a new password 
   assert(existsSync(CHROMIUM), `the browser test did NOT run: there is no ${CHROMIUM}`);
   const portal = await openPortal({}, webFolder);
   const server = await listen({ app: portal.ucs.http, port: 0 });
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
   const context = await browser.newContext({
     viewport: { width: 360, height: 740 },
     timezoneId: portal.world.zone,
