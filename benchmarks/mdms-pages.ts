@@ -1,8 +1,9 @@
 // The operators' lists over many statements: p95 of a page, first and deep, rows a second of a walk and of CSV, and what writing costs.
 // The database is filled by SQL, without a town's cryptography; its shape is the MDMS's own.
-// Run: node --import tsx benchmarks/mdms-pages.ts [--json] [--points 20000] [--windows 15]
+// Run: node --import tsx benchmarks/mdms-pages.ts [--json] [--points 20000] [--windows 15] [--server]
+// With --server the database is a PostgreSQL server of its own (Debian's package `postgresql`), else PGlite in memory.
 import { parseArgs } from "node:util";
-import { openStore } from "@smarter-metering/runtime";
+import { openStore, type StorePlace } from "@smarter-metering/runtime";
 import { migrations } from "@smarter-metering/mdms";
 import { readAudit } from "../services/mdms/src/access/audit.ts";
 import { readLoad } from "../services/mdms/src/load-query.ts";
@@ -20,12 +21,14 @@ import {
   nameOfPoint,
   WINDOW_SECONDS,
 } from "../services/mdms/test/many-rows.ts";
+import { startPostgres } from "../test/services/postgres-server.ts";
 
 const { values } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     points: { type: "string", default: "20000" },
     windows: { type: "string", default: "15" },
+    server: { type: "boolean", default: false },
   },
 });
 const points = Number(values.points);
@@ -33,7 +36,14 @@ const windows = Number(values.windows);
 const RUNS = 40;
 const PAGE = 100;
 
-const store = await openStore({ schema: "mdms", migrations });
+/** A quarter of a small server's memory, as PostgreSQL's manual advises (19.4.1). */
+const settings = { shared_buffers: "2GB", max_wal_size: "8GB", work_mem: "16MB" };
+const server = values.server ? await startPostgres({ settings }) : undefined;
+const place: StorePlace =
+  server === undefined
+    ? { kind: "pglite" }
+    : { kind: "postgres", connection: await server.createDatabase("mdms") };
+const store = await openStore({ place, schema: "mdms", migrations });
 const fillStart = performance.now();
 await fillStatements(store, { points, windows });
 await store.query("analyze");
@@ -103,6 +113,7 @@ do {
 } while (after !== undefined && walked < 100_000);
 const walkRowsPerSecond = Math.round(walked / ((performance.now() - walkStart) / 1000));
 await store.close();
+await server?.remove();
 
 const result = { statements: points * windows, fillSeconds, pages, walkRowsPerSecond };
 if (values.json) console.log(JSON.stringify(result));

@@ -50,6 +50,7 @@ import {
   type Store,
 } from "@smarter-metering/runtime";
 import { textbookDecrypt } from "../packages/paillier/test/textbook.ts";
+import { testPlace } from "../packages/runtime/test/test-place.ts";
 import { FakeConcentrator, type AcceptedFrame } from "../services/meter/test/fake-concentrator.ts";
 import { makeWorld, testRecipient, worldTariff, type World } from "./support/world.ts";
 
@@ -70,7 +71,7 @@ before(async () => {
     intervalSeconds: SLOT_SECONDS,
     loadIntervalSeconds: SLOT_SECONDS,
   });
-  store = await openStore({ schema: "test", migrations: [] });
+  store = await openStore({ place: await testPlace(), schema: "test", migrations: [] });
 });
 after(async () => {
   await store.close();

@@ -1,6 +1,7 @@
 /**
  * The retention table of docs/privacy-officer.md: it says what the constants say, and what it says happens. Each row's data are put into the
- * party's own store, just old enough and just too young; an hour passes at the running party, and one of the two is gone.
+ * party's own store, just old enough and just too young; an hour passes at the running party, and one of the two is gone. The
+ * aggregator's row has a test beside it (services/pes/aggregator/test/retention.test.ts).
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -14,12 +15,14 @@ import {
 } from "@smarter-metering/runtime";
 import { RELEASES_KEPT_DAYS, streamsOf } from "../cli/src/serve/streams.ts";
 import { DEAD_LETTERS_KEPT_DAYS } from "../packages/runtime/src/bus/stream-state.ts";
+import { testPlace } from "../packages/runtime/test/test-place.ts";
 import { KEPT_DAYS } from "../services/concentrator/src/chain-store.ts";
 import { REQUESTS_KEPT_DAYS } from "../services/concentrator/src/mailbox.ts";
 import { openLab, type Lab } from "../services/concentrator/test/lab.ts";
 import { SESSION_SECONDS as MDMS_SESSION_SECONDS } from "../services/mdms/src/access/sessions.ts";
 import { MDMS_KEPT_DAYS } from "../services/mdms/src/retention.ts";
 import { startFixture, type Fixture } from "../services/mdms/test/fixture.ts";
+import { AGGREGATOR_KEPT_DAYS } from "../services/pes/aggregator/src/retention.ts";
 import { destroyedAt } from "../services/pes/opener/src/key-ring.ts";
 import { INVITATION_SECONDS } from "../services/ucs/src/household-store.ts";
 import { SESSION_SECONDS as UCS_SESSION_SECONDS } from "../services/ucs/src/http/session-auth.ts";
@@ -39,6 +42,7 @@ const CONSTANTS: Readonly<Record<string, string>> = {
   "MDMS SESSION_SECONDS": `${MDMS_SESSION_SECONDS / HOUR} hours`,
   "UCS SESSION_SECONDS": `${UCS_SESSION_SECONDS / HOUR} hours`,
   INVITATION_SECONDS: `${INVITATION_SECONDS / DAY} days`,
+  ...named("AGGREGATOR_KEPT_DAYS", AGGREGATOR_KEPT_DAYS),
   ...named("MDMS_KEPT_DAYS", MDMS_KEPT_DAYS),
   ...named("UCS_KEPT_DAYS", UCS_KEPT_DAYS),
 };
@@ -466,7 +470,7 @@ for (const kind of concentratorKinds) {
 
 test("the bus forgets releases and dead letters after 40 days, what all have taken at once, and the log never", async () => {
   assert.equal(RELEASES_KEPT_DAYS, DEAD_LETTERS_KEPT_DAYS, "one step of the clock is for both");
-  const store = await openStore({ schema: "test", migrations: [] });
+  const store = await openStore({ place: await testPlace(), schema: "test", migrations: [] });
   const startMs = Date.UTC(2025, 0, 1);
   const streams = streamsOf(0).filter(({ name }) =>
     ["frames", "releases", "log", "sealed"].includes(name),

@@ -1,7 +1,7 @@
 /**
  * The test command. Checks types and lint side by side, then runs every `*.test.ts` of packages, services, cli and test/, and fails when
  * fewer tests ran than the floor: a runner that finds nothing must not look green. Arguments name files to run instead: what needs
- * Chromium (`test:browser`) and what takes minutes (`test:processes`, `test:attacks`) has commands of its own.
+ * Chromium (`test:browser`) or other servers (`test:services`), and what takes minutes (`test:processes`, `test:attacks`), has commands of its own.
  *
  * `npm test` starts it with `--wasm-tiering-budget`, which every file's process inherits: V8 then optimises the database's WebAssembly
  * later. In the few seconds that most files take it would not pay.
@@ -55,9 +55,11 @@ const ELSEWHERE = [
   "test/e2e/readings.test.ts",
   "test/e2e/real-data.test.ts",
   "test/e2e/secrets.test.ts",
+  "test/e2e/transport.test.ts",
   "test/key-life.test.ts",
   "test/retention.test.ts",
   "test/scenario/",
+  "test/services/",
   "test/simulation/",
   "test/threshold.test.ts",
 ];

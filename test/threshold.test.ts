@@ -24,6 +24,7 @@ import {
 } from "@smarter-metering/runtime";
 import { initialiseLedger, startTrustee, type TrusteeService } from "@smarter-metering/trustee";
 import { streamsOf } from "../cli/src/serve/streams.ts";
+import { testPlace } from "../packages/runtime/test/test-place.ts";
 import {
   contribute,
   DAY_SLOTS,
@@ -72,7 +73,7 @@ let folder: string;
 let store: Store;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "threshold-"));
-  store = await openStore({ schema: "threshold", migrations: [] });
+  store = await openStore({ place: await testPlace(), schema: "threshold", migrations: [] });
   await migrate(store, "aggregator", aggregatorMigrations);
   await migrate(store, "mdms", mdmsMigrations);
 });

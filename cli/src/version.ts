@@ -2,9 +2,14 @@
 import { readFile } from "node:fs/promises";
 import { engineInUse } from "./serve/party-engine.ts";
 
-export async function versionLines(verbose: boolean): Promise<string[]> {
+export async function programVersion(): Promise<string> {
   const file = new URL("../package.json", import.meta.url);
   const { version } = JSON.parse(await readFile(file, "utf8")) as { version: string };
+  return version;
+}
+
+export async function versionLines(verbose: boolean): Promise<string[]> {
+  const version = await programVersion();
   if (!verbose) return [version];
   const { name, whyPortable } = await engineInUse();
   return [

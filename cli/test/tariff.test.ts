@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { compareStatement } from "@smarter-metering/customer";
 import { unsafePolicy } from "@smarter-metering/policy";
-import { parseMdmsView, type BillRelease } from "@smarter-metering/protocol";
+import { mdmsReader, type BillRelease } from "@smarter-metering/protocol";
 import {
   addLocalDays,
   dayStartOf,
@@ -292,7 +292,7 @@ a day.\nversion 2 starts on 2026-04-10, inside windows 2026-04-01 to 2026-05-01 
 takes effect on 2026-05-01, because band high holds before and after it\ntariff household-tou: published`,
   );
   assert.equal(epochs(), 2);
-  const view = parseMdmsView((await newestView(layout, "mdms")).text);
+  const { view } = await newestView(layout, mdmsReader);
   assert.deepEqual(view.tariffs, [signed.text]);
   const again = await publish("again.json", next, "--json");
   assert.deepEqual(JSON.parse(again.text), { tariff: "household-tou", outcome: "known" });
@@ -533,7 +533,7 @@ test("tariff sign and publish: prices of a published tariff, one epoch, and what
   const { text } = await run(tariffPublish, jws, "--dir", layout.root, "--yes");
   assert.match(text, /^Prices day-ahead in CHF.*\n24 prices, .*\n.*\nprices day-ahead: published$/);
   assert.equal(epochs(), before + 1);
-  const view = parseMdmsView((await newestView(layout, "mdms")).text);
+  const { view } = await newestView(layout, mdmsReader);
   assert.equal(view.prices?.length, 1);
   const again = await publish("again.json", pricesOf(march, 24), "--json");
   assert.deepEqual(JSON.parse(again.text), { prices: "day-ahead", outcome: "known" });

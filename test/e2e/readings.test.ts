@@ -9,6 +9,7 @@ import { createServer, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { customersOf, joinPortal } from "../../cli/src/demo/customers.ts";
+import { plainDoor } from "../../cli/src/serve/door.ts";
 import { run, runAll, start, temporaryFolder } from "./command-line.ts";
 import { exportWords, households, iso } from "./deployment-output.ts";
 
@@ -141,7 +142,7 @@ test("a household's file, then its P1 port, reach its customer exactly", async (
   const [customer] = customersOf(new Map(Object.entries(households(dir))));
   assert.equal(customer?.label, "s001");
   const { urls } = JSON.parse(readFileSync(join(dir, "run.json"), "utf8")) as RunFile;
-  await joinPortal(urls["ucs"] ?? "", customer, new AbortController().signal);
+  await joinPortal(plainDoor(urls["ucs"]), customer, new AbortController().signal);
   const meanwhile = await run(...words, "--data", csv);
   assert.match(meanwhile.stderr, /STORE_LOCKED/, "one process runs a deployment's meters");
   port.release();

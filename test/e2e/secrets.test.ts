@@ -250,7 +250,7 @@ async function otherSecrets(): Promise<Secret[]> {
 /** The customers' own keys, from the vaults that the portal stores and the passwords that it does not know. */
 async function vaultSecrets(): Promise<{ name: string; bytes: Uint8Array }[]> {
   const store = await openStore({
-    folder: join(dir, "ucs", "store"),
+    place: { kind: "pglite", folder: join(dir, "ucs", "store") },
     schema: "ucs-party",
     migrations: [],
   });

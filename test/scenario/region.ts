@@ -14,8 +14,8 @@ import { serializePublicKey } from "@smarter-metering/paillier";
 import { unsafePolicy } from "@smarter-metering/policy";
 import {
   followRegistry,
-  parseMdmsView,
-  parseNetworkView,
+  mdmsReader,
+  networkReader,
   signDocument,
   signerFromSeed,
   toBase64Url,
@@ -23,13 +23,12 @@ import {
   type Party,
   type RegistryFeed,
   type Role,
-  type ViewName,
+  type ViewReader,
 } from "@smarter-metering/protocol";
 import {
   createRegistryState,
   saveState,
   startRegistry,
-  statePath,
   type Admitted,
   type Letter,
   type MeterProvisioning,
@@ -49,6 +48,7 @@ import {
 import { parseTariff, type Tariff } from "@smarter-metering/tariff";
 import { initialiseLedger, startTrustee } from "@smarter-metering/trustee";
 import { streamsOf } from "../../cli/src/serve/streams.ts";
+import { testPlace } from "../../packages/runtime/test/test-place.ts";
 import { makeWorld, named, ringOf, worldTariff } from "../support/world.ts";
 import { dayAheadTariff } from "../support/day-ahead.ts";
 import { DYNAMIC_PRICES, PRICES } from "./model.ts";
@@ -134,7 +134,7 @@ export async function foundRegion(options: {
   const world = await makeWorld({ households: 1 });
   const dynamic = dynamicTariff();
   const clock = manualClock(1000 * startSeconds);
-  const store = await openStore({ schema: "scenario", migrations: [] });
+  const store = await openStore({ place: await testPlace(), schema: "scenario", migrations: [] });
   await migrate(store, "aggregator", aggregatorMigrations);
   await migrate(store, "mdms", mdmsMigrations);
   const bus = await openBus({ store, streams: streamsOf(0), clock: systemClock });
@@ -191,25 +191,21 @@ export async function foundRegion(options: {
     servicePoints,
     firstBlock: startSeconds,
   });
-  await saveState(statePath(registryFolder), state);
+  await saveState(registryFolder, state);
   const base = { clock, log: silentLogger };
   const registry = await startRegistry(
     { tokens: TOKENS },
     { ...base, metrics: createMetrics(), folder: registryFolder, rootSigner: world.root },
   );
-  const follow = <View>(
-    viewName: ViewName,
-    parse: (text: string) => View,
-  ): Promise<RegistryFeed<View>> =>
+  const follow = <View>(reader: ViewReader<View>): Promise<RegistryFeed<View>> =>
     followRegistry({
       rootKey: world.root.publicKey,
-      viewName,
-      parse,
+      reader,
       transport: registry.transport(),
       pins: { load: () => Promise.resolve(undefined), save: () => Promise.resolve() },
     });
-  const network = await follow("network", parseNetworkView);
-  const mdmsFeed = await follow("mdms", parseMdmsView);
+  const network = await follow(networkReader);
+  const mdmsFeed = await follow(mdmsReader);
 
   const ports = (role: Role) => ({
     ...base,

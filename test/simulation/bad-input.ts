@@ -2,7 +2,6 @@
  * What should have no effect at all: input that is tampered with, replayed, truncated, forked, foreign, oversized or from the future, and
  * contributions and requests that no honest party makes. Each comes with the code it must be counted under.
  */
-import { httpUplink } from "@smarter-metering/meter";
 import { engineKeyOf } from "@smarter-metering/paillier";
 import {
   concatBytes,
@@ -27,7 +26,7 @@ import {
 import { named, type WorldHousehold } from "../support/world.ts";
 import type { City } from "./city.ts";
 import type { HistoryNotes } from "./history.ts";
-import type { FrameFate } from "./faulty-uplink.ts";
+import { plainUplink, type FrameFate } from "./faulty-uplink.ts";
 
 /** What the bus's dead letters must say in the end: times by "stream/reason". */
 export type DeadLetters = Map<string, number>;
@@ -37,18 +36,17 @@ export const expectDead = (dead: DeadLetters, name: string): void =>
 
 /** Sends the concentrator one bad item of each kind. Does nothing while it is away. */
 export async function plantFrames(city: City, day: number, notes: HistoryNotes): Promise<void> {
-  const url = city.network.url();
   const known = [...city.network.fates.values()].filter(
     ({ takenSeconds, count }) => takenSeconds !== undefined && count > 0,
   );
-  if (url === undefined || known.length === 0) return;
+  if (city.network.concentrator() === undefined || known.length === 0) return;
   const fate = city.chance.pick("bad input", known);
   const household = city.world.households.find(({ meterId }) => meterId === fate.meterId);
   if (household === undefined) return;
   for (const { name, item, expected } of await badItems(city, fate, household, day)) {
     try {
-      const uplink = httpUplink({ url, fetch });
-      const { verdicts } = await uplink.send([{ meterId: household.meterId, item }]);
+      const entry = { meterId: household.meterId, item };
+      const { verdicts } = await city.schedule.drive(plainUplink(city.network).send([entry]));
       const [verdict] = verdicts;
       const answer = verdict !== undefined && "code" in verdict ? verdict.code : verdict?.status;
       if (answer === expected) notes.plantedFrames += 1;
@@ -129,7 +127,8 @@ async function badItems(
 export async function plantMessages(city: City, day: number, dead: DeadLetters): Promise<void> {
   const { bus, world } = city;
   const publish = async (stream: string, id: string, body: Uint8Array): Promise<void> => {
-    await bus.running.bus.publish(stream, [{ id: `${id} ${day}`, subject: "planted", body }]);
+    const messages = [{ id: `${id} ${day}`, subject: "p00", body }];
+    await city.schedule.drive(bus.running.engine.publish(stream, messages));
   };
   if (city.plan.profile === "pes-encrypts") {
     await publish("frames", "no item", new Uint8Array([1, 2, 3]));
@@ -137,10 +136,12 @@ export async function plantMessages(city: City, day: number, dead: DeadLetters):
   }
   await publish("contributions", "no contribution", named("garbage"));
   expectDead(dead, "contributions/CONTRIBUTION_MALFORMED");
-  const [row] = await city.store.query<{ encoded: Uint8Array }>(
-    "select encoded from contribution where stream = 'LOAD' and block >= $1 limit 1",
-    [world.startSeconds],
-  );
+  const [row] = await city.database
+    .store(() => false)
+    .query<{ encoded: Uint8Array }>(
+      "select encoded from contribution where stream = 'LOAD' and block >= $1 limit 1",
+      [world.startSeconds],
+    );
   if (row === undefined) return;
   const honest = decodeContribution(row.encoded);
   const forge = async (change: object, signer = world.parties.opener.signer) => {
@@ -159,10 +160,11 @@ export async function plantMessages(city: City, day: number, dead: DeadLetters):
 /** The differencing attack: a released block asked for again without one of its members, under a head of the log that stands. */
 async function plantSubset(city: City, dead: DeadLetters): Promise<void> {
   const { bus, world } = city;
-  const [row] = await city.store.query<{ request: Uint8Array; block: bigint }>(
+  const store = city.database.store(() => false);
+  const [row] = await store.query<{ request: Uint8Array; block: bigint }>(
     "select request, block from load_set where state = 'RELEASED' order by block limit 1",
   );
-  const [head] = await city.store.query<{ note: string }>(
+  const [head] = await store.query<{ note: string }>(
     "select note from log_head where is_quorum order by size desc limit 1",
   );
   if (row === undefined || head === undefined) return;
@@ -188,11 +190,14 @@ async function plantSubset(city: City, dead: DeadLetters): Promise<void> {
   const id = toHex(await requestDigest(request));
   const signed = await signRequest(request, world.parties.aggregator.signer);
   const body = encodeAskedRequest(head.note, encodeRequest(signed));
-  const result = await bus.running.bus.publish("release-requests", [
-    { id: `${id}/planted`, subject: "planted", body },
-  ]);
+  const messages = [{ id: `${id}/planted`, subject: "planted", body }];
+  const result = await city.schedule.drive(
+    bus.running.engine.publish("release-requests", messages),
+  );
   // Not in the log, or not read there first: no answer.
   if ("accepted" in result && result.accepted > 0) {
-    expectDead(dead, "release-requests/REQUEST_NOT_LOGGED");
+    for (const _ of city.plan.trustees) {
+      expectDead(dead, "release-requests/REQUEST_NOT_LOGGED");
+    }
   }
 }

@@ -1,31 +1,33 @@
-/** All parties of one history: the real services over a store that lasts, a bus that can crash, and ports that die with each life. */
-import { mkdir, stat, truncate } from "node:fs/promises";
+/** All parties of one history: the real services over a database and disks that last, a bus that can crash, and ports that die with each life. */
+import { mkdirSync } from "node:fs";
+import { stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
-import { aggregatorMigrations, startAggregator } from "@smarter-metering/aggregator";
+import { startAggregator } from "@smarter-metering/aggregator";
 import { startConcentrator } from "@smarter-metering/concentrator";
-import { migrations as mdmsMigrations, startMdms } from "@smarter-metering/mdms";
-import { startFleet, type FleetMember } from "@smarter-metering/meter";
+import { startMdms } from "@smarter-metering/mdms";
+import { startFleet, type Fleet, type FleetMember } from "@smarter-metering/meter";
 import { startOpener } from "@smarter-metering/opener";
 import type { Engine } from "@smarter-metering/paillier";
-import { encodeEnrolmentCode, toHex } from "@smarter-metering/protocol";
-import {
-  createMetrics,
-  durableFile,
-  migrate,
-  silentLogger,
-  type Store,
-} from "@smarter-metering/runtime";
-import { initialiseLedger, startTrustee } from "@smarter-metering/trustee";
+import { encodeEnrolmentCode, toHex, type RegistryFeed } from "@smarter-metering/protocol";
+import { createMetrics, durableFile, silentLogger, type Disk } from "@smarter-metering/runtime";
+import { initialiseLedger, startTrustee, type TrusteeService } from "@smarter-metering/trustee";
 import { ringOf, type World } from "../support/world.ts";
 import { Chance } from "./chance.ts";
+import { Faults, type Traveller } from "./faults.ts";
 import { BusHost, partyBus } from "./faulty-bus.ts";
+import { faultyRegistry } from "./faulty-registry.ts";
 import { faultyStore } from "./faulty-store.ts";
-import { faultyUplink, type FrameFates, type Network } from "./faulty-uplink.ts";
-import { Activity, type Life } from "./life.ts";
+import { faultyUplink, type Network } from "./faulty-uplink.ts";
+import type { Life } from "./life.ts";
 import type { Measurements } from "./measurements.ts";
-import { FLEETS, type FleetName, type PartyName, type Plan } from "./plan.ts";
-import { Process } from "./process.ts";
-import type { SimulatedClock } from "./simulated-clock.ts";
+import { FLEETS, type FleetName, type PartyName, type Plan, type ProcessName } from "./plan.ts";
+import { Process, type Closable } from "./process.ts";
+import { Schedule } from "./schedule.ts";
+import { partyClock, type SimulatedTime } from "./simulated-clock.ts";
+import type { SimulatedDatabase } from "./simulated-database.ts";
+import { SimulatedDisk } from "./simulated-disk.ts";
+import { SimulatedRegistry } from "./simulated-registry.ts";
+import { streamsOf } from "./streams.ts";
 
 const log = silentLogger;
 /** The aggregator is told when to tick; on its own it does every twelve hours. */
@@ -34,42 +36,90 @@ const TICK_MS = 12 * 3_600_000;
 export interface CityOptions {
   readonly plan: Plan;
   readonly world: World;
-  readonly store: Store;
+  readonly database: SimulatedDatabase;
   readonly engine: Engine;
-  /** Empty; for journals and the trustee's ledger. */
+  /** Empty; for journals and the trustees' ledgers. */
   readonly folder: string;
-  readonly clock: SimulatedClock;
+  readonly time: SimulatedTime;
   readonly measurements: Measurements;
+  /** Told of everything that happens, in order. */
+  readonly onEvent: (event: string) => void;
 }
 
 export type City = Awaited<ReturnType<typeof foundCity>>;
 
 export async function foundCity(options: CityOptions) {
-  const { plan, world, store, engine, folder, clock } = options;
-  await migrate(store, "aggregator", aggregatorMigrations);
-  await migrate(store, "mdms", mdmsMigrations);
-  const activity = new Activity();
+  const { plan, world, database, engine, folder, time } = options;
   const chance = new Chance(plan.seed);
-  const bus = new BusHost(store, clock, activity);
-  await bus.start();
-  const ledgerFolder = join(folder, "ledger");
-  await mkdir(join(folder, "trustee-keys"));
-  await initialiseLedger(ledgerFolder, join(folder, "trustee-keys"));
+  const startSeconds = time.nowMs() / 1000;
+  const faults = new Faults(plan, chance, () => time.nowMs() / 1000 - startSeconds);
+  const schedule = new Schedule(chance, options.onEvent);
+  const bus = new BusHost({ kind: plan.bus, streams: streamsOf(plan), database, schedule, time });
+  await schedule.drive(bus.start());
 
-  const ports = (name: PartyName, life: Life) => ({
-    clock: life.clock(clock),
-    log,
-    metrics: createMetrics(),
-    bus: partyBus(bus, name, life, chance, clock, activity),
-    store: faultyStore(store, life, chance, name),
-    engine,
-    registry: world.network,
-    signer: world.parties[name].signer,
-  });
-  const process = <S extends { close(): Promise<unknown> }>(
-    name: PartyName | FleetName,
+  /** Whose disk was full: what they write to it fails until they are started again. */
+  const failed = new Set<string>();
+  const disks = new Map<ProcessName, SimulatedDisk>();
+  const diskOf = (name: ProcessName): SimulatedDisk => {
+    const isFull = (): boolean => {
+      const result = faults.isDiskFull(name);
+      if (result) failed.add(name);
+      return result;
+    };
+    const disk = disks.get(name) ?? new SimulatedDisk(isFull);
+    disks.set(name, disk);
+    return disk;
+  };
+  /** Processes whose next death is one of the whole machine. */
+  const losesPower = new Set<ProcessName>();
+  /** Bytes that the next crash of a fleet takes from its journal. */
+  const journalBytesLost = new Map<FleetName, number>();
+  const folderOf = (name: ProcessName): string => join(folder, name);
+  const travellerOf = <Name extends ProcessName>(
+    name: Name,
+    life: Life,
+  ): Traveller & { readonly name: Name; readonly disk: Disk } => {
+    const offsetMs = (): number => faults.offsetsMs.get(name) ?? 0;
+    const clock = partyClock(time, offsetMs, () => !life.isOver);
+    const disk: Disk = diskOf(name).of((what) => life.run(what, () => Promise.resolve()));
+    return { name, life, clock, disk };
+  };
+  const network = new SimulatedRegistry(world.network);
+  const mdmsView = new SimulatedRegistry(world.mdmsFeed);
+  const registries = [network, mdmsView];
+  const feeds = new Map<string, { refresh(): Promise<boolean> }>();
+  const feedOf = <View>(who: Traveller, registry: RegistryFeed<View>): RegistryFeed<View> => {
+    const feed = faultyRegistry(who, registry, faults);
+    feeds.set(who.name, feed);
+    return feed;
+  };
+  const ports = (name: PartyName, life: Life) => {
+    const who = travellerOf(name, life);
+    return {
+      clock: who.clock,
+      disk: who.disk,
+      log,
+      metrics: createMetrics(),
+      bus: partyBus(bus, who, chance, faults),
+      store: faultyStore(who, database, faults),
+      engine,
+      registry: feedOf(who, network),
+    };
+  };
+  const process = <S extends Closable>(
+    name: ProcessName,
     start: (life: Life) => Promise<S>,
-  ): Process<S> => new Process(name, activity, clock, start);
+  ): Process<S> => {
+    mkdirSync(folderOf(name), { recursive: true });
+    const onCrash = async (): Promise<void> => {
+      if (losesPower.delete(name) && diskOf(name).losePower(chance) > 0) faults.count("power loss");
+      const lost = name === "east" || name === "west" ? journalBytesLost.get(name) : undefined;
+      if (lost !== undefined) await cutEnd(join(folderOf(name), "meters.journal"), lost);
+      if (name === "east" || name === "west") journalBytesLost.delete(name);
+    };
+    const isFinal = (error: unknown): boolean => isDefect(error) && !failed.has(name);
+    return new Process({ name, schedule, time, start, onCrash, isFinal });
+  };
 
   const concentrator = process("concentrator", (life) =>
     startConcentrator(
@@ -82,66 +132,103 @@ export async function foundCity(options: CityOptions) {
       ports("concentrator", life),
     ),
   );
-  const opener = process("opener", (life) =>
-    startOpener({}, { ...ports("opener", life), keys: ringOf(world.opener.secret) }),
-  );
-  /** Where meters encrypt for themselves, nobody starts one. */
-  const openers = plan.profile === "pes-encrypts" ? { opener } : {};
-  const aggregator = process("aggregator", (life) =>
-    startAggregator(
-      { tickMs: TICK_MS },
-      { ...ports("aggregator", life), published: durableFile(join(folder, "log.head")) },
+  const openers = plan.openers.map((name) =>
+    process(name, (life) =>
+      startOpener(
+        {},
+        {
+          ...ports(name, life),
+          signer: world.parties.opener.signer,
+          keys: ringOf(world.opener.secret),
+        },
+      ),
     ),
   );
-  const trustee = process("trustee", (life) =>
-    startTrustee(
-      { policyId: String(world.policy["id"]) },
-      { ...ports("trustee", life), secretKey: world.paillier.secretKey, ledgerFolder },
-    ),
-  );
-  const mdms = process("mdms", (life) =>
-    startMdms(
+  const aggregator = process("aggregator", (life) => {
+    const own = ports("aggregator", life);
+    const published = durableFile(join(folderOf("aggregator"), "log.head"), own.disk);
+    const { signer } = world.parties.aggregator;
+    return startAggregator({ tickMs: TICK_MS }, { ...own, signer, published });
+  });
+  const trustees: Process<TrusteeService>[] = [];
+  for (const [index, name] of plan.trustees.entries()) {
+    const ledgerFolder = join(folderOf(name), "ledger");
+    const held = world.shareHolders[index];
+    const secretKey = held?.share ?? world.paillier.secretKey;
+    const signer = held?.signer ?? world.parties.trustee.signer;
+    const policyId = String(world.policy["id"]);
+    const trustee = process(name, (life) =>
+      startTrustee({ policyId }, { ...ports(name, life), secretKey, signer, ledgerFolder }),
+    );
+    await initialiseLedger(ledgerFolder, folderOf(name));
+    trustees.push(trustee);
+  }
+  const mdms = process("mdms", (life) => {
+    const own = ports("mdms", life);
+    return startMdms(
       {},
       {
-        ...ports("mdms", life),
-        registry: world.mdmsFeed,
+        ...own,
+        registry: feedOf(travellerOf("mdms", life), mdmsView),
+        signer: world.parties.mdms.signer,
         recipientSecret: world.mdms.secret,
         rootKey: world.root.publicKey,
         totpKey: new Uint8Array(32),
       },
-    ),
-  );
+    );
+  });
 
-  const fates: FrameFates = new Map();
-  const url = (): string | undefined => concentrator.service?.url;
-  const network: Network = { fates, chance, clock, activity, url };
-  /** Fleets whose way to the concentrator is cut. */
-  const cut = new Set<FleetName>();
-  /** Bytes that the next crash of a fleet takes from its journal. */
-  const journalBytesLost = new Map<FleetName, number>();
-  const fleet = (name: FleetName) => {
-    const journalFolder = join(folder, name);
-    return process(name, async (life) => {
-      await mkdir(journalFolder, { recursive: true });
-      const bytesLost = journalBytesLost.get(name) ?? 0;
-      journalBytesLost.delete(name);
-      if (bytesLost > 0) await cutEnd(join(journalFolder, "meters.journal"), bytesLost);
+  const uplinks: Network = {
+    fates: new Map(),
+    chance,
+    faults,
+    time,
+    concentrator: () => concentrator.service,
+  };
+  const fleet = (name: FleetName): Process<Fleet> =>
+    process(name, (life) => {
+      const who = travellerOf(name, life);
       return startFleet(
         { meters: FLEETS[name].map((index) => fleetMember(index, options)) },
         {
-          clock: life.clock(activity.pausing(clock)),
+          clock: who.clock,
+          disk: who.disk,
           log,
-          journalFolder,
-          uplink: faultyUplink(network, name, life, () => cut.has(name)),
+          journalFolder: folderOf(name),
+          uplink: faultyUplink(uplinks, who),
           random: (bytes) => chance.bytes(`${name} random`, bytes),
           engine,
         },
       );
     });
-  };
   const fleets = { east: fleet("east"), west: fleet("west") };
-  const parties = { concentrator, ...openers, aggregator, trustee, mdms };
-  return { ...options, activity, chance, bus, network, parties, fleets, cut, journalBytesLost };
+  const parties = [concentrator, ...openers, aggregator, ...trustees, mdms];
+  const processes: readonly Process<Closable>[] = [...parties, fleets.east, fleets.west];
+  return {
+    ...options,
+    chance,
+    faults,
+    schedule,
+    bus,
+    network: uplinks,
+    registries,
+    concentrator,
+    aggregator,
+    trustees,
+    mdms,
+    fleets,
+    processes,
+    feeds,
+    failed,
+    losesPower,
+    journalBytesLost,
+  };
+}
+
+/** What a start can only say because of a defect; never a fault of the simulation. */
+function isDefect(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return /^(TRUSTEE|METER|JOURNAL|LOG|POLICY|ERR_ASSERTION|STORE_MIGRATION)/.test(code);
 }
 
 /** A journal as a failed disk leaves it. */
@@ -151,10 +238,7 @@ async function cutEnd(path: string, bytes: number): Promise<void> {
 }
 
 /** A household's meter. Readings of a late day are not there before their time. */
-function fleetMember(
-  index: number,
-  { plan, world, clock, measurements }: CityOptions,
-): FleetMember {
+function fleetMember(index: number, { plan, world, time, measurements }: CityOptions): FleetMember {
   const household = world.households[index];
   if (household === undefined) throw new RangeError(`no household ${index}`);
   const isThere = (blockStart: number, blockEnd: number): boolean =>
@@ -162,7 +246,7 @@ function fleetMember(
       ({ household: who, day, seconds }) =>
         who !== index ||
         world.dayStart(day) !== blockStart ||
-        clock.nowMs() >= (blockEnd + seconds) * 1000,
+        time.nowMs() >= (blockEnd + seconds) * 1000,
     );
   return {
     provisioning: {

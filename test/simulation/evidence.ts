@@ -1,6 +1,7 @@
 /** What the parties have in their hands after a history: rows and messages, as they are. */
 import {
   decodeAskedRequest,
+  decodePartialRelease,
   decodeRelease,
   encodeRequest,
   requestDigest,
@@ -61,8 +62,9 @@ export interface RequestSeen {
 export type Evidence = Awaited<ReturnType<typeof gather>>;
 
 export async function gather(city: City, notes: HistoryNotes) {
-  const { store, bus, parties, fleets, network } = city;
-  const engine = bus.running.bus;
+  const { bus, trustees, fleets, network } = city;
+  const store = city.database.store(() => false);
+  const { engine } = bus.running;
   const ledger = await store.query<LedgerRow>(
     `select service_point as "servicePoint", stream, block::float8 as block,
        first_slot as "firstSlot", slots, instant::float8 as instant, excluded,
@@ -93,7 +95,7 @@ export async function gather(city: City, notes: HistoryNotes) {
        (select count(*)::int4 from alarm) as alarms`,
   );
   const tallies = await store.query<{ stream: string; outcome: string; total: number }>(
-    "select stream, outcome, total::int4 as total from tally",
+    "select stream, outcome, sum(total)::int4 as total from tally group by stream, outcome",
   );
   const messages = await engine.read("release-requests", { from: 0n, limit: 1000 });
   const requests = await Promise.all(
@@ -113,9 +115,12 @@ export async function gather(city: City, notes: HistoryNotes) {
       };
     }),
   );
-  const releases = (await engine.read("releases", { from: 0n, limit: 1000 })).map(({ body }) => {
-    const { requestDigest: digest, sequence } = decodeRelease(body);
-    return { digest: toHex(digest), sequence };
+  // Holders of shares give partial releases, each numbering its own.
+  const areShared = trustees.length > 1;
+  const answers = areShared ? "partial-releases" : "releases";
+  const releases = (await engine.read(answers, { from: 0n, limit: 1000 })).map(({ body }) => {
+    const release = areShared ? decodePartialRelease(body) : decodeRelease(body);
+    return { digest: toHex(release.requestDigest), sequence: release.sequence };
   });
   const dead = (await engine.deadLetters()).map(({ id, stream, reason }) => ({
     id,
@@ -137,7 +142,8 @@ export async function gather(city: City, notes: HistoryNotes) {
     alarms: counts?.alarms ?? 0,
     tally: (stream: string, outcome: string): number =>
       tallies.find((one) => one.stream === stream && one.outcome === outcome)?.total ?? 0,
-    trusteesReleases: parties.trustee.service?.status().released ?? -1,
+    refused: trustees.map(({ service }) => service?.status().refused ?? {}),
+    trusteesReleases: trustees.map(({ service }) => service?.status().released ?? -1),
     meters: Object.values(fleets).flatMap((fleet) => fleet.service?.status() ?? []),
     frames: new Map<string, FrameFate>(network.fates),
     /** Hashes of the frames that the concentrator accepted, whether or not anybody heard of it. */

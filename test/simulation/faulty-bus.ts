@@ -1,143 +1,146 @@
 /**
- * The embedded bus, which can crash and start again over its store, and each party's faulty way to it: publishing fails before or after
- * its effect, batches come in another order, what was handled comes again, verdicts get lost, and leases of the dead run out.
+ * The bus of a history, which can crash and start again, and each party's faulty way to it: publishing fails before or after its effect,
+ * batches come in another order, what was handled comes again, verdicts get lost, hands are slow, and leases run out.
  */
 import {
   openBus,
   silentLogger,
+  sleepUntil,
   type Bus,
-  type Clock,
   type Delivery,
-  type EmbeddedBus,
-  type Store,
+  type PublishResult,
 } from "@smarter-metering/runtime";
 import { busOver } from "../../packages/runtime/src/bus/engine-bus.ts";
 import type { BusEngine } from "../../packages/runtime/src/bus/engine.ts";
 import type { Chance } from "./chance.ts";
-import { mortalStore } from "./faulty-store.ts";
-import { Life, type Activity } from "./life.ts";
+import type { Faults, Traveller } from "./faults.ts";
+import { Life } from "./life.ts";
+import type { Schedule } from "./schedule.ts";
+import { partyClock, type SimulatedTime } from "./simulated-clock.ts";
+import type { SimulatedDatabase } from "./simulated-database.ts";
+import { SimulatedStreams } from "./simulated-streams.ts";
+import type { StreamPlan } from "./streams.ts";
 
 const LEASE_MS = 60_000;
-const LOSS = 0.05;
-const DISORDER = 0.3;
-const REPEAT = 0.15;
+/** Longer than a lease, now and then. */
+const SLOW_SECONDS_MAX = 900;
 /** Handled messages that may come again. */
 const REMEMBERED_MAX = 32;
 
-const messagesMax = 10_000;
-export const STREAMS = [
-  { name: "frames", consumers: ["opener"], messagesMax },
-  { name: "sealed", consumers: [], messagesMax, retainAcked: true },
-  { name: "customer-keys", consumers: [], messagesMax, retainAcked: true },
-  { name: "downlink", consumers: ["concentrator"], messagesMax },
-  { name: "contributions", consumers: ["aggregator"], messagesMax },
-  { name: "log", consumers: ["trustee"], messagesMax, retainAcked: true },
-  { name: "cosignatures", consumers: ["aggregator"], messagesMax },
-  { name: "release-requests", consumers: ["trustee"], messagesMax, retainAcked: true },
-  { name: "releases", consumers: ["mdms", "aggregator"], messagesMax, retainAcked: true },
-  { name: "partial-releases", consumers: ["mdms", "aggregator"], messagesMax },
-  { name: "refusals", consumers: ["aggregator"], messagesMax },
-] as const;
-
-const CONSUMERS = STREAMS.flatMap(({ name, consumers }) =>
-  consumers.map((consumer) => ({ stream: name, consumer })),
-);
+export interface BusHostOptions {
+  readonly kind: "embedded" | "streams";
+  readonly streams: readonly StreamPlan[];
+  readonly database: SimulatedDatabase;
+  readonly schedule: Schedule;
+  readonly time: SimulatedTime;
+}
 
 /** The process that holds the bus. */
 export class BusHost {
   readonly name = "bus";
   /** How often it was started. */
   lives = 0;
-  readonly #store: Store;
-  readonly #clock: Clock;
-  readonly #activity: Activity;
-  #running: { readonly bus: EmbeddedBus; readonly life: Life } | undefined;
+  readonly streams: SimulatedStreams;
+  readonly #options: BusHostOptions;
+  #running: { readonly engine: BusEngine; readonly life: Life } | undefined;
 
-  constructor(store: Store, clock: Clock, activity: Activity) {
-    this.#store = store;
-    this.#clock = clock;
-    this.#activity = activity;
+  constructor(options: BusHostOptions) {
+    this.#options = options;
+    this.streams = new SimulatedStreams(options.streams, options.time);
   }
 
   async start(): Promise<void> {
-    const life = new Life(this.#activity);
-    const bus = await openBus({
-      store: mortalStore(this.#store, life),
-      streams: STREAMS,
-      clock: life.clock(this.#clock),
-    });
-    this.#running = { bus, life };
+    const { kind, database, schedule, time, streams } = this.#options;
+    const life = new Life(this.name, schedule);
+    if (kind === "streams") {
+      this.#running = { engine: this.streams.engine(life.signal), life };
+    } else {
+      const store = database.store(() => false);
+      const over = (sql: Pick<typeof store, "query">): Pick<typeof store, "query"> => ({
+        query: (text, params) => life.run("store", () => sql.query(text, params)),
+      });
+      const { engine } = await openBus({
+        store: {
+          ...over(store),
+          kind: store.kind,
+          transaction: (work) =>
+            life.run("store", () => store.transaction((sql) => work(over(sql)))),
+          close: () => Promise.resolve(),
+        },
+        streams,
+        clock: partyClock(
+          time,
+          () => 0,
+          () => !life.isOver,
+        ),
+      });
+      this.#running = { engine, life };
+    }
     this.lives += 1;
   }
 
   /** Everything in its memory is gone: leases, cursors, who waits for what. */
-  async crash(): Promise<void> {
-    const { bus, life } = this.running;
+  async crash(whileDead: () => Promise<void> = async () => undefined): Promise<void> {
+    const { engine, life } = this.running;
     this.#running = undefined;
     life.end();
-    await bus.close();
-    await this.start();
+    await engine.close();
+    await this.#options.schedule.quiet();
+    await whileDead();
+    this.streams.crash();
+    await this.#options.schedule.drive(this.start());
   }
 
-  get running(): { readonly bus: EmbeddedBus; readonly life: Life } {
+  get running(): { readonly engine: BusEngine; readonly life: Life } {
     if (this.#running === undefined) throw new Error("the bus is away");
     return this.#running;
   }
 
   pending(): Promise<number> {
-    return this.running.bus.engine.pending(CONSUMERS);
+    const names = this.#options.streams.flatMap(({ name, consumers }) =>
+      consumers.map((consumer) => ({ stream: name, consumer })),
+    );
+    return this.running.engine.pending(names);
+  }
+
+  async close(): Promise<void> {
+    this.#running?.life.end();
+    await this.#running?.engine.close();
   }
 }
 
 /** The bus as one life of a party sees it. */
-export function partyBus(
-  host: BusHost,
-  party: string,
-  life: Life,
-  chance: Chance,
-  clock: Clock,
-  activity: Activity,
-): Bus {
-  const engine = faultyEngine(host, party, life, chance, activity);
-  return busOver(engine, { clock: life.clock(clock), log: silentLogger });
+export function partyBus(host: BusHost, who: Traveller, chance: Chance, faults: Faults): Bus {
+  const engine = faultyEngine(host, who, chance, faults);
+  return busOver(engine, { clock: who.clock, log: silentLogger });
 }
 
-function faultyEngine(
-  host: BusHost,
-  party: string,
-  life: Life,
-  chance: Chance,
-  activity: Activity,
-): BusEngine {
-  const loseAt = (place: string): void => {
-    if (chance.strikes(`${party} ${place}`, LOSS)) throw new Error("the way to the bus is broken");
-  };
+function faultyEngine(host: BusHost, who: Traveller, chance: Chance, faults: Faults): BusEngine {
+  const { life, name } = who;
   /** A bus that crashes under a party is away, not closed: the party tries again. */
   const reach = async <T>(work: (engine: BusEngine) => Promise<T>): Promise<T> => {
-    const { bus, life: hosts } = host.running;
+    const { engine, life: hosts } = host.running;
     try {
-      return await work(bus.engine);
+      return await work(engine);
     } catch (error) {
       throw hosts.isOver ? new Error("the bus is away", { cause: error }) : error;
     }
   };
-  const call = <T>(work: (engine: BusEngine) => Promise<T>): Promise<T> =>
-    life.run(() => reach(work));
-  const lossy = <T>(place: string, work: (engine: BusEngine) => Promise<T>): Promise<T> =>
-    life.run(async () => {
-      loseAt(`${place} before`);
-      const result = await reach(work);
-      loseAt(`${place} after`);
-      return result;
-    });
+  const call = <T>(what: string, work: (engine: BusEngine) => Promise<T>): Promise<T> =>
+    life.run(`bus ${what}`, () => faults.way(who, "bus", what, () => reach(work)));
   const handled = new Map<string, Delivery[]>();
   return {
-    publish: (stream, messages) =>
-      lossy(`publish ${stream}`, (engine) => engine.publish(stream, messages)),
+    async publish(stream, messages) {
+      const result: PublishResult = await call(`publish ${stream}`, (engine) =>
+        engine.publish(stream, messages),
+      );
+      if ("full" in result) faults.count("back-pressure");
+      return result;
+    },
     async fetch(request) {
+      const place = `${name} fetch ${request.stream}`;
       life.assertAlive();
-      const place = `fetch ${request.stream}`;
-      loseAt(place);
+      if (faults.isCut(name, "bus")) throw new Error(`the way from ${name} to the bus is broken`);
       const signal = AbortSignal.any([
         life.signal,
         host.running.life.signal,
@@ -148,37 +151,34 @@ function faultyEngine(
       );
       life.assertAlive();
       if (fetched.length === 0) return fetched;
-      // Until its verdicts come, the batch is in hand.
-      activity.busy += 1;
-      const batch = withRepeat(fetched, request.stream);
-      return chance.isTrue(`${party} ${place} order`, DISORDER)
-        ? chance.shuffled(`${party} ${place} order`, batch)
-        : batch;
-    },
-    async settle(name, settlements) {
-      try {
-        const place = `settle ${name.stream}`;
-        await lossy(place, (engine) => engine.settle(name, settlements));
-      } finally {
-        activity.busy -= 1;
+      if (faults.isSlow(name)) {
+        const seconds = chance.integer(`${place} slow`, 1, SLOW_SECONDS_MAX);
+        await sleepUntil(who.clock, who.clock.nowMs() + seconds * 1000, signal);
       }
+      const batch = withRepeat(fetched, request.stream);
+      const isMixed = batch.length > 1 && faults.strikes("reorder", place);
+      return isMixed ? chance.shuffled(`${place} order`, batch) : batch;
     },
-    pending: (names) => call((engine) => engine.pending(names)),
-    last: (stream, prefix) => call((engine) => engine.last(stream, prefix)),
-    read: (stream, range) => call((engine) => engine.read(stream, range)),
-    deadLetters: (stream) => call((engine) => engine.deadLetters(stream)),
-    requeue: (name, sequence) => call((engine) => engine.requeue(name, sequence)),
-    discard: (name, sequence) => call((engine) => engine.discard(name, sequence)),
+    settle: (consumer, settlements) =>
+      call(`settle ${consumer.stream}`, (engine) => engine.settle(consumer, settlements)),
+    pending: (names) => call("pending", (engine) => engine.pending(names)),
+    last: (stream, prefix) => call("last", (engine) => engine.last(stream, prefix)),
+    read: (stream, range) => call("read", (engine) => engine.read(stream, range)),
+    deadLetters: (stream) => call("dead letters", (engine) => engine.deadLetters(stream)),
+    requeue: (consumer, sequence) =>
+      call("requeue", (engine) => engine.requeue(consumer, sequence)),
+    discard: (consumer, sequence) =>
+      call("discard", (engine) => engine.discard(consumer, sequence)),
     close: () => Promise.resolve(),
   };
 
   /** What a consumer has long handled comes once more, as after a lease that ran out unnoticed. */
   function withRepeat(fetched: readonly Delivery[], stream: string): Delivery[] {
-    const place = `${party} repeat ${stream}`;
+    const place = `${name} repeat ${stream}`;
     const known = handled.get(stream) ?? [];
     const old = known.filter((one) => fetched.every(({ id }) => id !== one.id));
-    const repeat = old.length > 0 && chance.strikes(place, REPEAT) ? [chance.pick(place, old)] : [];
+    const isRepeated = old.length > 0 && faults.strikes("duplicate", place);
     handled.set(stream, [...known, ...fetched].slice(-REMEMBERED_MAX));
-    return [...fetched, ...repeat];
+    return isRepeated ? [...fetched, chance.pick(place, old)] : [...fetched];
   }
 }

@@ -1,44 +1,31 @@
-/** A party's store: statements and transactions fail before or after their effect, and nothing passes once the party is dead. */
+/**
+ * A party's way to its database: statements and transactions fail before or after their effect, so that nobody knows whether they were
+ * done; the server is away, or full; and nothing passes once the party is dead.
+ */
 import { RuntimeError, type Sql, type Store } from "@smarter-metering/runtime";
-import type { Chance } from "./chance.ts";
-import type { Life } from "./life.ts";
+import type { Faults, Traveller } from "./faults.ts";
+import type { SimulatedDatabase } from "./simulated-database.ts";
 
-const PROBABILITY = 0.02;
-
-export function faultyStore(store: Store, life: Life, chance: Chance, party: string): Store {
+export function faultyStore(who: Traveller, database: SimulatedDatabase, faults: Faults): Store {
+  const { life, name } = who;
+  const store = database.store(() => faults.isDiskFull(name));
   const faulty = <T>(what: string, effect: () => Promise<T>): Promise<T> =>
-    life.run(async () => {
-      failAt(`${party} ${what} before`);
-      const result = await effect();
-      failAt(`${party} ${what} after`);
-      return result;
-    });
-  const failAt = (place: string): void => {
-    if (!chance.strikes(place, PROBABILITY)) return;
-    throw new RuntimeError("STORE_BUSY", "the simulation fails this statement");
-  };
+    life
+      .run(`store ${what}`, () => faults.way(who, "store", what, effect))
+      .catch((error: unknown) => {
+        if (error instanceof RuntimeError || life.isOver) throw error;
+        const said = error instanceof Error && error.message.endsWith("is broken");
+        throw said ? new RuntimeError("STORE_BUSY", error.message, { cause: error }) : error;
+      });
   // Inside a transaction a crash may come between any two statements; failures come at its ends.
   const mortal = (sql: Sql): Sql => ({
-    query: (text, params) => life.run(() => sql.query(text, params)),
+    query: (text, params) => life.run("store in transaction", () => sql.query(text, params)),
   });
   return {
     kind: store.kind,
     query: (text, params) => faulty("query", () => store.query(text, params)),
     transaction: (work) =>
       faulty("transaction", () => store.transaction((sql) => work(mortal(sql)))),
-    close: () => Promise.resolve(),
-  };
-}
-
-/** A store without faults whose owner can die. */
-export function mortalStore(store: Store, life: Life): Store {
-  const over = (sql: Sql): Sql => ({
-    query: (text, params) => life.run(() => sql.query(text, params)),
-  });
-  return {
-    ...over(store),
-    kind: store.kind,
-    transaction: (work) => life.run(() => store.transaction((sql) => work(over(sql)))),
     close: () => Promise.resolve(),
   };
 }

@@ -2,15 +2,14 @@
  * The way from meters to the concentrator: requests and answers get lost, requests come twice, hours late or out of order. It writes down
  * what was sent and acknowledged, which is all the model knows of the fate of a frame.
  */
-import { httpUplink, MeterError, type Uplink, type UplinkEntry } from "@smarter-metering/meter";
+import type { ConcentratorService } from "@smarter-metering/concentrator";
+import { MeterError, type Uplink, type UplinkEntry } from "@smarter-metering/meter";
 import { decodeFrame, decodeUplinkItem, frameHash, toHex } from "@smarter-metering/protocol";
-import type { Clock } from "@smarter-metering/runtime";
 import type { Chance } from "./chance.ts";
-import type { Activity, Life } from "./life.ts";
+import type { Faults, Traveller } from "./faults.ts";
+import type { FleetName } from "./plan.ts";
+import type { SimulatedTime } from "./simulated-clock.ts";
 
-const LOSS = 0.08;
-const DISORDER = 0.2;
-const STRAY = 0.15;
 const STRAY_SECONDS_MAX = 30 * 3600;
 
 /** One frame, as the network saw it. Times are simulated epoch seconds. */
@@ -32,75 +31,85 @@ export type FrameFates = Map<string, FrameFate>;
 export interface Network {
   readonly fates: FrameFates;
   readonly chance: Chance;
-  readonly clock: Clock;
-  readonly activity: Activity;
+  readonly time: SimulatedTime;
+  readonly faults: Faults;
   /** Of the concentrator, while there is one. */
-  url(): string | undefined;
+  concentrator(): ConcentratorService | undefined;
+}
+
+/** The way to the concentrator that nothing disturbs. */
+export function plainUplink(network: Network): Uplink {
+  return {
+    async send(entries) {
+      try {
+        const service = network.concentrator();
+        if (service === undefined) throw new Error("the concentrator is away");
+        const items = entries.map(({ item }) => item);
+        const taken = await service.concentrate(items);
+        if (taken === undefined) throw new Error("the concentrator has no room");
+        return taken;
+      } catch (cause) {
+        throw new MeterError("UPLINK_UNREACHABLE", "the concentrator did not take it", cause);
+      }
+    },
+    close: () => Promise.resolve(),
+  };
 }
 
 /** Delivers a request as it is and records what becomes of its frames. Throws UPLINK_UNREACHABLE. */
 async function deliver(network: Network, entries: readonly UplinkEntry[]) {
-  const { fates, clock } = network;
+  const { fates, time } = network;
   const hashes = await Promise.all(entries.map(({ item }) => noteSent(network, item)));
-  const url = network.url();
-  if (url === undefined) throw new MeterError("UPLINK_UNREACHABLE", "the concentrator is away");
-  const answer = await network.activity.during(() => httpUplink({ url, fetch }).send(entries));
+  const answer = await plainUplink(network).send(entries);
   for (const [index, verdict] of answer.verdicts.entries()) {
     const fate = fates.get(hashes[index] ?? "");
     if (fate === undefined) continue;
     const taken = verdict.status === "accepted" || verdict.status === "duplicate";
-    if (taken) fate.takenSeconds ??= Math.floor(clock.nowMs() / 1000);
+    if (taken) fate.takenSeconds ??= Math.floor(time.nowMs() / 1000);
     if (verdict.status === "refused" && verdict.code === "FRAME_FORKED") fate.forked = true;
   }
   return answer;
 }
 
-async function noteSent({ fates, clock }: Network, item: Uint8Array): Promise<string | undefined> {
+async function noteSent({ fates, time }: Network, item: Uint8Array): Promise<string | undefined> {
   const decoded = decodeUplinkItem(item);
   if (!("frame" in decoded)) return undefined;
   const frame = decodeFrame(decoded.frame);
   const hash = toHex(await frameHash(frame));
   const { meterId, blockStart, firstSlot, count } = frame.header;
   const place = { meterId: toHex(meterId), blockStart, firstSlot, count };
-  const sentSeconds = Math.floor(clock.nowMs() / 1000);
+  const sentSeconds = Math.floor(time.nowMs() / 1000);
   const fate = { ...place, item, sentSeconds, takenSeconds: undefined, forked: false };
   if (!fates.has(hash)) fates.set(hash, fate);
   return hash;
 }
 
-/** The uplink of one life of a fleet. `isDown`: nothing gets through. */
-export function faultyUplink(
-  network: Network,
-  fleet: string,
-  life: Life,
-  isDown: () => boolean,
-): Uplink {
-  const { chance, clock } = network;
-  const unreachable = (): never => {
-    throw new MeterError("UPLINK_UNREACHABLE", "the simulation loses this message");
-  };
+/** The uplink of one life of a fleet. */
+export function faultyUplink(network: Network, who: Traveller & { name: FleetName }): Uplink {
+  const { chance, time, faults } = network;
+  const { life, name } = who;
   /** A copy that wanders through the network and arrives some time. */
   const stray = (entries: readonly UplinkEntry[]): void => {
-    const delaySeconds = chance.integer(`${fleet} stray`, 1, STRAY_SECONDS_MAX);
-    clock.at(clock.nowMs() + delaySeconds * 1000, () => {
-      void deliver(network, entries).catch(() => undefined); // Nobody waits for its answer.
+    const delaySeconds = chance.integer(`${name} stray`, 1, STRAY_SECONDS_MAX);
+    time.at(time.nowMs() + delaySeconds * 1000, async () => {
+      await deliver(network, entries).catch(() => undefined); // Nobody waits for its answer.
     });
   };
   return {
     send: (entries) =>
-      life.run(async () => {
-        if (isDown()) unreachable();
-        if (chance.strikes(`${fleet} copy`, STRAY)) stray(entries);
-        if (chance.strikes(`${fleet} request`, LOSS)) {
-          if (chance.isTrue(`${fleet} late`, 0.5)) stray(entries);
-          unreachable();
-        }
-        const mixed = chance.strikes(`${fleet} order`, DISORDER)
-          ? chance.shuffled(`${fleet} order`, [...entries.keys()])
-          : [...entries.keys()];
+      life.run("send", async () => {
+        if (faults.strikes("duplicate", `${name} uplink`)) stray(entries);
+        const isMixed = entries.length > 1 && faults.strikes("reorder", `${name} uplink`);
+        const order = [...entries.keys()];
+        const mixed = isMixed ? chance.shuffled(`${name} order`, order) : order;
         const sent = mixed.flatMap((index) => entries[index] ?? []);
-        const answer = await deliver(network, sent);
-        if (chance.strikes(`${fleet} answer`, LOSS)) unreachable();
+        const answer = await faults
+          .way(who, "concentrator", "uplink", () => deliver(network, sent))
+          .catch((cause: unknown) => {
+            throw cause instanceof MeterError
+              ? cause
+              : new MeterError("UPLINK_UNREACHABLE", "the simulation loses this message", cause);
+          });
         const verdicts = entries.flatMap((_, index) => answer.verdicts[mixed.indexOf(index)] ?? []);
         return { ...answer, verdicts };
       }),

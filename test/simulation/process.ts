@@ -1,10 +1,14 @@
 /** A process of the simulation: runs, crashes with everything in its memory, and is started again by somebody after a while. */
-import type { Clock } from "@smarter-metering/runtime";
-import { Life, type Activity, type Fuse } from "./life.ts";
+import { Life, type Fuse } from "./life.ts";
+import type { Schedule } from "./schedule.ts";
+import type { SimulatedTime } from "./simulated-clock.ts";
 
 /** A start under faults may fail; whoever watches over the process tries again. */
 const START_AGAIN_MS = 7_000;
-const STARTS_MAX = 50;
+/** After many it is tried less often, as systemd would. */
+const STARTS_IN_HASTE = 20;
+const START_LATE_MS = 600_000;
+const STARTS_MAX = 400;
 /** Long enough that a meter's next epoch, numbered by seconds, is another. */
 const OUTAGE_MS = 5_000;
 
@@ -12,13 +16,22 @@ export interface Closable {
   close(): Promise<unknown>;
 }
 
+export interface ProcessOptions<Service> {
+  readonly name: string;
+  readonly schedule: Schedule;
+  readonly time: SimulatedTime;
+  readonly start: (life: Life) => Promise<Service>;
+  /** What a crash does to what the process leaves behind; it is dead by then. */
+  readonly onCrash?: () => Promise<void>;
+  /** A failed start that only a defect can cause. */
+  readonly isFinal: (error: unknown) => boolean;
+}
+
 export class Process<Service extends Closable> {
   readonly name: string;
   /** How often it was started. */
   lives = 0;
-  readonly #start: (life: Life) => Promise<Service>;
-  readonly #activity: Activity;
-  readonly #clock: Clock;
+  readonly #options: ProcessOptions<Service>;
   readonly #corpses: Promise<unknown>[] = [];
   #life: Life;
   #service: Service | undefined;
@@ -27,17 +40,10 @@ export class Process<Service extends Closable> {
   #outageMs = OUTAGE_MS;
   #starts = 0;
 
-  constructor(
-    name: string,
-    activity: Activity,
-    clock: Clock,
-    start: (life: Life) => Promise<Service>,
-  ) {
-    this.name = name;
-    this.#activity = activity;
-    this.#clock = clock;
-    this.#start = start;
-    this.#life = new Life(activity);
+  constructor(options: ProcessOptions<Service>) {
+    this.name = options.name;
+    this.#options = options;
+    this.#life = new Life(this.name, options.schedule);
     this.#life.end();
   }
 
@@ -62,51 +68,51 @@ export class Process<Service extends Closable> {
 
   /** Starts the process if it is dead and its time has come; says when to look again, or undefined when it runs. */
   async revive(): Promise<number | undefined> {
+    const { time, schedule } = this.#options;
     if (!this.#life.isOver) return undefined;
     if (this.#service !== undefined) {
-      this.#bury();
-      this.#startAtMs = this.#clock.nowMs() + this.#outageMs;
+      await this.#bury();
+      this.#startAtMs = time.nowMs() + this.#outageMs;
+      await this.#options.onCrash?.();
     }
-    if (this.#clock.nowMs() < this.#startAtMs) return this.#startAtMs;
+    if (time.nowMs() < this.#startAtMs) return this.#startAtMs;
     this.#starting ??= this.#tryStart().finally(() => (this.#starting = undefined));
-    await this.#starting;
+    // A start that waits for a timer goes on when time does.
+    await schedule.quiet();
+    if (this.#starting !== undefined) return Infinity;
     return this.#life.isOver ? this.#startAtMs : undefined;
   }
 
   /** Ends the process and waits for what is left of it and of all its former lives. */
-  async bury(): Promise<void> {
+  async end(): Promise<void> {
     this.#life.end();
-    this.#bury();
+    await this.#bury();
+    await this.#options.schedule.quiet();
     await Promise.all(this.#corpses);
   }
 
   async #tryStart(): Promise<void> {
     this.#starts += 1;
     if (this.#starts > STARTS_MAX) throw new Error(`${this.name} does not start any more`);
-    // A dead process gives up its files and sockets first, as the kernel would make it.
-    await Promise.all(this.#corpses);
-    const life = new Life(this.#activity);
+    const life = new Life(this.name, this.#options.schedule);
     try {
-      this.#service = await this.#activity.during(() => this.#start(life));
+      this.#service = await this.#options.start(life);
       this.#life = life;
       this.lives += 1;
     } catch (error) {
       life.end();
-      if (isFinal(error)) throw error;
-      this.#startAtMs = this.#clock.nowMs() + START_AGAIN_MS;
+      if (this.#options.isFinal(error)) throw error;
+      const inHaste = this.#starts < STARTS_IN_HASTE;
+      this.#startAtMs = this.#options.time.nowMs() + (inHaste ? START_AGAIN_MS : START_LATE_MS);
     }
   }
 
-  /** Its ports are gone: closing frees sockets and files of this machine and changes nothing else. */
-  #bury(): void {
+  /** It gives up its files and sockets, as the kernel would make it. Its ports are gone: closing changes nothing else. */
+  async #bury(): Promise<void> {
     const service = this.#service;
     this.#service = undefined;
-    if (service !== undefined) this.#corpses.push(service.close().catch(() => undefined));
+    if (service === undefined) return;
+    this.#corpses.push(service.close().catch(() => undefined));
+    await this.#options.schedule.quiet();
   }
-}
-
-/** What only a defect can cause; never a fault of the simulation. */
-function isFinal(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  return /^(TRUSTEE|METER|JOURNAL|POLICY|ERR_ASSERTION)/.test(code);
 }

@@ -86,7 +86,11 @@ async function changedItems(stage: Stage): Promise<{ meterId: string; items: Uin
 
 async function askConcentrator(stage: Stage): Promise<Observed> {
   const { meterId, items } = await changedItems(stage);
-  const store = await openStore({ schema: "concentrator-party", migrations: [] });
+  const store = await openStore({
+    place: { kind: "pglite" },
+    schema: "concentrator-party",
+    migrations: [],
+  });
   const concentrator = await startConcentrator(
     {
       uplinkItemsMax: 256,

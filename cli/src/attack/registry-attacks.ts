@@ -20,7 +20,7 @@ import {
   followRegistry,
   GENESIS_HASH,
   indexNetworkView,
-  parseNetworkView,
+  networkReader,
   signEpoch,
   signerFromSeed,
   primitives,
@@ -57,8 +57,15 @@ async function exchangedKey(
   const views = { network: hash, mdms: hash, ucs: hash, public: hash };
   const epoch = { epoch: 0, previous: GENESIS_HASH, issuedAt: instantOfDay(0), views };
   const jws = await signEpoch(epoch, root);
-  return { epochs: () => Promise.resolve([jws]), view: () => Promise.resolve(text) };
+  return transportOf([jws], text);
 }
+
+/** A registry of one view, whose lists stand in the head. */
+const transportOf = (epochs: readonly string[], head: string): RegistryTransport => ({
+  epochs: () => Promise.resolve(epochs),
+  head: () => Promise.resolve(head),
+  parts: () => Promise.resolve([]),
+});
 
 /** A party that follows the registry under a pinned root key. */
 function follow(transport: RegistryTransport, rootKey: Uint8Array) {
@@ -71,8 +78,7 @@ function follow(transport: RegistryTransport, rootKey: Uint8Array) {
     },
   };
   const options = {
-    viewName: "network",
-    parse: parseNetworkView,
+    reader: networkReader,
     rootKey,
     transport,
     pins,
@@ -176,10 +182,7 @@ export const registryAttacks: readonly ActiveAttack[] = [
       const own = await generateKeyPair({ bits: 2048 });
       const paillierKey = serializePublicKey(own.publicKey);
       const text = JSON.stringify({ ...stage.view.document, paillierKey });
-      const forged = {
-        epochs: () => Promise.resolve(chain),
-        view: () => Promise.resolve(text),
-      };
+      const forged = transportOf(chain, text);
       return refusalOf("every party", follow(forged, signer.publicKey));
     },
   },

@@ -41,7 +41,11 @@ export async function rowsOf(folder: string): Promise<Haystack[]> {
   if (!existsSync(join(folder, "store"))) return [];
   const copy = mkdtempSync(join(tmpdir(), "smarter-metering-scan-"));
   cpSync(join(folder, "store", "database"), join(copy, "database"), { recursive: true });
-  const store = await openStore({ folder: copy, schema: "secret-scan", migrations: [] });
+  const store = await openStore({
+    place: { kind: "pglite", folder: copy },
+    schema: "secret-scan",
+    migrations: [],
+  });
   try {
     const tables = await store.query<{ name: string }>(
       "select tablename::text as name from pg_tables where schemaname = 'public'",

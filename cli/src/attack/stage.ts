@@ -14,7 +14,7 @@ import {
 import { defaultPolicy, type ReleasePolicy } from "@smarter-metering/policy";
 import {
   instantOf,
-  parseNetworkView,
+  networkReader,
   toHex,
   type Contribution,
   type NetworkView,
@@ -59,8 +59,7 @@ export async function openStage(town: Town): Promise<Stage> {
   const { layout, homes, access, contributions } = town;
   const secretText = await readFile(join(layout.folder("trustee"), SECRET_KEY_FILE), "utf8");
   const secretKey = await parseSecretKey(JSON.parse(secretText));
-  const { epoch, text } = await newestView(layout, "network");
-  const view = parseNetworkView(text);
+  const { epoch, view } = await newestView(layout, networkReader);
   const signerOf = async (party: "aggregator" | "opener" | "trustee"): Promise<Signer> =>
     (await loadKeysFile(layout.keys(party))).signer;
   const [aggregator, opener, trustee] = await Promise.all([

@@ -9,6 +9,7 @@ import { decodeContribution, type Contribution } from "@smarter-metering/protoco
 import { openStore } from "@smarter-metering/runtime";
 import { CliError } from "../cli-error.ts";
 import { customersOf, joinPortal } from "../demo/customers.ts";
+import { plainDoor } from "../serve/door.ts";
 import { readHouseholds, type HouseholdAccess } from "../demo/access.ts";
 import { prepareDemo } from "../demo/prepare.ts";
 import { playDays, startDemo } from "../demo/run-demo.ts";
@@ -113,7 +114,9 @@ async function live(
   try {
     const origin = running.everything.urls["ucs"] ?? "";
     const joining = Promise.all(
-      customersOf(running.access).map((customer) => joinPortal(origin, customer, signal)),
+      customersOf(running.access).map((customer) =>
+        joinPortal(plainDoor(origin), customer, signal),
+      ),
     );
     await playDays(running, terminal, signal, joining);
     return await metricsOf(running.everything.urls);
@@ -134,7 +137,11 @@ async function metricsOf(urls: Readonly<Record<string, string>>): Promise<Haysta
 
 async function ledgerOf(layout: Layout): Promise<Contribution[]> {
   const folder = join(layout.folder("aggregator"), "store");
-  const store = await openStore({ folder, schema: "attack", migrations: [] });
+  const store = await openStore({
+    place: { kind: "pglite", folder },
+    schema: "attack",
+    migrations: [],
+  });
   try {
     const rows = await store.query<{ encoded: Uint8Array }>("select encoded from contribution");
     if (rows.length === 0) throw new CliError("ATTACK_EMPTY", "no contribution was made");

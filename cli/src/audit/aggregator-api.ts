@@ -3,6 +3,7 @@ import { BATCH_ENTRIES_MAX } from "@smarter-metering/log";
 import { fromBase64Url } from "@smarter-metering/protocol";
 import { z } from "zod";
 import { CliError } from "../cli-error.ts";
+import type { Door } from "../serve/door.ts";
 import { callApi } from "../serve/reach.ts";
 import type { ShownLog } from "./audit-log.ts";
 
@@ -30,21 +31,21 @@ const request = z.object({
 export type ShownRequest = z.output<typeof request>;
 export type LedgerContribution = z.output<typeof contributions>["contributions"][number];
 
-export async function readLog(url: string): Promise<ShownLog> {
-  const { head, standing } = logHead.parse(await callApi(url, "/v1/log/head"));
+export async function readLog(door: Door): Promise<ShownLog> {
+  const { head, standing } = logHead.parse(await callApi(door, "/v1/log/head"));
   return {
     head: head ?? undefined,
     standing: standing ?? undefined,
     async read(from, limit) {
       const path = `/v1/log/entries?from=${from}&limit=${Math.min(limit, BATCH_ENTRIES_MAX)}`;
-      return logEntries.parse(await callApi(url, path)).entries;
+      return logEntries.parse(await callApi(door, path)).entries;
     },
   };
 }
 
 /** What the ledger has of a service point that ends in [from, to], all streams, in the order of their instants. */
 export async function readContributions(
-  url: string,
+  door: Door,
   servicePoint: string,
   { from, to }: { readonly from: number; readonly to: number },
 ): Promise<LedgerContribution[]> {
@@ -52,16 +53,16 @@ export async function readContributions(
   const all: LedgerContribution[] = [];
   for (;;) {
     const path = `/v1/contributions?${query}&offset=${all.length}`;
-    const page = contributions.parse(await callApi(url, path)).contributions;
+    const page = contributions.parse(await callApi(door, path)).contributions;
     all.push(...page);
     if (page.length < PAGE) return all;
   }
 }
 
 /** By its digest, hex; undefined for one that is not in the log. */
-export async function readRequest(url: string, digest: string): Promise<ShownRequest | undefined> {
+export async function readRequest(door: Door, digest: string): Promise<ShownRequest | undefined> {
   try {
-    return request.parse(await callApi(url, `/v1/requests/${digest}`));
+    return request.parse(await callApi(door, `/v1/requests/${digest}`));
   } catch (error) {
     if (error instanceof CliError && error.code === "REQUEST_UNKNOWN") return undefined;
     throw error;

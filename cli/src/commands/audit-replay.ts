@@ -6,6 +6,7 @@ import { registryFiles } from "../audit/registry.ts";
 import { replayRelease, type ReplayReport } from "../audit/replay.ts";
 import { CliError, EXIT, usageError } from "../cli-error.ts";
 import type { Command } from "../command.ts";
+import type { Door } from "../serve/door.ts";
 import { withMdms } from "../serve/mdms-session.ts";
 import { withParty } from "../serve/reach.ts";
 import type { Terminal } from "../terminal.ts";
@@ -23,9 +24,9 @@ export const auditReplay: Command = {
     if (!/^[0-9a-f]{4,64}$/.test(prefix) || args.operands.length > 1) {
       throw usageError("audit replay takes the digest of a request, or its first hex digits");
     }
-    const asked = await withParty("aggregator", layout, terminal, async (url) => {
-      const digest = await digestOf(url, prefix);
-      const request = await readRequest(url, digest);
+    const asked = await withParty("aggregator", layout, terminal, async (door) => {
+      const digest = await digestOf(door, prefix);
+      const request = await readRequest(door, digest);
       if (request !== undefined) return { digest, request };
       throw new CliError("RELEASE_NOT_LOGGED", `request ${digest} is not in the log yet`);
     });
@@ -43,8 +44,8 @@ export const auditReplay: Command = {
 };
 
 /** Throws RELEASE_UNKNOWN, RELEASE_AMBIGUOUS. */
-async function digestOf(url: string, prefix: string): Promise<string> {
-  const { sets, bills } = await readReleases(url);
+async function digestOf(door: Door, prefix: string): Promise<string> {
+  const { sets, bills } = await readReleases(door);
   const digests = [...sets, ...bills].flatMap(({ requestDigest }) => requestDigest ?? []);
   const [digest, ...more] = digests.filter((one) => one.startsWith(prefix));
   if (digest === undefined) {

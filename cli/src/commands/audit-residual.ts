@@ -17,6 +17,7 @@ import {
 } from "../audit/residual.ts";
 import { CliError, EXIT, usageError } from "../cli-error.ts";
 import type { Command } from "../command.ts";
+import type { Door } from "../serve/door.ts";
 import { withMdms } from "../serve/mdms-session.ts";
 import { withParty } from "../serve/reach.ts";
 import {
@@ -56,8 +57,8 @@ export const auditResidual: Command = {
       loads: await readLoads(mdms, cohort, direction),
       statements: await readStatements(mdms),
     }));
-    const logged = await withParty("aggregator", layout, terminal, (url) =>
-      readLogged(url, { ...released, cohort, direction }, view, terminal),
+    const logged = await withParty("aggregator", layout, terminal, (door) =>
+      readLogged(door, { ...released, cohort, direction }, view, terminal),
     );
     const windows = residualsOf(logged, view, parsePolicy(view.document.policy));
     const report = { cohort, direction, windows: windows.map(jsonOf) };
@@ -90,7 +91,7 @@ interface Released {
 
 /** Each release with the terms that the log has of its request. */
 async function readLogged(
-  url: string,
+  door: Door,
   { cohort, direction, loads, statements }: Released,
   view: NetworkView,
   terminal: Terminal,
@@ -98,7 +99,7 @@ async function readLogged(
   let read = 0;
   const termsOf = async (digest: string): Promise<RequestTerms> => {
     terminal.progress("reading the log", read++, loads.length + statements.length);
-    return loggedTerms(url, digest, view);
+    return loggedTerms(door, digest, view);
   };
   const sums: { loads: ReleasedLoad[]; bills: ReleasedBill[] } = { loads: [], bills: [] };
   for (const { requestDigest, energy_Wh } of loads) {
@@ -116,8 +117,8 @@ async function readLogged(
   return { cohort, ...sums };
 }
 
-async function loggedTerms(url: string, digest: string, view: NetworkView): Promise<RequestTerms> {
-  const request = await readRequest(url, digest);
+async function loggedTerms(door: Door, digest: string, view: NetworkView): Promise<RequestTerms> {
+  const request = await readRequest(door, digest);
   if (request === undefined) {
     const message = `the MDMS has a release of request ${digest}, which is not in the log`;
     throw new CliError("RELEASE_NOT_LOGGED", message, EXIT.differs);

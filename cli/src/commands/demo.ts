@@ -9,6 +9,7 @@ import { reportOf } from "../demo/report.ts";
 import { playDays, startDemo, type RunningDemo } from "../demo/run-demo.ts";
 import { sideBySide } from "../demo/side-by-side.ts";
 import { isExact, printSummary, summaryJson } from "../demo/summary.ts";
+import { plainDoor } from "../serve/door.ts";
 import { removeRunFile, writeRunFile } from "../serve/run-file.ts";
 import type { Terminal } from "../terminal.ts";
 import { demoOptions, demoRequestOf } from "./demo-request.ts";
@@ -31,7 +32,7 @@ export const demo: Command = {
     try {
       const origin = running.everything.urls["ucs"] ?? "";
       const joining = sideBySide(customersOf(running.access), JOINING_AT_ONCE, (customer) =>
-        joinPortal(origin, customer, signal),
+        joinPortal(plainDoor(origin), customer, signal),
       );
       await playDays(running, terminal, signal, joining);
       const report = await reportOf(running, await joining);

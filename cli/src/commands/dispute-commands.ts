@@ -48,8 +48,8 @@ export const statementDispute: Command = {
       withRegisters: args.flag("registers"),
     };
     const { login, password } = await customerOf(args.required("household"), layout);
-    const { session, ...sealed } = await withParty("ucs", layout, terminal, async (url) =>
-      fetchSealed(url, login, await passwordKeys(url, login, password)),
+    const { session, ...sealed } = await withParty("ucs", layout, terminal, async (door) =>
+      fetchSealed(door, login, await passwordKeys(door, login, password)),
     );
     const { pinnedMeters, vault } = session;
     const packet = await discloseReadings(pinnedMeters, vault.recipientSecret, sealed, disclosure);

@@ -3,6 +3,12 @@ import type { Command } from "../command.ts";
 import { attackRun } from "./attack-run.ts";
 import { auditReplay } from "./audit-replay.ts";
 import { auditResidual } from "./audit-residual.ts";
+import { busProvision } from "./bus-provision.ts";
+import { backup, restore } from "./backup-commands.ts";
+import { certificatesDropCa, certificatesNewCa } from "./certificates-authority.ts";
+import { certificatesRenew } from "./certificates-renew.ts";
+import { certificatesShow } from "./certificates-show.ts";
+import { databaseMigrate } from "./database-migrate.ts";
 import { demo } from "./demo.ts";
 import { statementCheckDispute, statementDispute } from "./dispute-commands.ts";
 import { doctor } from "./doctor.ts";
@@ -48,12 +54,15 @@ import { tariffCheck } from "./tariff-check.ts";
 import { tariffPrices } from "./tariff-prices.ts";
 import { tariffPublish } from "./tariff-publish.ts";
 import { tariffSign } from "./tariff-sign.ts";
+import { tokensRotate } from "./tokens-rotate.ts";
 
 export const commands: readonly Command[] = [
   demo,
   init,
   serve,
   doctor,
+  backup,
+  restore,
   meterSimulate,
   meterSend,
   meterEnrol,
@@ -101,8 +110,15 @@ export const commands: readonly Command[] = [
   logVerify,
   auditReplay,
   auditResidual,
+  busProvision,
+  databaseMigrate,
   keysCeremony,
   keysRotate,
   keysShow,
+  tokensRotate,
+  certificatesShow,
+  certificatesRenew,
+  certificatesNewCa,
+  certificatesDropCa,
   attackRun,
 ];

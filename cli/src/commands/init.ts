@@ -2,6 +2,8 @@
 import { EXIT, usageError } from "../cli-error.ts";
 import type { Command } from "../command.ts";
 import { prepareDemo } from "../demo/prepare.ts";
+import { loadPlan } from "../deployment/plan.ts";
+import { hostOption, hostsOf } from "./host-option.ts";
 import { demoOptions, demoRequestOf } from "./demo-request.ts";
 
 export const init: Command = {
@@ -13,6 +15,12 @@ export const init: Command = {
       type: "boolean",
       text: "live in real time from the next local midnight, instead of replaying past days",
     },
+    host: hostOption,
+    plan: {
+      type: "string",
+      value: "<plan.json>",
+      text: "spread over several machines, with PostgreSQL and NATS",
+    },
   },
   async run({ terminal }, args) {
     args.required("dir");
@@ -20,7 +28,16 @@ export const init: Command = {
     if (system && args.text("data") !== undefined) {
       throw usageError("--system-clock and --data exclude each other: a file's days are past");
     }
-    const request = await demoRequestOf(args, system ? "system" : "replay");
+    const hosts = hostsOf(args);
+    if (!system && Object.keys(hosts).length > 0) {
+      throw usageError("--host goes with --system-clock: a demonstration stays on this machine");
+    }
+    const planFile = args.text("plan");
+    if (planFile !== undefined && (!system || Object.keys(hosts).length > 0)) {
+      throw usageError("--plan goes with --system-clock, and names the hosts itself");
+    }
+    const plan = planFile === undefined ? undefined : loadPlan(planFile);
+    const request = { ...(await demoRequestOf(args, system ? "system" : "replay")), hosts, plan };
     const { layout, households, resumed } = await prepareDemo(request, terminal);
     if (terminal.json) terminal.printJson({ dir: layout.root, households: households.length });
     else {

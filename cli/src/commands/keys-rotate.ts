@@ -36,13 +36,13 @@ export const keysRotate: Command = {
     const folder = await openerKeyFolder(layout);
     const token = await adminToken(layout);
     const nowSeconds = Math.floor((await presentMs(layout)) / 1000);
-    const rotation = await withRegistry(layout, terminal, (url) =>
+    const rotation = await withRegistry(layout, terminal, (door) =>
       rotateKey(
         folder,
         {
           list: () => registeredOpenerKeys(layout),
           async add(body) {
-            await callApi(url, "/v1/opener-keys", { token, body });
+            await callApi(door, "/v1/opener-keys", { token, body });
           },
         },
         { nowSeconds, validSeconds: days * 86_400, atOnce: args.flag("at-once") },

@@ -1,6 +1,6 @@
 /** `keys show`: the names of a deployment's keys; public values alone. */
 import { toHex } from "@smarter-metering/protocol";
-import { parseNetworkView } from "@smarter-metering/protocol";
+import { networkReader } from "@smarter-metering/protocol";
 import { parsePublicKey } from "@smarter-metering/paillier";
 import { EXIT } from "../cli-error.ts";
 import type { Command } from "../command.ts";
@@ -10,7 +10,7 @@ import { trusteeFolders } from "../deployment/layout.ts";
 import { reportOpenerKeys, type OpenerKeyReport } from "../deployment/opener-keys.ts";
 import { loadRoleConfig } from "../deployment/role-config.ts";
 import { presentMs } from "../serve/clock-file.ts";
-import { newestView } from "../serve/registry-access.ts";
+import { newestHead } from "../serve/registry-access.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
 
 export const keysShow: Command = {
@@ -21,8 +21,7 @@ export const keysShow: Command = {
   async run({ terminal }, args) {
     const layout = layoutFrom(args);
     const { signer } = await loadKeysFile(layout.keys("registry"));
-    const { epoch, text } = await newestView(layout, "network");
-    const view = parseNetworkView(text);
+    const { epoch, view } = await newestHead(layout, networkReader);
     const paillier = await parsePublicKey(view.document.paillierKey);
     const trustees = trusteeFolders(loadDeployment(layout).quorum);
     const pins = trustees.map((trustee) => {

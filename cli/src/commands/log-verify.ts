@@ -18,8 +18,8 @@ export const logVerify: Command = {
   async run({ terminal }, args) {
     const layout = layoutFrom(args);
     const quorum = await logQuorumOf(await verifiedView(await registryFiles(layout)));
-    const report = await withParty("aggregator", layout, terminal, async (url) =>
-      auditLog(await readLog(url), quorum).catch(brokenOf),
+    const report = await withParty("aggregator", layout, terminal, async (door) =>
+      auditLog(await readLog(door), quorum).catch(brokenOf),
     );
     if (report instanceof LogError) {
       const { code, message } = report;

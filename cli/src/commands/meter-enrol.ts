@@ -10,9 +10,9 @@ import { FUSE } from "../demo/prepare.ts";
 import { createMeter } from "../deployment/init.ts";
 import { addMeters } from "../deployment/meters-file.ts";
 import { presentMs } from "../serve/clock-file.ts";
+import { servedDoor, throughDoor } from "../serve/door.ts";
 import { callApi } from "../serve/reach.ts";
 import { adminToken } from "../serve/registry-admin.ts";
-import { readRunFile } from "../serve/run-file.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
 
 const COUNT_MAX = 1000;
@@ -33,10 +33,6 @@ export const meterEnrol: Command = {
       const message = "only made-up households can be added: a file's are all there already";
       throw new CliError("DEMO_NOT_SYNTHETIC", message);
     }
-    const url = (await readRunFile(layout))?.urls["registry"];
-    if (url === undefined) {
-      throw new CliError("NOT_SERVED", `nobody serves ${layout.root}; start serve first`);
-    }
     const now = Math.floor((await presentMs(layout)) / 1000);
     const contractStart = addLocalDays(localDayStart(now, demo.zone), 1, demo.zone);
     const meters = await Promise.all(Array.from({ length: count }, createMeter));
@@ -51,11 +47,14 @@ export const meterEnrol: Command = {
       meter: { meterId, signingKey },
     }));
     const token = await adminToken(layout);
+    const door = await servedDoor(layout, "registry");
+    if (door === undefined) {
+      throw new CliError("NOT_SERVED", `nobody serves ${layout.root}; start serve first`);
+    }
     // The registry answers with what it has just made; the same request again gets the same answer.
-    const admitted = (await callApi(url, "/v1/service-points", {
-      token,
-      body: { servicePoints },
-    })) as Admitted;
+    const admitted = (await throughDoor(door, (registry) =>
+      callApi(registry, "/v1/service-points", { token, body: { servicePoints } }),
+    )) as Admitted;
     await addMeters(layout, meters, admitted.meters);
     await addHouseholds(layout, admitted.letters);
     await saveDemo(layout, { ...demo, households: demo.households + count });

@@ -20,7 +20,7 @@ import type { Layout } from "../deployment/layout.ts";
 import { readMeters } from "../deployment/meters-file.ts";
 import { remoteControl, type LoadControl } from "../serve/control.ts";
 import { partyLogger } from "../serve/party.ts";
-import { readRunFile } from "../serve/run-file.ts";
+import { servedDoor, throughDoor, type Door, type OpenDoor } from "../serve/door.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
 import { parsePortAddress, PortReadings, portTelegrams, type PortAddress } from "./readings-p1.ts";
 import { readWithProgress, sourceOptions } from "./readings-source.ts";
@@ -61,24 +61,26 @@ export const meterSend: Command = {
       throw usageError("--from is for --data: a port tells of the present");
     }
     const file = path === undefined ? undefined : await fileOf(path, meter, range, args, context);
-    const concentratorUrl = await concentratorOf(layout);
-    const control = await controlOf(layout, context.signal);
-    const nowSeconds = (): number => Math.floor((control ?? inRealTime).nowMs() / 1000);
-    const live = new PortReadings({ ...meter, nowSeconds });
-    const running = await startMeter(layout, concentratorUrl, file?.data ?? live, control, context);
-    const stop = (): void => void running.fleet.close();
-    context.signal.addEventListener("abort", stop, { once: true });
-    try {
-      const { fleet } = running;
-      const run: Run = { meter, range, fleet, control, first: fleet.nextBlock(), context };
-      if (address === undefined) await sendFile(run, file?.endSeconds ?? 0);
-      else await sendPort(run, live, address);
-      report(run);
-    } finally {
-      context.signal.removeEventListener("abort", stop);
-      await running.close();
-    }
-    return EXIT.ok;
+    const found = await concentratorOf(layout);
+    return throughDoor(found, async (door) => {
+      const control = await controlOf(layout, context.signal);
+      const nowSeconds = (): number => Math.floor((control ?? inRealTime).nowMs() / 1000);
+      const live = new PortReadings({ ...meter, nowSeconds });
+      const running = await startMeter(layout, door, file?.data ?? live, control, context);
+      const stop = (): void => void running.fleet.close();
+      context.signal.addEventListener("abort", stop, { once: true });
+      try {
+        const { fleet } = running;
+        const run: Run = { meter, range, fleet, control, first: fleet.nextBlock(), context };
+        if (address === undefined) await sendFile(run, file?.endSeconds ?? 0);
+        else await sendPort(run, live, address);
+        report(run);
+      } finally {
+        context.signal.removeEventListener("abort", stop);
+        await running.close();
+      }
+      return EXIT.ok;
+    });
   },
 };
 
@@ -179,16 +181,16 @@ const inRealTime: LoadControl = {
   hasUnanswered: () => Promise.resolve(false),
 };
 
-async function concentratorOf(layout: Layout): Promise<string> {
-  const url = (await readRunFile(layout))?.urls["concentrator"];
-  if (url !== undefined) return url;
+async function concentratorOf(layout: Layout): Promise<OpenDoor> {
+  const door = await servedDoor(layout, "concentrator", "meters");
+  if (door !== undefined) return door;
   const message = `nobody serves ${layout.root}; start: smarter-metering serve --role all --dir ${layout.root}`;
   throw new CliError("NOT_SERVED", message);
 }
 
 async function startMeter(
   layout: Layout,
-  concentratorUrl: string,
+  door: Door,
   household: HouseholdData | PortReadings,
   control: LoadControl | undefined,
   { terminal }: CommandContext,
@@ -202,7 +204,7 @@ async function startMeter(
     only: household.label,
     households: [household],
     access: await readHouseholds(layout),
-    concentratorUrl,
+    door,
     clock,
     log: partyLogger("meters", { ...runtimeLogFields, ...meterLogFields }, shared),
   });

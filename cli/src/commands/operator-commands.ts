@@ -115,11 +115,11 @@ function askMdms(
   body?: unknown,
 ): Promise<unknown> {
   const layout = layoutFrom(args);
-  return withParty("mdms", layout, terminal, async (url) => {
+  return withParty("mdms", layout, terminal, async (door) => {
     const file = join(layout.folder("mdms"), "operator-token");
     const token = new TextDecoder().decode(await readSecretFile(file));
     const address = `/v1/machine/operators${path}`;
-    return callApi(url, address, body === undefined ? { token } : { token, body });
+    return callApi(door, address, body === undefined ? { token } : { token, body });
   });
 }
 

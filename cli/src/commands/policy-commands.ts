@@ -9,13 +9,13 @@ import {
   type PolicyChange,
   type ReleasePolicy,
 } from "@smarter-metering/policy";
-import { parseNetworkView } from "@smarter-metering/protocol";
+import { networkReader } from "@smarter-metering/protocol";
 import { CliError, EXIT } from "../cli-error.ts";
 import type { Arguments, Command } from "../command.ts";
 import { loadDeployment, writeDeployment } from "../deployment/deployment-file.ts";
 import type { Layout } from "../deployment/layout.ts";
 import { changeRegistry } from "../serve/registry-admin.ts";
-import { newestView } from "../serve/registry-access.ts";
+import { newestHead } from "../serve/registry-access.ts";
 import type { Terminal } from "../terminal.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
 
@@ -117,8 +117,8 @@ interface Standing {
 /** As the newest epoch in the registry's folder has it. */
 async function standing(layout: Layout): Promise<Standing> {
   loadDeployment(layout);
-  const { epoch, text } = await newestView(layout, "network");
-  const { policy, policyNotice } = parseNetworkView(text).document;
+  const { epoch, view } = await newestHead(layout, networkReader);
+  const { policy, policyNotice } = view.document;
   const notice = policyNotice && {
     policy: parsePolicy(policyNotice.policy),
     inForceFrom: policyNotice.inForceFrom,

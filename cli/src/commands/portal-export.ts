@@ -33,8 +33,8 @@ export const portalExport: Command = {
     const zone = args.text("zone") ?? "UTC";
     const login = await loginFrom(layout, args);
     const password = await readSecretLine(args.required("password-file"));
-    const own = await withParty("ucs", layout, terminal, async (url) =>
-      readWithKeys(url, login, await passwordKeys(url, login, password)),
+    const own = await withParty("ucs", layout, terminal, async (door) =>
+      readWithKeys(door, login, await passwordKeys(door, login, password)),
     ).catch(refusedAsSuch);
     const { holes: _, ...problems } = own.findings;
     const found = Object.entries(problems).filter(([, count]) => count > 0);

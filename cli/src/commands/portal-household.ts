@@ -15,8 +15,8 @@ export const portalInvite: Command = {
     const layout = layoutFrom(args);
     const login = await loginFrom(layout, args);
     const password = await readSecretLine(args.required("password-file"));
-    const { text, expiresAt } = await withParty("ucs", layout, terminal, async (url) => {
-      const portal = portalAt(url);
+    const { text, expiresAt } = await withParty("ucs", layout, terminal, async (door) => {
+      const portal = portalAt(door);
       const made = await portal.invite(await portal.login(login, password));
       await portal.logout();
       return made;
@@ -53,8 +53,8 @@ export const portalJoin: Command = {
     const login = args.required("login");
     const password = await readSecretLine(args.required("password-file"));
     const invitation = parseInvitation(await readSecretLine(args.required("invitation-file")));
-    const joined = await withParty("ucs", layout, terminal, async (url) => {
-      const portal = portalAt(url);
+    const joined = await withParty("ucs", layout, terminal, async (door) => {
+      const portal = portalAt(door);
       const { session, recoveryKey } = await signUpOrLogIn(portal, login, password);
       const { servicePoint } = await portal.join(session, invitation);
       await portal.logout();
@@ -84,8 +84,8 @@ export const portalPersons: Command = {
     const login = await loginFrom(layout, args);
     const password = await readSecretLine(args.required("password-file"));
     const end = args.text("end");
-    const { household, events } = await withParty("ucs", layout, terminal, async (url) => {
-      const portal = portalAt(url);
+    const { household, events } = await withParty("ucs", layout, terminal, async (door) => {
+      const portal = portalAt(door);
       await portal.login(login, password);
       if (end !== undefined) await portal.endAccess(end);
       const [household, events] = [await portal.household(), await portal.householdEvents()];

@@ -1,5 +1,5 @@
 /** `registry move-out`, `registry exchange`, `registry recode`, `cohort plan`: the life of a service point, through the registry (docs/protocol.md §7.3, §9). */
-import { parseNetworkView } from "@smarter-metering/protocol";
+import { networkReader } from "@smarter-metering/protocol";
 import type { Admitted, CountedPlan } from "@smarter-metering/registry";
 import { dayStartOf, TariffError } from "@smarter-metering/tariff";
 import { EXIT, usageError } from "../cli-error.ts";
@@ -144,7 +144,7 @@ export function printPlan({ merged, versions, waiting }: CountedPlan, terminal: 
 /** A time with its offset, or the midnight of a date in the zone of the household. Throws CLI_USAGE. */
 async function instantOf(layout: Layout, label: string, text: string): Promise<number> {
   const network = (await readHouseholds(layout)).get(label)?.networkPseudonym ?? "";
-  const view = parseNetworkView((await newestView(layout, "network")).text);
+  const { view } = await newestView(layout, networkReader);
   const zone = view.servicePoint(network)?.zone;
   if (zone === undefined) throw usageError(`there is no household ${label}`);
   const instant = INSTANT.test(text) ? Date.parse(text) / 1000 : Number.NaN;

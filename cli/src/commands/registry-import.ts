@@ -2,12 +2,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  loadState,
-  statePath,
-  type Admitted,
-  type NewServicePoint,
-} from "@smarter-metering/registry";
+import { loadState, type Admitted, type NewServicePoint } from "@smarter-metering/registry";
 import { writeSecretFile } from "@smarter-metering/runtime";
 import { CliError, EXIT } from "../cli-error.ts";
 import type { Command } from "../command.ts";
@@ -37,7 +32,7 @@ export const registryImport: Command = {
     const file = onlyOperand(args, "a CSV table");
     const out = args.required("out");
     if (existsSync(out)) throw new CliError("FOLDER_EXISTS", `${out} exists; name a new folder`);
-    const { neighbourhoods } = await loadState(statePath(layout.folder("registry")));
+    const { neighbourhoods } = await loadState(layout.folder("registry"));
     const { servicePoints, faults } = readServicePoints(await textOf(file), neighbourhoods);
     if (faults.length > 0) {
       for (const { line, fault } of faults.slice(0, FAULTS_SHOWN)) {

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { EXIT, usageError } from "../cli-error.ts";
 import type { Command } from "../command.ts";
+import type { Door } from "../serve/door.ts";
 import { callApi, withParty } from "../serve/reach.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
 
@@ -100,16 +101,16 @@ export const releaseList: Command = {
   },
 };
 
-/** Every set and window that the aggregator at `url` has, newest first. */
-export const readReleases = async (url: string) => ({
-  sets: await pages(url, "/v1/sets", "sets", set),
-  bills: await pages(url, "/v1/bills", "bills", bill),
+/** Every set and window that the aggregator has, newest first. */
+export const readReleases = async (door: Door) => ({
+  sets: await pages(door, "/v1/sets", "sets", set),
+  bills: await pages(door, "/v1/bills", "bills", bill),
 });
 
-async function pages<T>(url: string, path: string, key: string, entry: z.ZodType<T>): Promise<T[]> {
+async function pages<T>(door: Door, path: string, key: string, entry: z.ZodType<T>): Promise<T[]> {
   const all: T[] = [];
   for (;;) {
-    const answer = await callApi(url, `${path}?limit=${PAGE}&offset=${all.length}`);
+    const answer = await callApi(door, `${path}?limit=${PAGE}&offset=${all.length}`);
     const page = z.array(entry).parse((answer as Record<string, unknown>)[key]);
     all.push(...page);
     if (page.length < PAGE) return all;
@@ -129,8 +130,8 @@ export const releaseWhy: Command = {
         "release why takes a cohort and the start of a block, such as 2026-10-01T22:00:00Z",
       );
     }
-    const answer = await withParty("aggregator", layoutFrom(args), terminal, (url) =>
-      callApi(url, `/v1/sets/${encodeURIComponent(cohort)}/${seconds}`),
+    const answer = await withParty("aggregator", layoutFrom(args), terminal, (door) =>
+      callApi(door, `/v1/sets/${encodeURIComponent(cohort)}/${seconds}`),
     );
     const { sets } = z.object({ sets: z.array(set) }).parse(answer);
     if (terminal.json) terminal.printJson({ sets });
@@ -164,8 +165,8 @@ export const releaseRequest: Command = {
       throw usageError("release request takes either --cohort or --service-point");
     }
     const body = cohort === undefined ? { servicePoint } : { cohort };
-    const answer = await withParty("aggregator", layoutFrom(args), terminal, (url) =>
-      callApi(url, "/v1/release-requests", { body }),
+    const answer = await withParty("aggregator", layoutFrom(args), terminal, (door) =>
+      callApi(door, "/v1/release-requests", { body }),
     );
     const { requested, notDue, suppressed } = asked.parse(answer);
     if (terminal.json) {

@@ -2,7 +2,7 @@
  * `statement export`: all statements as CSV or JSON. With `--with-accounts` under the registry's labels, which is the one place where
  * pseudonyms meet accounts: it runs where the registry's folder is, and the MDMS never sees the result.
  */
-import { loadState, statePath } from "@smarter-metering/registry";
+import { loadState } from "@smarter-metering/registry";
 import { localDate } from "@smarter-metering/tariff";
 import { EXIT, usageError } from "../cli-error.ts";
 import type { Command } from "../command.ts";
@@ -40,7 +40,7 @@ export const statementExport: Command = {
 };
 
 async function namesOf(layout: Layout): Promise<ReadonlyMap<string, Named>> {
-  const { servicePoints, neighbourhoods } = await loadState(statePath(layout.folder("registry")));
+  const { servicePoints, neighbourhoods } = await loadState(layout.folder("registry"));
   const zones = new Map(neighbourhoods.map(({ id, zone }) => [id, zone]));
   return new Map(
     servicePoints.map(({ mdms, label, neighbourhood }) => [

@@ -5,7 +5,7 @@
  */
 import { LINKS, verifyBill, type BillReport, type Link } from "@smarter-metering/customer";
 import { openEngine } from "@smarter-metering/paillier";
-import { fromBase64Url, fromUtf8, parseJson, toHex } from "@smarter-metering/protocol";
+import { fromBase64Url, fromUtf8, mdmsReader, parseJson, toHex } from "@smarter-metering/protocol";
 import { z } from "zod";
 import { readContributions, readRequest } from "../audit/aggregator-api.ts";
 import { billEvidence, spanOfBill, type BillMaterial } from "../audit/bill-evidence.ts";
@@ -22,9 +22,10 @@ import {
   type SealedAtPortal,
 } from "../demo/customers.ts";
 import type { Layout } from "../deployment/layout.ts";
+import type { Door } from "../serve/door.ts";
 import { withMdms, type MdmsReader } from "../serve/mdms-session.ts";
 import { withParty } from "../serve/reach.ts";
-import { newestView } from "../serve/registry-access.ts";
+import { newestHead } from "../serve/registry-access.ts";
 import {
   readNotes,
   readPrices,
@@ -47,14 +48,14 @@ export const statementVerify: Command = {
     const households = await readHouseholds(layout);
     const customers = chosenOf(households, args.text("household") ?? "all", layout);
     const registry = await registryFiles(layout);
-    const { text: tariffs } = await newestView(layout, "mdms");
+    const { tariffs } = (await newestHead(layout, mdmsReader)).view;
     // One after the other: a deployment that nobody serves is started for each party alone.
-    const sealed = await withParty("ucs", layout, terminal, (url) =>
-      fetchAll(url, customers, terminal),
+    const sealed = await withParty("ucs", layout, terminal, (door) =>
+      fetchAll(door, customers, terminal),
     );
     const billed = await withMdms(layout, terminal, (mdms) => readBills(sealed, mdms, terminal));
-    const shown = await withParty("aggregator", layout, terminal, (url) =>
-      readContributed(billed, url),
+    const shown = await withParty("aggregator", layout, terminal, (door) =>
+      readContributed(billed, door),
     );
     const checked = await verifyAll(shown, { registry, tariffs }, terminal);
     const withoutAccount = households.size - customersOf(households).length;
@@ -98,7 +99,7 @@ interface FromPortal extends SealedAtPortal {
 
 /** Throws CUSTOMER_UNLOCK_FAILED, PINS_MISSING. */
 async function fetchAll(
-  origin: string,
+  door: Door,
   customers: readonly Customer[],
   terminal: Terminal,
 ): Promise<FromPortal[]> {
@@ -106,8 +107,8 @@ async function fetchAll(
   for (const customer of customers) {
     terminal.progress("logging in", all.length, customers.length);
     const { login, password } = customer;
-    const keys = await passwordKeys(origin, login, password);
-    all.push({ customer, ...(await fetchSealed(origin, login, keys)) });
+    const keys = await passwordKeys(door, login, password);
+    all.push({ customer, ...(await fetchSealed(door, login, keys)) });
   }
   terminal.progress("logging in", all.length, customers.length);
   return all;
@@ -154,14 +155,14 @@ interface FromAggregator
   extends FromMdms, Pick<BillMaterial, "contributions" | "span" | "request"> {}
 
 /** What was contributed of each bill's frames, and the request that was made of it. */
-async function readContributed(bills: readonly FromMdms[], url: string): Promise<FromAggregator[]> {
+async function readContributed(bills: readonly FromMdms[], door: Door): Promise<FromAggregator[]> {
   const all: FromAggregator[] = [];
   for (const bill of bills) {
-    const request = bill.digest === "" ? undefined : await readRequest(url, bill.digest);
+    const request = bill.digest === "" ? undefined : await readRequest(door, bill.digest);
     const span = spanOfBill(bill.window, request);
     const { pinnedMeters } = bill.own.session;
     const names = new Set(pinnedMeters.map(({ networkPseudonym }) => toHex(networkPseudonym)));
-    const lists = [...names].map((name) => readContributions(url, name, span));
+    const lists = [...names].map((name) => readContributions(door, name, span));
     all.push({ ...bill, request, span, contributions: (await Promise.all(lists)).flat() });
   }
   return all;
@@ -169,8 +170,8 @@ async function readContributed(bills: readonly FromMdms[], url: string): Promise
 
 interface Common {
   readonly registry: RegistryFiles;
-  /** The MDMS' view, which lists the tariffs. */
-  readonly tariffs: string;
+  /** Of the MDMS' view, JWS. */
+  readonly tariffs: readonly string[];
 }
 
 async function verifyAll(
@@ -209,15 +210,12 @@ async function verifyAll(
   return checked;
 }
 
-const tariffList = z.looseObject({ tariffs: z.array(z.string()) });
 const namesTariff = z.looseObject({ tariff: z.string() });
 const namesRequest = z.looseObject({ requestDigest: z.string().regex(/^[0-9a-f]{64}$/) });
 
-/** The newest of the view's tariffs that says to be `name`; verified later, as everything here. Empty when there is none. */
-const tariffOf = (mdmsView: string, name: string): string =>
-  tariffList
-    .parse(parseJson(mdmsView))
-    .tariffs.findLast((jws) => said(jws, namesTariff)?.tariff === name) ?? "";
+/** The newest of the tariffs that says to be `name`; verified later, as everything here. Empty when there is none. */
+const tariffOf = (tariffs: readonly string[], name: string): string =>
+  tariffs.findLast((jws) => said(jws, namesTariff)?.tariff === name) ?? "";
 
 /** What a JWS says, believed by nobody yet; undefined when it says nothing of the kind. */
 function said<T>(jws: string, schema: z.ZodType<T>): T | undefined {

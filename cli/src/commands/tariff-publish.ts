@@ -9,8 +9,8 @@ import {
   fromBase64Url,
   fromUtf8,
   parseJson,
-  parseMdmsView,
-  parseNetworkView,
+  mdmsReader,
+  networkReader,
   registerBankOf,
   toHex,
   unverifiedDocument,
@@ -31,7 +31,7 @@ import { CliError, EXIT, usageError } from "../cli-error.ts";
 import type { Command } from "../command.ts";
 import type { Layout } from "../deployment/layout.ts";
 import { presentMs } from "../serve/clock-file.ts";
-import { newestView } from "../serve/registry-access.ts";
+import { newestHead, newestView } from "../serve/registry-access.ts";
 import { callApi, withRegistry } from "../serve/reach.ts";
 import { adminToken } from "../serve/registry-admin.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
@@ -59,7 +59,7 @@ export const tariffPublish: Command = {
     const isSigned = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(text);
     const document = parseSignable(isSigned ? payloadOf(text) : parseJsonText(text, path));
     // Whoever is asked here may take his time: the registry serves others meanwhile.
-    const outcome = await withRegistry(layout, terminal, async (url) => {
+    const outcome = await withRegistry(layout, terminal, async (door) => {
       const changes = await ("tariff" in document
         ? tariffChanges(layout, document)
         : priceChanges(layout, document));
@@ -68,7 +68,7 @@ export const tariffPublish: Command = {
       if (!args.flag("yes") && !(await isAgreed())) return "declined";
       const jws = isSigned ? text : await signByTariffSigner(layout, document);
       const address = "tariff" in document ? "/v1/tariffs" : "/v1/prices";
-      await callApi(url, address, { token: await adminToken(layout), body: { jws } });
+      await callApi(door, address, { token: await adminToken(layout), body: { jws } });
       return "published";
     });
     const name = nameOf(document);
@@ -94,7 +94,7 @@ async function tariffChanges(layout: Layout, next: Tariff): Promise<string[] | u
 
 /** The same of prices, of which the registry alone knows whether they follow the last ones. */
 async function priceChanges(layout: Layout, next: DynamicPrices): Promise<string[] | undefined> {
-  const { prices = [] } = parseMdmsView((await newestView(layout, "mdms")).text);
+  const { prices = [] } = (await newestView(layout, mdmsReader)).view;
   const known = prices.map((jws) => parseDynamicPrices(unverifiedDocument(next.kind, jws)));
   const isKnown = known.some((document) => JSON.stringify(document) === JSON.stringify(next));
   return isKnown ? undefined : describePrices(next);
@@ -105,13 +105,13 @@ const payloadOf = (jws: string): unknown =>
   parseJson(fromUtf8(fromBase64Url(jws.split(".")[1] ?? "")));
 
 async function publishedTariff(layout: Layout, id: string): Promise<Tariff | undefined> {
-  const { tariffs } = parseMdmsView((await newestView(layout, "mdms")).text);
+  const { tariffs } = (await newestHead(layout, mdmsReader)).view;
   return tariffs.map((jws) => parseTariff(payloadOf(jws))).find(({ tariff }) => tariff === id);
 }
 
 /** The policy in force, and the contracts whose registers are those of `next`. */
 async function publishTerms(layout: Layout, next: Tariff): Promise<PublishTerms> {
-  const { document } = parseNetworkView((await newestView(layout, "network")).text);
+  const { document } = (await newestView(layout, networkReader)).view;
   const policy = parsePolicy(document.policy);
   const bank = toHex(await registerBankOf(next.calendar));
   const contracts = document.servicePoints

@@ -3,11 +3,12 @@
  * measured, and what he is asked to pay must follow from it (docs/protocol.md §11).
  */
 import { compareStatement, type Reading } from "@smarter-metering/customer";
-import { fromHex, parseNetworkView, verifyStatement } from "@smarter-metering/protocol";
+import { fromHex, parseNetworkView, verifyStatement, wholeView } from "@smarter-metering/protocol";
 import { z } from "zod";
 import { CliError } from "../cli-error.ts";
 import type { MdmsReader } from "../serve/mdms-session.ts";
 import type { StatementEntry } from "../serve/released.ts";
+import { plainDoor } from "../serve/door.ts";
 import { readWithKeys, type JoinedCustomer } from "./customers.ts";
 import { tariffOf } from "./demo-tariff.ts";
 import type { HouseholdData } from "./household-data.ts";
@@ -69,7 +70,7 @@ async function checkCustomer(
   if (household === undefined) {
     throw new CliError("DEMO_HOUSEHOLD_UNKNOWN", `no readings for household ${label}`);
   }
-  const { readings } = await readWithKeys(everything.urls["ucs"] ?? "", login, keys);
+  const { readings } = await readWithKeys(plainDoor(everything.urls["ucs"]), login, keys);
   let billsExact = 0;
   for (const { from } of statements) {
     const jws = z.string().parse(await mdms.get(`/v1/statements/${servicePoint}/${from}/signed`));
@@ -108,7 +109,7 @@ function differenceOf(
 async function mdmsKeyOf({ everything }: RunningDemo): Promise<Uint8Array> {
   const transport = everything.registry.service.transport();
   const epoch = (await transport.epochs()).length - 1;
-  const [mdms] = parseNetworkView(await transport.view("network", epoch)).parties("mdms");
+  const [mdms] = parseNetworkView(await wholeView(transport, "network", epoch)).parties("mdms");
   if (mdms === undefined) throw new CliError("REGISTRY_INCOMPLETE", "the registry lists no MDMS");
   return fromHex(mdms.signingKey, 32);
 }

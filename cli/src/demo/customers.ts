@@ -17,6 +17,7 @@ import {
 } from "@smarter-metering/customer";
 import { fromHex, parseEnrolmentCode, primitives, toHex } from "@smarter-metering/protocol";
 import { CliError } from "../cli-error.ts";
+import type { Door } from "../serve/door.ts";
 import type { HouseholdAccess } from "./access.ts";
 
 /** An account whose password the demonstration knows. */
@@ -40,8 +41,8 @@ export function customersOf(households: ReadonlyMap<string, HouseholdAccess>): C
 
 const random = (length: number): Uint8Array => primitives.randomBytes(length);
 
-export const portalAt = (origin: string): PortalClient =>
-  createPortalClient({ fetch: globalThis.fetch, origin, session: "bearer", random });
+export const portalAt = ({ url: origin, fetch }: Door): PortalClient =>
+  createPortalClient({ fetch, origin, session: "bearer", random });
 
 /** A customer with the keys that his password gave when he joined; they stay in his device's memory. */
 export type JoinedCustomer = Customer & { readonly keys: PasswordKeys };
@@ -51,11 +52,11 @@ export type JoinedCustomer = Customer & { readonly keys: PasswordKeys };
  * the portal: stopped at any point, it goes on from there when called again.
  */
 export async function joinPortal(
-  origin: string,
+  door: Door,
   customer: Customer,
   signal: AbortSignal,
 ): Promise<JoinedCustomer> {
-  const portal = portalAt(origin);
+  const portal = portalAt(door);
   const { login, password, networkPseudonym } = customer;
   const { session } = await signUpOrLogIn(portal, login, password);
   const wait = async (): Promise<void> => {
@@ -128,18 +129,18 @@ export interface SealedAtPortal {
 
 /** The keys of a password, as the account's parameters say. */
 export const passwordKeys = async (
-  origin: string,
+  door: Door,
   login: string,
   password: string,
-): Promise<PasswordKeys> => derivePasswordKeys(password, await portalAt(origin).parameters(login));
+): Promise<PasswordKeys> => derivePasswordKeys(password, await portalAt(door).parameters(login));
 
 /** Logs in and fetches everything that is sealed. Throws CUSTOMER_UNLOCK_FAILED, PINS_MISSING. */
 export async function fetchSealed(
-  origin: string,
+  door: Door,
   login: string,
   keys: PasswordKeys,
 ): Promise<SealedAtPortal> {
-  const portal = portalAt(origin);
+  const portal = portalAt(door);
   const session = await portal.loginWithKeys(login, keys);
   if (session.reading.meters.length === 0) {
     const message = `${login} has no pinned meter in his vault: enrol with the code of the letter`;
@@ -154,11 +155,11 @@ export async function fetchSealed(
 
 /** Fetches what is sealed and opens it here, with the vault's pins. Throws as `fetchSealed`. */
 export async function readWithKeys(
-  origin: string,
+  door: Door,
   login: string,
   keys: PasswordKeys,
 ): Promise<OwnReadings> {
-  const { session, ...sealed } = await fetchSealed(origin, login, keys);
+  const { session, ...sealed } = await fetchSealed(door, login, keys);
   const { meters, recipientSecret } = session.reading;
   return openReadings(meters, recipientSecret, sealed);
 }

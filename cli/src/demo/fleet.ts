@@ -1,5 +1,11 @@
 /** The simulated meters of a demonstration, each fed by its household's readings, sending to the concentrator over HTTP. */
-import { httpUplink, startFleet, type Fleet, type MeterSource } from "@smarter-metering/meter";
+import {
+  httpUplink,
+  startFleet,
+  type Fleet,
+  type MeterSource,
+  type SendWindows,
+} from "@smarter-metering/meter";
 import { openEngine, type Engine } from "@smarter-metering/paillier";
 import { primitives } from "@smarter-metering/protocol";
 import {
@@ -13,6 +19,7 @@ import { loadDeployment } from "../deployment/deployment-file.ts";
 import type { Layout } from "../deployment/layout.ts";
 import { readMeters } from "../deployment/meters-file.ts";
 import { CliError } from "../cli-error.ts";
+import type { Door } from "../serve/door.ts";
 import { waitingInRealTime } from "../serve/waiting-clock.ts";
 import type { HouseholdAccess } from "./access.ts";
 import type { HouseholdData } from "./household-data.ts";
@@ -28,13 +35,14 @@ export interface FleetOptions {
   readonly layout: Layout;
   readonly households: readonly HouseholdData[];
   readonly access: ReadonlyMap<string, HouseholdAccess>;
-  readonly concentratorUrl: string;
-  /** Default: the platform's; another may look up where the concentrator is now. */
-  readonly fetch?: typeof fetch;
+  /** The concentrator's. */
+  readonly door: Door;
   readonly clock: Clock;
   readonly log: Logger;
   /** The label of the one household whose meter runs; default: all of the deployment. */
   readonly only?: string;
+  /** When meters send; by default at once. */
+  readonly windows?: SendWindows;
 }
 
 export interface DemoFleet {
@@ -50,7 +58,7 @@ const ENGINE_THREADS = 2;
  * `startFleet` throws.
  */
 export async function startDemoFleet(options: FleetOptions): Promise<DemoFleet> {
-  const { layout, households, access, concentratorUrl, clock, log } = options;
+  const { layout, households, access, door, clock, log } = options;
   const file = await readMeters(layout);
   const data = new Map(households.map((household) => [household.label, household]));
   const secrets = new Map(file.meters.map((secret) => [secret.meterId, secret]));
@@ -75,7 +83,7 @@ export async function startDemoFleet(options: FleetOptions): Promise<DemoFleet> 
           ? { opener }
           : { contribution: { ...contribution, paillierKey } }),
         enrolmentCode,
-        concentrator: concentratorUrl,
+        concentrator: door.url,
       },
       source: sourceOf(household),
     };
@@ -85,9 +93,9 @@ export async function startDemoFleet(options: FleetOptions): Promise<DemoFleet> 
   // Two fleets would each put its own journal in place of the other's.
   const lock = lockFolder(layout.folder("meters"));
   // A replayed clock is the parties' own, and may lag a step behind them here: there is nothing to compare.
-  const uplink = httpUplink({ url: concentratorUrl, fetch: options.fetch ?? globalThis.fetch });
+  const uplink = httpUplink(door);
   const starting = startFleet(
-    { meters },
+    { meters, ...(options.windows && { windows: options.windows }) },
     {
       clock: waitingInRealTime(clock),
       log,

@@ -22,6 +22,7 @@ import type { ClockKind } from "../deployment/deployment-file.ts";
 import { CliError } from "../cli-error.ts";
 import { initDeployment } from "../deployment/init.ts";
 import { layoutOf, type Layout } from "../deployment/layout.ts";
+import type { Plan } from "../deployment/plan.ts";
 import type { Terminal } from "../terminal.ts";
 import { createAccess } from "./access.ts";
 import { loadDemo, saveDemo, type DemoOptions } from "./demo-options.ts";
@@ -65,6 +66,9 @@ export interface DemoRequest {
   readonly seed: string;
   readonly keyBits: number;
   readonly quorum?: Quorum | undefined;
+  /** Of a deployment that lives in real time: names and addresses by party or server. */
+  readonly hosts?: Readonly<Record<string, readonly string[]>>;
+  readonly plan?: Plan | undefined;
 }
 
 /** The demonstration that `layout` holds. Throws DEMO_MISSING, DEMO_FILE_INVALID, ReadingsError. */
@@ -77,7 +81,7 @@ export async function openDemo(layout: Layout, terminal: Terminal): Promise<Demo
   return { layout, options, households: await householdsOf(options, terminal), resumed: true };
 }
 
-/** Throws ReadingsError, PolicyError, DEPLOYMENT_EXISTS, DEMO_FILE_INVALID. */
+/** Throws ReadingsError, PolicyError, DEPLOYMENT_EXISTS, DEMO_FILE_INVALID, HOLDER_UNKNOWN, HOST_INVALID. */
 export async function prepareDemo(request: DemoRequest, terminal: Terminal): Promise<Demo> {
   const layout = layoutOf(request.root);
   if (existsSync(layout.demo) && existsSync(layout.deployment)) {
@@ -107,6 +111,8 @@ export async function prepareDemo(request: DemoRequest, terminal: Terminal): Pro
     contractStart: options.contractStart,
     basePort: request.clock === "replay" ? 0 : BASE_PORT,
     openerPlaintextReadingsMax: 768,
+    hosts: request.hosts,
+    plan: request.plan,
   });
   await createAccess(layout, letters, options.customers);
   await saveDemo(layout, options);

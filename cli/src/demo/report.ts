@@ -1,7 +1,13 @@
 /** What a demonstration has shown: released numbers held against the truth, and what each party received. */
 import type { Quorum } from "@smarter-metering/paillier";
-import { parseNetworkView, type Profile } from "@smarter-metering/protocol";
+import {
+  parseNetworkView,
+  wholeView,
+  type NetworkView,
+  type Profile,
+} from "@smarter-metering/protocol";
 import type { DeadLetter } from "@smarter-metering/runtime";
+import { plainDoor } from "../serve/door.ts";
 import { openMdms } from "../serve/mdms-session.ts";
 import { engineInUse } from "../serve/party-engine.ts";
 import {
@@ -16,7 +22,12 @@ import type { JoinedCustomer } from "./customers.ts";
 import { tariffOf } from "./demo-tariff.ts";
 import { isUnsafeDemo, policyOf } from "./prepare.ts";
 import type { RunningDemo } from "./run-demo.ts";
-import { checkLoads, statementDifference, type TruthHousehold } from "./truth.ts";
+import {
+  checkLoads,
+  statementDifference,
+  type ReleasedStatement,
+  type TruthHousehold,
+} from "./truth.ts";
 import { addLocalDays } from "@smarter-metering/tariff";
 
 export interface DemoReport {
@@ -64,10 +75,13 @@ export async function reportOf(
   const { demo, everything } = running;
   const { options, layout, households } = demo;
   const { contractStart, zone } = options;
-  const mdms = await openMdms(everything.urls["mdms"] ?? "", layout);
+  const mdms = await openMdms(plainDoor(everything.urls["mdms"]), layout);
   const loads = await readLoads(mdms);
   const statements = await readStatements(mdms);
-  const truth = await truthOf(running);
+  const transport = everything.registry.service.transport();
+  const epoch = (await transport.epochs()).length - 1;
+  const view = parseNetworkView(await wholeView(transport, "network", epoch));
+  const truth = truthOf(running, view);
   const loadCheck = checkLoads(
     loads.map(({ cohort, start, intervalSeconds, energy_Wh }) => ({
       cohort,
@@ -118,7 +132,8 @@ export async function reportOf(
 const sum = (outcomes: Readonly<Record<string, number>> | undefined): number =>
   outcomes?.["accepted"] ?? 0;
 
-function releasedOf(entry: StatementEntry) {
+/** A statement as the MDMS shows it, for the comparison with the truth. */
+export function releasedOf(entry: StatementEntry): ReleasedStatement {
   const registers = Object.entries(entry.registers_mWh);
   return {
     servicePoint: entry.servicePoint,
@@ -132,10 +147,10 @@ function releasedOf(entry: StatementEntry) {
 }
 
 /** Each household's readings with its names; which cohort it is in, the registry says. */
-async function truthOf({ demo, everything, access }: RunningDemo): Promise<TruthHousehold[]> {
-  const transport = everything.registry.service.transport();
-  const epoch = (await transport.epochs()).length - 1;
-  const view = parseNetworkView(await transport.view("network", epoch));
+export function truthOf(
+  { demo, access }: Pick<RunningDemo, "demo" | "access">,
+  view: NetworkView,
+): TruthHousehold[] {
   return demo.households.flatMap((data) => {
     const names = access.get(data.label);
     if (names === undefined) return [];

@@ -9,6 +9,7 @@ import { replayClock, type ReplayClock } from "../serve/replay-clock.ts";
 import { serveAll, type Everything } from "../serve/serve.ts";
 import type { Terminal } from "../terminal.ts";
 import { createOperators, readHouseholds, type HouseholdAccess } from "./access.ts";
+import { plainDoor } from "../serve/door.ts";
 import { meterLogFields, startDemoFleet } from "./fleet.ts";
 import { finishLoad, loadDays } from "./load.ts";
 import type { Demo } from "./prepare.ts";
@@ -36,7 +37,7 @@ export async function startDemo(demo: Demo, terminal: Terminal): Promise<Running
     layout,
     households,
     access,
-    concentratorUrl: everything.urls["concentrator"] ?? "",
+    door: plainDoor(everything.urls["concentrator"]),
     clock,
     log: partyLogger("meters", { ...runtimeLogFields, ...meterLogFields }, shared),
   });

@@ -22,15 +22,17 @@ import {
   createRegistryState,
   lettersOf,
   saveState,
-  statePath,
   type Letter,
   type Neighbourhood,
   type NewServicePoint,
 } from "@smarter-metering/registry";
-import { writeFileAtomic, writeSecretFile } from "@smarter-metering/runtime";
+import { writeSecretFile } from "@smarter-metering/runtime";
 import type { DynamicPrices, Tariff } from "@smarter-metering/tariff";
 import { CliError } from "../cli-error.ts";
+import { applyPlan, plannedHolders, plannedHosts } from "./apply-plan.ts";
+import { createAuthorityFolder, withHosts, type Holders } from "./authority.ts";
 import { writeDeployment, type ClockKind } from "./deployment-file.ts";
+import { LEDGER_TOKEN, writeFirstConfigs } from "./first-configs.ts";
 import { createKeysFile } from "./keys-file.ts";
 import {
   layoutOf,
@@ -40,14 +42,9 @@ import {
   type PartyFolder,
 } from "./layout.ts";
 import { writeMeters, type MeterSecrets } from "./meters-file.ts";
-import { createFirstOpenerKey, OPENER_KEY_FOLDER } from "./opener-keys.ts";
-import {
-  createPaillierKey,
-  SECRET_KEY_FILE,
-  SHARE_FILE,
-  TRANSCRIPT_FILE,
-  type PaillierKeyOptions,
-} from "./paillier-keys.ts";
+import { createFirstOpenerKey } from "./opener-keys.ts";
+import type { Plan } from "./plan.ts";
+import { createPaillierKey, type PaillierKeyOptions } from "./paillier-keys.ts";
 
 export interface NewHousehold {
   readonly label: string;
@@ -70,6 +67,10 @@ export interface InitOptions extends PaillierKeyOptions {
   /** First TCP port of the roles' listeners; 0 gives each a free one at every start. */
   readonly basePort: number;
   readonly openerPlaintextReadingsMax: number;
+  /** Names and addresses by party or server: it listens to other machines then, and they reach it there. */
+  readonly hosts?: Readonly<Record<string, readonly string[]>>;
+  /** Over which nodes it is spread; absent: all is on this machine, or where `hosts` says. */
+  readonly plan?: Plan | undefined;
 }
 
 /** A party that the registry lists, and whether it receives sealed messages. */
@@ -106,10 +107,34 @@ const foldersOf = (listed: readonly Listed[]): PartyFolder[] => {
   return [...others, ...parties];
 };
 
+const WITH_STORE: readonly PartyFolder[] = ["concentrator", "aggregator", "mdms", "ucs"];
+
+/** Everybody who gets a certificate: parties, the servers that may stand behind them, a monitor, and the meters as clients. */
+function holdersOf(
+  listed: readonly Listed[],
+  hosts: Readonly<Record<string, readonly string[]>> = {},
+  plan?: Plan,
+): Holders {
+  const parties = foldersOf(listed).filter((folder) => folder !== "meters");
+  const databases = parties.filter((folder) => WITH_STORE.includes(folder));
+  const single = plan === undefined ? ["nats", ...databases.map((one) => `postgres-${one}`)] : [];
+  const servers = ["mosquitto", ...single];
+  const bare = (names: readonly string[], kind: Holders[string]["kind"]): Holders =>
+    Object.fromEntries(names.map((name) => [name, { kind, hosts: [] }]));
+  const holders = {
+    ...bare(parties, "party"),
+    ...bare(servers, "server"),
+    ...bare(["monitoring"], "monitor"),
+    ...bare(["meters"], "fleet"),
+    ...(plan && plannedHolders(plan)),
+  };
+  return withHosts(holders, hosts);
+}
+
 const needsOpener = ({ neighbourhoods }: InitOptions): boolean =>
   neighbourhoods.some(({ profile }) => profile === "pes-encrypts");
 
-/** Throws DEPLOYMENT_EXISTS when `root` holds anything. Returns each household's letter. */
+/** Throws DEPLOYMENT_EXISTS when `root` holds anything, HOLDER_UNKNOWN, HOST_INVALID. Returns each household's letter. */
 export async function initDeployment(options: InitOptions): Promise<readonly Letter[]> {
   const layout = layoutOf(options.root);
   if (existsSync(options.root) && readdirSync(options.root).length > 0) {
@@ -117,6 +142,9 @@ export async function initDeployment(options: InitOptions): Promise<readonly Let
     throw new CliError("DEPLOYMENT_EXISTS", message);
   }
   const listed = listedParties(options);
+  const { plan } = options;
+  const planned = plan && { plan, shareHolders: options.quorum?.trustees ?? 0 };
+  const holders = holdersOf(listed, planned ? plannedHosts(planned) : options.hosts, plan);
   for (const party of foldersOf(listed)) {
     await mkdir(layout.folder(party), { recursive: true, mode: 0o700 });
   }
@@ -157,11 +185,19 @@ export async function initDeployment(options: InitOptions): Promise<readonly Let
     servicePoints,
     firstBlock: options.contractStart,
   });
-  await saveState(statePath(layout.folder("registry")), state);
+  await saveState(layout.folder("registry"), state);
   const { signer: root } = await createKeysFile(layout.keys("registry"), false);
   const registryRootKey = toHex(root.publicKey);
   await writeTokens(layout, listed);
-  await writeConfigs(layout, registryRootKey, options);
+  const isLive = options.clock === "system";
+  if (isLive) await createAuthorityFolder(layout, holders, Date.now());
+  await writeFirstConfigs(layout, {
+    ...options,
+    registryRootKey,
+    hasOpener: needsOpener(options),
+    hasTls: isLive,
+  });
+  if (planned) await applyPlan(layout, planned);
   const labels = options.households.map(({ label }) => label);
   const { letters, meters: provisioning } = await lettersOf(state, labels, root.publicKey);
   await writeMeters(layout, {
@@ -209,11 +245,6 @@ export async function createMeter(): Promise<MeterSecrets> {
   };
 }
 
-/** The token of the aggregator's door for the MDMS, in the folders of both. */
-const LEDGER_TOKEN = "ledger-token";
-/** Behind those of sixteen trustees. */
-const LEDGER_PORT = 25;
-
 /** One bearer token for each party, known to it, the registry and the bus; one for the administrator; one between aggregator and MDMS. */
 async function writeTokens(layout: Layout, listed: readonly Listed[]): Promise<void> {
   const token = (): string => toHex(primitives.randomBytes(32));
@@ -229,68 +260,4 @@ async function writeTokens(layout: Layout, listed: readonly Listed[]): Promise<v
   for (const folder of ["aggregator", "mdms"] as const) {
     await writeSecretFile(join(layout.folder(folder), LEDGER_TOKEN), ledger);
   }
-}
-
-async function writeConfigs(
-  layout: Layout,
-  registryRootKey: string,
-  options: InitOptions,
-): Promise<void> {
-  const { basePort, openerPlaintextReadingsMax, quorum } = options;
-  const port = (offset: number): number => (basePort === 0 ? 0 : basePort + offset);
-  const listen = (offset: number) => ({ host: "127.0.0.1", port: port(offset) });
-  const url = (offset: number): string => `http://127.0.0.1:${port(offset)}`;
-  const peers = (offset: number) => ({
-    registryUrl: url(0),
-    registryRootKey,
-    registryPinFile: "registry-pin.json",
-    busUrl: url(1),
-    tokenFile: "token",
-    keysFile: "keys.json",
-    listen: listen(offset),
-  });
-  const store = { storeFolder: "store" };
-  const tokensFile = "tokens.json";
-  const configs: Partial<Record<PartyFolder, object>> = {
-    registry: { folder: ".", keysFile: "keys.json", tokensFile, listen: listen(0) },
-    bus: { ...store, tokensFile, shareHolders: quorum?.trustees ?? 0, listen: listen(1) },
-    concentrator: { ...peers(2), ...store, mqttListen: listen(8) },
-    ...(needsOpener(options) && {
-      opener: { ...peers(3), keyFolder: OPENER_KEY_FOLDER, openerPlaintextReadingsMax },
-    }),
-    aggregator: {
-      ...peers(4),
-      ...store,
-      ledger: { listen: listen(LEDGER_PORT), tokenFile: LEDGER_TOKEN },
-    },
-    ...trusteeConfigs(options, peers),
-    mdms: {
-      ...peers(6),
-      ...store,
-      ledger: { url: url(LEDGER_PORT), tokenFile: LEDGER_TOKEN },
-      reportsFolder: "reports",
-    },
-    ucs: { ...peers(7), ...store, aggregatorUrl: url(4) },
-  };
-  for (const [party, config] of Object.entries(configs) as [PartyFolder, object][]) {
-    const role = party.replace(/-\d+$/, "");
-    const text = `${JSON.stringify({ role, ...config }, null, 2)}\n`;
-    await writeFileAtomic(layout.config(party), text);
-  }
-}
-
-/** The first trustee keeps the port that it has alone; the others follow those of the other roles. */
-function trusteeConfigs(
-  { policy, quorum }: InitOptions,
-  peers: (offset: number) => object,
-): Partial<Record<PartyFolder, object>> {
-  const own = { ledgerFolder: ".", policyId: policy.id };
-  if (quorum === undefined) {
-    return { trustee: { ...peers(5), paillierKeyFile: SECRET_KEY_FILE, ...own } };
-  }
-  const share = { shareFile: SHARE_FILE, transcriptFile: TRANSCRIPT_FILE };
-  const configs = trusteeFolders(quorum).map((folder, index) => {
-    return [folder, { ...peers(index === 0 ? 5 : 8 + index), share, ...own }] as const;
-  });
-  return Object.fromEntries(configs);
 }

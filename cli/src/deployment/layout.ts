@@ -15,6 +15,11 @@ export const PARTY_FOLDERS = [
 /** Trustees that hold shares have a folder each. */
 export type PartyFolder = (typeof PARTY_FOLDERS)[number] | `trustee-${number}`;
 
+const FOLDER_NAMES: ReadonlySet<string> = new Set(PARTY_FOLDERS);
+
+export const isPartyFolder = (name: string): name is PartyFolder =>
+  FOLDER_NAMES.has(name) || /^trustee-\d+$/.test(name);
+
 /** The trustees' folders, in the order of their numbers; without a quorum there is one. */
 export function trusteeFolders(quorum: { readonly trustees: number } | undefined): PartyFolder[] {
   if (quorum === undefined) return ["trustee"];
@@ -38,7 +43,23 @@ export interface Layout {
   token(party: PartyFolder): string;
   /** The newest registry epoch this party has seen. */
   pin(party: PartyFolder): string;
+  /** The deployment's authority: who has its key can pass for every party. */
+  readonly authority: string;
+  tls(holder: string): TlsPaths;
 }
+
+/** What a party or a server has for TLS. */
+export interface TlsPaths {
+  readonly folder: string;
+  /** Private key and certificate in one file, so that renewing them is one rename. */
+  readonly identity: string;
+  /** The authorities that its holder believes. */
+  readonly trusted: string;
+}
+
+/** Within the folder of a party or a server. */
+export const IDENTITY_FILE = join("tls", "identity.pem");
+export const TRUSTED_FILE = join("tls", "trusted.pem");
 
 export function layoutOf(root: string): Layout {
   const folder = (party: PartyFolder): string => join(root, party);
@@ -54,5 +75,11 @@ export function layoutOf(root: string): Layout {
     keys: (party) => join(folder(party), "keys.json"),
     token: (party) => join(folder(party), "token"),
     pin: (party) => join(folder(party), "registry-pin.json"),
+    authority: join(root, "authority"),
+    tls: (holder) => ({
+      folder: join(root, holder, "tls"),
+      identity: join(root, holder, IDENTITY_FILE),
+      trusted: join(root, holder, TRUSTED_FILE),
+    }),
   };
 }

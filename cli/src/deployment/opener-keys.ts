@@ -9,11 +9,11 @@ import {
 } from "@smarter-metering/opener";
 import {
   fromHex,
-  parseNetworkView,
+  networkReader,
   verifyOpenerKeys,
   type OpenerKey,
 } from "@smarter-metering/protocol";
-import { newestView } from "../serve/registry-access.ts";
+import { newestHead } from "../serve/registry-access.ts";
 import type { ClockKind } from "./deployment-file.ts";
 import type { Layout } from "./layout.ts";
 import { loadRoleConfig } from "./role-config.ts";
@@ -47,7 +47,7 @@ export function openerKeyFolder(layout: Layout): Promise<KeyFolder> {
 /** What the registry's newest epoch lists, under the root key that the opener pins; nothing where it lists none. */
 export async function registeredOpenerKeys(layout: Layout): Promise<readonly OpenerKey[]> {
   const { registryRootKey } = loadRoleConfig("opener", layout.config("opener")).value;
-  const { document } = parseNetworkView((await newestView(layout, "network")).text);
+  const { document } = (await newestHead(layout, networkReader)).view;
   if (document.openerKeys === undefined) return [];
   return (await verifyOpenerKeys(document.openerKeys, fromHex(registryRootKey, 32))).keys;
 }

@@ -2,12 +2,29 @@
 import { ROLES } from "@smarter-metering/mdms";
 import { loadConfig, type ConfigPaths, type LoadedConfig } from "@smarter-metering/runtime";
 import { z } from "zod";
+import { natsConfig } from "./bus-config.ts";
+import { refuseClearText } from "./clear-text.ts";
+import { storeConfig } from "./store-config.ts";
+import { tlsConfig } from "./tls-config.ts";
 
 const listen = z.strictObject({
   host: z.string().default("127.0.0.1"),
   /** 0 takes a free one. */
   port: z.number().int().min(0).max(65_535),
 });
+
+/** For browsers and meters that do not know the deployment's authority: shown to who asks for a name in it. */
+const publicCertificate = (paths: ConfigPaths) =>
+  z.strictObject({ certFile: paths.file(), keyFile: paths.secretFile() }).optional();
+
+/** What one address may ask of a role that people call; callers on the machine itself are not counted. */
+const requestLimit = z
+  .strictObject({
+    perMinute: z.number().int().min(10).max(1_000_000).default(1200),
+    /** Proxies whose X-Forwarded-For is believed, by their addresses; none: the header says nothing. */
+    trustedProxies: z.array(z.union([z.ipv4(), z.ipv6()])).default([]),
+  })
+  .default({ perMinute: 1200, trustedProxies: [] });
 
 /** How a role reaches the registry and the bus; unused when all roles share one process. */
 const peers = (paths: ConfigPaths) => ({
@@ -16,11 +33,14 @@ const peers = (paths: ConfigPaths) => ({
   registryRootKey: z.string().regex(/^[0-9a-f]{64}$/),
   registryPinFile: paths.path(),
   registryPollSeconds: z.number().positive().default(30),
-  busUrl: z.url(),
+  /** The embedded bus of another process; absent where there are NATS servers. */
+  busUrl: z.url().optional(),
+  nats: natsConfig(paths).optional(),
   /** Bearer token for registry and bus. */
   tokenFile: paths.secretFile(),
   keysFile: paths.secretFile(),
   listen,
+  tls: tlsConfig(paths),
 });
 
 const schemas = {
@@ -32,22 +52,29 @@ const schemas = {
       /** Bearer tokens by role, and the administrator's. */
       tokensFile: paths.secretFile(),
       listen,
+      tls: tlsConfig(paths),
     }),
+  /** The embedded bus, as a role of its own. */
   bus: (paths: ConfigPaths) =>
     z.strictObject({
       role: z.literal("bus"),
-      storeFolder: paths.path(),
+      store: storeConfig(paths),
       /** How many hold shares of the Paillier key; 0: one trustee holds all of it. */
       shareHolders: z.number().int().min(0).max(16).default(0),
       tokensFile: paths.secretFile(),
       listen,
+      tls: tlsConfig(paths),
     }),
   concentrator: (paths: ConfigPaths) =>
     z.strictObject({
       role: z.literal("concentrator"),
       ...peers(paths),
-      storeFolder: paths.path(),
+      publicCertificate: publicCertificate(paths),
+      store: storeConfig(paths),
+      /** The embedded broker's, for meters on this machine; null: there is none. */
       mqttListen: listen.nullable(),
+      /** An MQTT 5 broker outside, which the party shows its certificate. */
+      mqttBrokerUrl: z.url({ protocol: /^mqtts$/ }).optional(),
       futureToleranceSeconds: z.number().int().nonnegative().default(300),
     }),
   opener: (paths: ConfigPaths) =>
@@ -63,8 +90,13 @@ const schemas = {
     z.strictObject({
       role: z.literal("aggregator"),
       ...peers(paths),
-      storeFolder: paths.path(),
+      store: storeConfig(paths),
       tickSeconds: z.number().positive().default(60),
+      /** Its name among the aggregators that share one PostgreSQL database, the same at each start. */
+      member: z
+        .string()
+        .regex(/^[A-Za-z0-9.-]{1,64}$/)
+        .default("1"),
       /** The MDMS's door to the ledger, which shows nothing else; absent: there is none. */
       ledger: z.strictObject({ listen, tokenFile: paths.secretFile() }).optional(),
     }),
@@ -87,7 +119,9 @@ const schemas = {
     z.strictObject({
       role: z.literal("mdms"),
       ...peers(paths),
-      storeFolder: paths.path(),
+      publicCertificate: publicCertificate(paths),
+      requestLimit,
+      store: storeConfig(paths),
       /** How long bills are kept, and neighbourhoods' loads; docs/privacy-officer.md has the defaults. */
       statementsKeptDays: z.number().int().min(400).max(36_600).optional(),
       loadsKeptDays: z.number().int().min(400).max(36_600).optional(),
@@ -102,7 +136,9 @@ const schemas = {
     z.strictObject({
       role: z.literal("ucs"),
       ...peers(paths),
-      storeFolder: paths.path(),
+      publicCertificate: publicCertificate(paths),
+      requestLimit,
+      store: storeConfig(paths),
       /** The aggregator's own API, for what customers check their bills by; absent: there is no such evidence. */
       aggregatorUrl: z.url().optional(),
       /** How long customers' sealed frames are kept. */
@@ -124,10 +160,12 @@ const schemaOf: {
   readonly [Role in RoleName]: (paths: ConfigPaths) => z.ZodType<RoleConfigs[Role]>;
 } = schemas;
 
-/** Throws CONFIG_UNREADABLE, CONFIG_INVALID, CONFIG_FILE_MISSING. */
+/** Throws CONFIG_UNREADABLE, CONFIG_INVALID, CONFIG_FILE_MISSING, CLEAR_TEXT. */
 export function loadRoleConfig<Role extends RoleName>(
   role: Role,
   path: string,
 ): LoadedConfig<RoleConfig<Role>> {
-  return loadConfig(path, schemaOf[role]);
+  const loaded = loadConfig(path, schemaOf[role]);
+  refuseClearText(path, loaded.value);
+  return loaded;
 }

@@ -3,12 +3,7 @@
  * in a deployment whose parties are apart, each answers for itself. Nobody's key is in it.
  */
 import { join } from "node:path";
-import {
-  loadState,
-  statePath,
-  type RegistryState,
-  type ServicePointRecord,
-} from "@smarter-metering/registry";
+import { loadState, type RegistryState, type ServicePointRecord } from "@smarter-metering/registry";
 import { readSecretFile } from "@smarter-metering/runtime";
 import { z } from "zod";
 import { CliError, EXIT } from "../cli-error.ts";
@@ -25,7 +20,7 @@ export async function servicePointOf(
   label: string,
 ): Promise<{ readonly state: RegistryState; readonly point: ServicePointRecord }> {
   loadDeployment(layout);
-  const state = await loadState(statePath(layout.folder("registry")));
+  const state = await loadState(layout.folder("registry"));
   const point = state.servicePoints.find((entry) => entry.label === label);
   if (point === undefined) {
     const message = `the registry knows no service point ${label}; labels are those of the letters`;
@@ -55,9 +50,9 @@ const auditEntry = z.object({
 
 /** Bills as the MDMS has them, and when somebody of the supplier looked: that he did, not who. */
 export function heldAtMdms(layout: Layout, terminal: Terminal, servicePoint: string) {
-  return withParty("mdms", layout, terminal, async (url) => {
-    const statements = await readStatements(await openMdms(url, layout), servicePoint);
-    const officer = await openMdms(url, layout, "privacy-officer");
+  return withParty("mdms", layout, terminal, async (door) => {
+    const statements = await readStatements(await openMdms(door, layout), servicePoint);
+    const officer = await openMdms(door, layout, "privacy-officer");
     const trail = await officer.all("/v1/audit", "entries", auditEntry);
     return { servicePoint, statements, views: trail.filter((one) => one.subject === servicePoint) };
   });
@@ -95,9 +90,9 @@ function askUcs(
   path: string,
   body?: unknown,
 ): Promise<unknown> {
-  return withParty("ucs", layout, terminal, async (url) => {
+  return withParty("ucs", layout, terminal, async (door) => {
     const token = new TextDecoder().decode(await readSecretFile(operatorTokenPath(layout)));
-    return callApi(url, path, body === undefined ? { token } : { token, body });
+    return callApi(door, path, body === undefined ? { token } : { token, body });
   });
 }
 

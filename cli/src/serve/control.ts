@@ -19,6 +19,7 @@ import {
 } from "@smarter-metering/runtime";
 import { z } from "zod";
 import type { Layout } from "../deployment/layout.ts";
+import { plainDoor, type Door } from "./door.ts";
 import { callApi, untilServed } from "./reach.ts";
 import { writeClock } from "./clock-file.ts";
 import type { ReplayClock } from "./replay-clock.ts";
@@ -47,16 +48,16 @@ export function localControl(
       await writeClock(layout, clock.nowMs());
     },
     pending: (stream, consumer) => bus.pending(stream, consumer),
-    hasUnanswered: () => hasUnanswered(urls["aggregator"] ?? ""),
+    hasUnanswered: () => hasUnanswered(plainDoor(urls["aggregator"])),
   };
 }
 
-/** The aggregator at `url` is asked itself. */
-async function hasUnanswered(url: string): Promise<boolean> {
+/** The aggregator is asked itself. */
+export async function hasUnanswered(door: Door): Promise<boolean> {
   for (const list of ["sets", "bills"]) {
     for (const state of ["SEALED", "REQUESTED"]) {
       const query = new URLSearchParams({ state, limit: "1" }).toString();
-      const answer = unanswered.parse(await callApi(url, `/v1/${list}?${query}`));
+      const answer = unanswered.parse(await callApi(door, `/v1/${list}?${query}`));
       if ((answer[list] ?? []).length > 0) return true;
     }
   }
@@ -107,9 +108,9 @@ const pendingAnswer = z.object({ pending: z.number() });
  */
 export async function remoteControl(layout: Layout, signal: AbortSignal): Promise<LoadControl> {
   const call = (path: string, body?: unknown): Promise<unknown> =>
-    untilServed(layout, "control", signal, async (url) => {
+    untilServed(layout, "control", signal, async (door) => {
       const token = new TextDecoder().decode(await readSecretFile(tokenPath(layout)));
-      return callApi(url, path, body === undefined ? { token } : { token, body });
+      return callApi(door, path, body === undefined ? { token } : { token, body });
     });
   let { nowMs } = clockAnswer.parse(await call("/v1/clock"));
   return {

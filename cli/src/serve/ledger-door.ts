@@ -2,6 +2,7 @@
 import type { AggregatorService } from "@smarter-metering/aggregator";
 import { listen, readSecretFile } from "@smarter-metering/runtime";
 import type { RoleConfig } from "../deployment/role-config.ts";
+import type { PartyNetwork } from "./party-network.ts";
 
 export interface OpenDoor {
   readonly urls: Readonly<Record<string, string>>;
@@ -12,9 +13,11 @@ export interface OpenDoor {
 export async function startLedgerDoor(
   service: Pick<AggregatorService, "ledgerHttp">,
   config: RoleConfig<"aggregator">["ledger"],
+  network: PartyNetwork,
 ): Promise<OpenDoor> {
   if (config === undefined) return { urls: {}, close: () => Promise.resolve() };
   const token = new TextDecoder().decode(await readSecretFile(config.tokenFile)).trim();
-  const listening = await listen({ app: service.ledgerHttp(token), ...config.listen });
+  const app = service.ledgerHttp(token);
+  const listening = await listen({ app, ...config.listen, ...network.forParties(["mdms"]) });
   return { urls: { ledger: listening.url }, close: () => listening.close() };
 }

@@ -8,6 +8,7 @@ import {
 } from "@smarter-metering/mdms";
 import { readSecretFile } from "@smarter-metering/runtime";
 import type { RoleConfig } from "../deployment/role-config.ts";
+import type { PartyNetwork } from "./party-network.ts";
 import type { Shared } from "./party.ts";
 
 type PeerPorts = Pick<MdmsPorts, "registryDesk" | "ledger" | "reports">;
@@ -16,12 +17,14 @@ type PeerPorts = Pick<MdmsPorts, "registryDesk" | "ledger" | "reports">;
 export async function mdmsPeers(
   { registryUrl, tokenFile, ledger, reportsFolder }: RoleConfig<"mdms">,
   { urls = {} }: Pick<Shared, "urls">,
+  network: Pick<PartyNetwork, "fetchFrom">,
 ): Promise<PeerPorts> {
   const url = urls["registry"] ?? registryUrl;
+  const fetch = network.fetchFrom("registry");
   const desk = peerAt("registry", { url, token: await tokenIn(tokenFile), fetch });
   return {
     registryDesk: new RegistryDesk(desk),
-    ...(ledger && { ledger: await doorOf(ledger, urls["ledger"]) }),
+    ...(ledger && { ledger: await doorOf(ledger, urls["ledger"], network) }),
     ...(reportsFolder !== undefined && { reports: reportsIn(reportsFolder) }),
   };
 }
@@ -29,8 +32,10 @@ export async function mdmsPeers(
 async function doorOf(
   { url, tokenFile }: NonNullable<RoleConfig<"mdms">["ledger"]>,
   here: string | undefined,
+  network: Pick<PartyNetwork, "fetchFrom">,
 ): Promise<LedgerDoor> {
   const token = await tokenIn(tokenFile);
+  const fetch = network.fetchFrom("aggregator");
   return new LedgerDoor(peerAt("aggregator", { url: here ?? url, token, fetch }));
 }
 

@@ -4,6 +4,7 @@ import { readOperators, type OperatorAccess } from "../demo/access.ts";
 import { CliError, EXIT } from "../cli-error.ts";
 import type { Layout } from "../deployment/layout.ts";
 import type { Terminal } from "../terminal.ts";
+import type { Door } from "./door.ts";
 import { callApi, withParty } from "./reach.ts";
 
 const session = z.object({ token: z.string() });
@@ -23,11 +24,13 @@ export function withMdms<T>(
   use: (mdms: MdmsReader) => Promise<T>,
   role: OperatorAccess["role"] = "operator",
 ): Promise<T> {
-  return withParty("mdms", layout, terminal, async (url) => use(await openMdms(url, layout, role)));
+  return withParty("mdms", layout, terminal, async (door) =>
+    use(await openMdms(door, layout, role)),
+  );
 }
 
 export async function openMdms(
-  url: string,
+  door: Door,
   layout: Layout,
   role: OperatorAccess["role"] = "operator",
 ): Promise<MdmsReader> {
@@ -38,12 +41,12 @@ export async function openMdms(
   }
   const { login, password } = operator;
   const { token } = session.parse(
-    await callApi(url, "/v1/sessions", { body: { login, password } }),
+    await callApi(door, "/v1/sessions", { body: { login, password } }),
   );
-  const get = (path: string): Promise<unknown> => callApi(url, path, { token });
+  const get = (path: string): Promise<unknown> => callApi(door, path, { token });
   return {
     get,
-    post: (path, body) => callApi(url, path, { token, body }),
+    post: (path, body) => callApi(door, path, { token, body }),
     async all(path, key, entry) {
       const page = z.looseObject({ [key]: z.array(entry), next: z.string().nullish() });
       const entries: z.output<typeof entry>[] = [];

@@ -1,9 +1,8 @@
 /** What the roles have in common when they start: log, metrics, registry, bus, keys. */
 import {
   readSecretFile,
-  connectBus,
   createLogger,
-  createMetrics,
+  meteredBus,
   systemClock,
   type Bus,
   type Clock,
@@ -11,8 +10,12 @@ import {
   type Logger,
   type Metrics,
 } from "@smarter-metering/runtime";
-import type { RegistryFeed, RegistryTransport, ViewName } from "@smarter-metering/protocol";
+import type { RegistryFeed, RegistryTransport, ViewReader } from "@smarter-metering/protocol";
 import { loadKeysFile, type PartyKeys } from "../deployment/keys-file.ts";
+import { followerMetrics, partyMetrics } from "./party-metrics.ts";
+import { opening, type Keep } from "./opening.ts";
+import { partyBus, type PartyBusConfig } from "./party-bus.ts";
+import { openNetwork, type PartyNetwork } from "./party-network.ts";
 import { httpRegistry, registryFeed } from "./registry-access.ts";
 
 /** What all parties of one process share; in a process of one role most of it is absent. */
@@ -40,12 +43,11 @@ export interface Party {
   close(): Promise<void>;
 }
 
-export interface PeerConfig {
+export interface PeerConfig extends PartyBusConfig {
   readonly registryUrl: string;
   readonly registryRootKey: string;
   readonly registryPinFile: string;
   readonly registryPollSeconds: number;
-  readonly busUrl: string;
   readonly tokenFile: string;
   readonly keysFile: string;
 }
@@ -53,6 +55,7 @@ export interface PeerConfig {
 export interface Peers<View> {
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly network: PartyNetwork;
   readonly bus: Bus;
   readonly keys: PartyKeys;
   readonly registry: RegistryFeed<View>;
@@ -67,35 +70,53 @@ export function partyLogger(role: string, fields: LogFields, shared: Shared): Lo
   return createLogger({ fields, clock, sink: logLine, level: "warn" }).child({ role });
 }
 
+interface PeerOptions<View> {
+  readonly reader: ViewReader<View>;
+  readonly logFields: LogFields;
+}
+
 /** Connects a party to registry and bus. Throws what a missing key, a rolled-back registry or a refused token throws. */
-export async function connectPeers<View>(
+export function connectPeers<View>(
   role: string,
   config: PeerConfig,
   shared: Shared,
-  options: {
-    readonly viewName: ViewName;
-    readonly parse: (text: string) => View;
-    readonly logFields: LogFields;
-  },
+  options: PeerOptions<View>,
+): Promise<Peers<View>> {
+  return opening((keep) => connect(keep, role, config, shared, options));
+}
+
+async function connect<View>(
+  keep: Keep,
+  role: string,
+  config: PeerConfig,
+  shared: Shared,
+  options: PeerOptions<View>,
 ): Promise<Peers<View>> {
   const log = partyLogger(role, options.logFields, shared);
   const token = new TextDecoder().decode(await readSecretFile(config.tokenFile)).trim();
   const keys = await loadKeysFile(config.keysFile);
-  const transport = shared.registry ?? httpRegistry(config.registryUrl, token);
+  const metrics = await partyMetrics(config.registryPinFile);
+  const network = await keep(openNetwork(config, { log, metrics }));
+  const transport =
+    shared.registry ?? httpRegistry(config.registryUrl, token, network.fetchFrom("registry"));
   const registry = await registryFeed({
     transport,
     rootKey: config.registryRootKey,
     pinPath: config.registryPinFile,
-    viewName: options.viewName,
-    parse: options.parse,
+    reader: options.reader,
   });
-  const own = shared.bus === undefined ? connectBus({ url: config.busUrl, token, log }) : undefined;
+  const own =
+    shared.bus === undefined ? await keep(partyBus(config, { log, network, token })) : undefined;
   const bus = shared.bus ?? own;
   if (bus === undefined) throw new Error("a bus is shared or connected");
+  const { refreshed } = followerMetrics(metrics, registry);
+  refreshed(true, systemClock.nowMs());
   const refreshRegistry = async (): Promise<void> => {
     try {
       await registry.refresh();
+      refreshed(true, systemClock.nowMs());
     } catch (error) {
+      refreshed(false, systemClock.nowMs());
       // The party goes on with the epoch it has verified; a rollback must be seen by its operator.
       log.error("registry not refreshed", {
         errorMessage: error instanceof Error ? error.message : "unknown",
@@ -105,8 +126,9 @@ export async function connectPeers<View>(
   const cancel = systemClock.every(1000 * config.registryPollSeconds, refreshRegistry);
   return {
     log,
-    metrics: createMetrics(),
-    bus,
+    metrics,
+    network,
+    bus: meteredBus(bus, metrics, systemClock),
     keys,
     registry,
     transport,
@@ -114,6 +136,7 @@ export async function connectPeers<View>(
     async close() {
       cancel();
       await own?.close();
+      await network.close();
     },
   };
 }

@@ -8,6 +8,7 @@ import { loadDeployment } from "../deployment/deployment-file.ts";
 import type { Layout } from "../deployment/layout.ts";
 import type { Terminal } from "../terminal.ts";
 import type { Party, Shared } from "./party.ts";
+import { doorAt, plainDoor, servedDoor, throughDoor, type Door } from "./door.ts";
 import { readRunFile } from "./run-file.ts";
 import {
   startAggregatorRole,
@@ -22,17 +23,16 @@ import { replayClock } from "./replay-clock.ts";
 const START = { mdms: startMdmsRole, ucs: startUcsRole, aggregator: startAggregatorRole } as const;
 export type Reachable = keyof typeof START;
 
-/** Calls `use` with the address of `role`. Throws DEPLOYMENT_MISSING, STORE_LOCKED, and what `use` throws. */
+/** Calls `use` with the door of `role`. Throws DEPLOYMENT_MISSING, STORE_LOCKED, and what `use` throws. */
 export async function withParty<T>(
   role: Reachable,
   layout: Layout,
   terminal: Terminal,
-  use: (url: string) => Promise<T>,
+  use: (door: Door) => Promise<T>,
 ): Promise<T> {
   const alone = await aloneIn(layout, terminal);
-  const running = await readRunFile(layout);
-  const served = running?.urls[role];
-  if (served !== undefined) return use(served);
+  const served = await servedDoor(layout, role);
+  if (served !== undefined) return throughDoor(served, use);
   const parties: Party[] = [];
   try {
     const registry = await startRegistryRole(layout.config("registry"), alone);
@@ -47,26 +47,27 @@ export async function withParty<T>(
     };
     const party = await START[role](layout.config(role), shared);
     parties.push(party);
-    return await use(party.urls[role] ?? "");
+    return await throughDoor(await doorAt(layout, role, party.urls[role] ?? ""), use);
   } finally {
     for (const party of parties.toReversed()) await party.close();
   }
 }
 
-/** Calls `use` with the registry's address: of the running `serve`, or of a registry that is started here. */
+/** Calls `use` with the registry's door: of the running `serve`, or of a registry that is started here. */
 export async function withRegistry<T>(
   layout: Layout,
   terminal: Terminal,
-  use: (url: string) => Promise<T>,
+  use: (door: Door) => Promise<T>,
 ): Promise<T> {
-  const served = (await readRunFile(layout))?.urls["registry"];
-  if (served !== undefined) return use(served);
+  const served = await servedDoor(layout, "registry");
+  if (served !== undefined) return throughDoor(served, use);
   const registry = await startRegistryRole(
     layout.config("registry"),
     await aloneIn(layout, terminal),
   );
   try {
-    return await use(registry.urls["registry"] ?? "");
+    const url = registry.urls["registry"] ?? "";
+    return await throughDoor(await doorAt(layout, "registry", url), use);
   } finally {
     await registry.close();
   }
@@ -85,19 +86,19 @@ async function aloneIn(layout: Layout, terminal: Terminal): Promise<Shared> {
 const RETRY_MS = 500;
 
 /**
- * Calls `use` with the address that `serve` has for `name` now, again and again while nobody serves: a killed one may be started at other
+ * Calls `use` with the door that a demonstration's `serve` has for `name` now, again and again while nobody serves: a killed one may be started at other
  * addresses. Throws SERVE_STOPPED when `signal` aborts, and what `use` throws except that nobody answers.
  */
 export async function untilServed<T>(
   layout: Layout,
   name: string,
   signal: AbortSignal,
-  use: (url: string) => Promise<T>,
+  use: (door: Door) => Promise<T>,
 ): Promise<T> {
   while (!signal.aborted) {
     const url = (await readRunFile(layout))?.urls[name];
     try {
-      if (url !== undefined) return await use(url);
+      if (url !== undefined) return await use(plainDoor(url));
     } catch (error) {
       if (!(error instanceof CliError && error.code === "API_UNREACHABLE")) throw error;
     }
@@ -108,7 +109,7 @@ export async function untilServed<T>(
 
 /** GET or POST; gives the JSON, or the text of anything else. A problem answer becomes one line with its code. */
 export async function callApi(
-  url: string,
+  { url, fetch }: Door,
   path: string,
   options: { readonly token?: string; readonly body?: unknown } = {},
 ): Promise<unknown> {

@@ -1,17 +1,24 @@
 /** How a role follows the registry: over HTTP or in the same process, with the newest epoch seen kept in a file. */
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
+  fetchView,
   followRegistry,
   fromHex,
   type EpochPin,
   type PinStore,
   type RegistryFeed,
+  readViewHead,
+  unverifiedEpoch,
+  wholeView,
+  type RegistryEpoch,
   type RegistryTransport,
   type ViewName,
+  type ViewReader,
 } from "@smarter-metering/protocol";
-import { writeFileAtomic } from "@smarter-metering/runtime";
+import { folderTransport } from "@smarter-metering/registry";
+import { writeFileAtomic, type Fetch } from "@smarter-metering/runtime";
 import { z } from "zod";
 import type { Layout } from "../deployment/layout.ts";
 import { CliError, isSystemError } from "../cli-error.ts";
@@ -38,11 +45,13 @@ export function pinFile(path: string): PinStore {
 }
 
 /** The registry over HTTP with a party's bearer token. */
-export function httpRegistry(url: string, token: string): RegistryTransport {
-  const get = async (path: string): Promise<Response> => {
+export function httpRegistry(url: string, token: string, fetch: Fetch): RegistryTransport {
+  const ask = async (path: string, asked?: unknown): Promise<Response> => {
     let response: Response;
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const body = asked !== undefined && { method: "POST", body: JSON.stringify(asked) };
     try {
-      response = await fetch(new URL(path, url), { headers: { authorization: `Bearer ${token}` } });
+      response = await fetch(new URL(path, url), { headers, ...body });
     } catch (cause) {
       const message = `no answer from the registry at ${url}; is it running?`;
       throw new CliError("REGISTRY_UNREACHABLE", message, undefined, cause);
@@ -52,8 +61,10 @@ export function httpRegistry(url: string, token: string): RegistryTransport {
     throw new CliError("REGISTRY_REFUSED", message);
   };
   return {
-    epochs: async () => z.array(z.string()).parse(await (await get("/v1/epochs")).json()),
-    view: async (name, epoch) => (await get(`/v1/views/${name}/${epoch}`)).text(),
+    epochs: async () => z.array(z.string()).parse(await (await ask("/v1/epochs")).json()),
+    head: async (name, epoch) => (await ask(`/v1/views/${name}/${epoch}`)).text(),
+    parts: async (name, hashes) =>
+      (await (await ask(`/v1/views/${name}/parts`, { hashes })).text()).split("\n"),
   };
 }
 
@@ -61,46 +72,52 @@ export interface FeedOptions<View> {
   readonly transport: RegistryTransport;
   readonly rootKey: string;
   readonly pinPath: string;
-  readonly viewName: ViewName;
-  readonly parse: (text: string) => View;
+  readonly reader: ViewReader<View>;
 }
 
 export function registryFeed<View>(options: FeedOptions<View>): Promise<RegistryFeed<View>> {
-  const { transport, rootKey, pinPath, viewName, parse } = options;
+  const { transport, rootKey, pinPath, reader } = options;
   return followRegistry({
     rootKey: fromHex(rootKey, 32),
-    viewName,
-    parse,
+    reader,
     transport,
     pins: pinFile(pinPath),
   });
 }
 
-const epochFile = /^\d{6}\.jws$/;
-
 /** The epochs in a deployment's own registry folder, epoch 0 first. */
-export async function readEpochs(layout: Layout): Promise<string[]> {
-  const folder = join(layout.folder("registry"), "epochs");
-  if (!existsSync(folder)) return [];
-  const names = (await readdir(folder)).filter((name) => epochFile.test(name)).toSorted();
-  return Promise.all(names.map((name) => readFile(join(folder, name), "utf8")));
+export async function readEpochs(layout: Layout): Promise<readonly string[]> {
+  const folder = layout.folder("registry");
+  return existsSync(join(folder, "epochs")) ? folderTransport(folder).epochs() : [];
 }
 
 /** The newest epoch's view in a deployment's own registry folder. Throws REGISTRY_EMPTY. */
-export async function newestView(
+export async function newestView<View>(
   layout: Layout,
-  name: ViewName,
-): Promise<{ epoch: number; text: string }> {
-  const epoch = (await readEpochs(layout)).length - 1;
-  if (epoch < 0) {
-    const message = "the registry has issued no epoch yet; the first start of serve does";
-    throw new CliError("REGISTRY_EMPTY", message);
-  }
-  return { epoch, text: await readView(layout, name, epoch) };
+  reader: ViewReader<View>,
+): Promise<{ epoch: number; view: View }> {
+  const newest = await newestEpoch(layout);
+  const { view } = await fetchView(reader, folderTransport(layout.folder("registry")), newest);
+  return { epoch: newest.epoch, view };
 }
 
-/** The view of an epoch in a deployment's own registry folder. */
-export function readView(layout: Layout, name: ViewName, epoch: number): Promise<string> {
-  const file = `${String(epoch).padStart(6, "0")}.${name}.json`;
-  return readFile(join(layout.folder("registry"), "views", file), "utf8");
+/** The same as far as its head says, for what needs no list: those that stand in parts are empty in it. Throws REGISTRY_EMPTY. */
+export async function newestHead<View>(
+  layout: Layout,
+  reader: ViewReader<View>,
+): Promise<{ epoch: number; view: View }> {
+  const { epoch } = await newestEpoch(layout);
+  const head = await folderTransport(layout.folder("registry")).head(reader.name, epoch);
+  return { epoch, view: readViewHead(reader, head) };
 }
+
+async function newestEpoch(layout: Layout): Promise<RegistryEpoch> {
+  const newest = (await readEpochs(layout)).at(-1);
+  if (newest !== undefined) return unverifiedEpoch(newest);
+  const message = "the registry has issued no epoch yet; the first start of serve does";
+  throw new CliError("REGISTRY_EMPTY", message);
+}
+
+/** The view of an epoch in a deployment's own registry folder, as one text. */
+export const readView = (layout: Layout, name: ViewName, epoch: number): Promise<string> =>
+  wholeView(folderTransport(layout.folder("registry")), name, epoch);

@@ -22,5 +22,5 @@ export async function changeRegistry(
   body: unknown,
 ): Promise<unknown> {
   const token = await adminToken(layout);
-  return withRegistry(layout, terminal, (url) => callApi(url, path, { token, body }));
+  return withRegistry(layout, terminal, (door) => callApi(door, path, { token, body }));
 }

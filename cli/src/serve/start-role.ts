@@ -6,7 +6,11 @@ import {
   startAggregator,
   type AggregatorService,
 } from "@smarter-metering/aggregator";
-import { startConcentrator, type ConcentratorService } from "@smarter-metering/concentrator";
+import {
+  startConcentrator,
+  type ConcentratorConfig,
+  type ConcentratorService,
+} from "@smarter-metering/concentrator";
 import {
   mdmsLogFields,
   migrations as mdmsMigrations,
@@ -22,18 +26,18 @@ import {
 } from "@smarter-metering/opener";
 import {
   fromHex,
-  parseMdmsView,
-  parseNetworkView,
-  parseUcsView,
+  mdmsReader,
+  networkReader,
+  ucsReader,
   primitives,
   toHex,
 } from "@smarter-metering/protocol";
 import {
+  addBacklogMetrics,
   durableFile,
-  createMetrics,
   listen,
+  meteredStore,
   openBus,
-  openStore,
   readSecretFile,
   runtimeLogFields,
   serveBus,
@@ -46,18 +50,26 @@ import { startTrustee, trusteeLogFields, type TrusteeService } from "@smarter-me
 import { startUcs, ucsLogFields, type UcsService } from "@smarter-metering/ucs";
 import { z } from "zod";
 import { loadKeysFile } from "../deployment/keys-file.ts";
+import { isPartyFolder, type PartyFolder } from "../deployment/layout.ts";
 import { loadRoleConfig, type RoleConfig } from "../deployment/role-config.ts";
 import { loadHeldKey } from "./held-key.ts";
 import { opening } from "./opening.ts";
 import { startLedgerDoor } from "./ledger-door.ts";
 import { mdmsPeers } from "./mdms-peers.ts";
 import { startEngine } from "./party-engine.ts";
+import { partyStore } from "./party-store.ts";
+import { addEpochMetrics, partyMetrics } from "./party-metrics.ts";
+import { openNetwork, type PartyNetwork } from "./party-network.ts";
 import { connectPeers, partyLogger, type Party, type Shared } from "./party.ts";
 import { busTokens, streamsOf } from "./streams.ts";
 import { listenHealth, partyOf, portsOf, secretOf, type Started } from "./started.ts";
 import { webFolderOf } from "./web-folder.ts";
 
 const UPLINK_ITEMS_MAX = 256;
+
+/** Who has a token. */
+const partiesOf = (tokens: Readonly<Record<string, string>>): PartyFolder[] =>
+  Object.keys(tokens).filter(isPartyFolder);
 
 async function readTokens<T>(path: string, schema: z.ZodType<T>): Promise<T> {
   return schema.parse(JSON.parse(new TextDecoder().decode(await readSecretFile(path))));
@@ -72,19 +84,24 @@ export function startRegistryRole(path: string, shared: Shared): Promise<Started
       z.strictObject({ admin: z.string(), parties: z.record(z.string(), z.string()) }),
     );
     const { signer } = await loadKeysFile(config.keysFile);
+    const metrics = await partyMetrics(config.keysFile);
     const service = await keep(
       startRegistry(
         { tokens },
         {
           clock: shared.clock,
           log,
-          metrics: createMetrics(),
+          metrics,
           folder: config.folder,
           rootSigner: signer,
         },
       ),
     );
-    const listening = await keep(listen({ app: service.app, ...config.listen }));
+    addEpochMetrics(metrics, () => service.status());
+    const network = await keep(openNetwork(config, { log, metrics }));
+    // The administrator works in the registry's own folder.
+    const callers = network.forParties(["registry", ...partiesOf(tokens.parties)]);
+    const listening = await keep(listen({ app: service.app, ...config.listen, ...callers }));
     return {
       role: "registry",
       service,
@@ -92,6 +109,7 @@ export function startRegistryRole(path: string, shared: Shared): Promise<Started
       refreshRegistry: () => Promise.resolve(),
       async close() {
         await listening.close();
+        await network.close();
         await service.close();
       },
     };
@@ -103,17 +121,16 @@ export function startBusRole(path: string, shared: Shared): Promise<Started<Embe
     const { value: config } = loadRoleConfig("bus", path);
     const log = partyLogger("bus", runtimeLogFields, shared);
     const tokens = await readTokens(config.tokensFile, z.record(z.string(), z.string()));
-    const store = await keep(
-      openStore({
-        folder: config.storeFolder,
-        schema: "bus-party",
-        migrations: [],
-      }),
-    );
+    const store = await keep(partyStore(config, "bus-party"));
     const streams = streamsOf(config.shareHolders);
-    const bus = await keep(openBus({ store, streams, clock: systemClock, log }));
-    const app = serveBus(bus, { tokens: busTokens(tokens), log });
-    const listening = await keep(listen({ app, ...config.listen }));
+    const metrics = await partyMetrics(config.tokensFile);
+    const metered = meteredStore(store, metrics, systemClock);
+    const bus = await keep(openBus({ store: metered, streams, clock: systemClock, log }));
+    addBacklogMetrics(metrics, metered, systemClock);
+    const app = serveBus(bus, { tokens: busTokens(tokens), log, metrics });
+    const network = await keep(openNetwork(config, { log, metrics }));
+    const callers = network.forParties(partiesOf(tokens));
+    const listening = await keep(listen({ app, ...config.listen, ...callers }));
     return {
       role: "bus",
       service: bus,
@@ -121,6 +138,7 @@ export function startBusRole(path: string, shared: Shared): Promise<Started<Embe
       refreshRegistry: () => Promise.resolve(),
       async close() {
         await listening.close();
+        await network.close();
         await bus.close();
         await store.close();
       },
@@ -128,7 +146,20 @@ export function startBusRole(path: string, shared: Shared): Promise<Started<Embe
   });
 }
 
-const networkPeers = { viewName: "network", parse: parseNetworkView } as const;
+const networkPeers = { reader: networkReader } as const;
+
+/** A broker outside goes before one of its own. */
+function mqttOf(
+  { mqttBrokerUrl, mqttListen }: RoleConfig<"concentrator">,
+  { identity }: PartyNetwork,
+): ConcentratorConfig["mqtt"] {
+  if (mqttBrokerUrl === undefined || identity === undefined) {
+    return mqttListen && { listen: mqttListen };
+  }
+  // The name in its certificate, by which the broker's access list knows it.
+  const clientId = "concentrator";
+  return { broker: { url: mqttBrokerUrl, clientId, tls: () => identity.current() } };
+}
 
 export function startConcentratorRole(
   path: string,
@@ -146,22 +177,19 @@ export function startConcentratorRole(
     const peers = await keep(
       connectPeers("concentrator", config, shared, { ...networkPeers, logFields }),
     );
-    const store = await keep(
-      openStore({
-        folder: config.storeFolder,
-        schema: "concentrator-party",
-        migrations: [],
-      }),
-    );
+    const store = await keep(partyStore(config, "concentrator-party"));
     const service = await keep(
       startConcentrator(
         {
           uplinkItemsMax: UPLINK_ITEMS_MAX,
           futureToleranceSeconds: config.futureToleranceSeconds,
-          http: config.listen,
-          mqtt: config.mqttListen,
+          http: { ...config.listen, ...peers.network.forPublic() },
+          mqtt: mqttOf(config, peers.network),
         },
-        { ...portsOf(peers, shared.clock), store },
+        {
+          ...portsOf(peers, shared.clock),
+          store: meteredStore(store, peers.metrics, systemClock),
+        },
       ),
     );
     const { url, mqttUrl } = service;
@@ -199,6 +227,9 @@ export function startOpenerRole(path: string, shared: Shared): Promise<Started<O
   });
 }
 
+/** Each member's own, also where two of them run from one folder. */
+const headFileOf = (member: string): string => (member === "1" ? "log.head" : `log-${member}.head`);
+
 export function startAggregatorRole(
   path: string,
   shared: Shared,
@@ -209,28 +240,24 @@ export function startAggregatorRole(
     const peers = await keep(
       connectPeers("aggregator", config, shared, { ...networkPeers, logFields }),
     );
-    const store = await keep(
-      openStore({
-        folder: config.storeFolder,
-        schema: "aggregator",
-        migrations: aggregatorMigrations,
-      }),
-    );
+    const store = await keep(partyStore(config, "aggregator", aggregatorMigrations));
     const engine = await keep(startEngine(1, peers));
     const service = await keep(
       startAggregator(
         { tickMs: 1000 * config.tickSeconds },
         {
           ...portsOf(peers, shared.clock),
-          store,
+          store: meteredStore(store, peers.metrics, systemClock),
           engine,
           signer: peers.keys.signer,
-          published: durableFile(join(dirname(config.storeFolder), "log.head")),
+          published: durableFile(join(dirname(config.keysFile), headFileOf(config.member))),
+          sharing: { member: config.member, clock: systemClock },
         },
       ),
     );
-    const http = await keep(listen({ app: service.http, ...config.listen }));
-    const door = await keep(startLedgerDoor(service, config.ledger));
+    const callers = peers.network.forParties(["aggregator", "ucs"]);
+    const http = await keep(listen({ app: service.http, ...config.listen, ...callers }));
+    const door = await keep(startLedgerDoor(service, config.ledger, peers.network));
     return {
       ...partyOf("aggregator", peers, service, [door, http, engine, store]),
       urls: { aggregator: http.url, ...door.urls },
@@ -271,37 +298,33 @@ export function startTrusteeRole(path: string, shared: Shared): Promise<Started<
 export function startMdmsRole(path: string, shared: Shared): Promise<Started<MdmsService>> {
   return opening(async (keep) => {
     const { value: config } = loadRoleConfig("mdms", path);
-    const options = { viewName: "mdms", parse: parseMdmsView, logFields: mdmsLogFields } as const;
+    const options = { reader: mdmsReader, logFields: mdmsLogFields } as const;
     const peers = await keep(connectPeers("mdms", config, shared, options));
-    const store = await keep(
-      openStore({
-        folder: config.storeFolder,
-        schema: "mdms",
-        migrations: mdmsMigrations,
-      }),
-    );
+    const store = await keep(partyStore(config, "mdms", mdmsMigrations));
     const engine = await keep(startEngine(1, peers));
     const service = await keep(
       startMdms(
         {
           keptDays: { statements: config.statementsKeptDays, loads: config.loadsKeptDays },
           totpRequiredFor: config.totpRequiredFor,
+          requestLimit: config.requestLimit,
         },
         {
           ...portsOf(peers, systemClock), // People's sessions and lock-outs run in real time.
-          store,
+          store: meteredStore(store, peers.metrics, systemClock),
           engine,
           signer: peers.keys.signer,
           recipientSecret: secretOf(peers, config),
           rootKey: fromHex(config.registryRootKey, 32),
           totpKey: await peers.keys.derivedKey("totp-key/v1"),
           operatorToken: await newOperatorToken(config),
-          ...(await mdmsPeers(config, shared)),
+          ...(await mdmsPeers(config, shared, peers.network)),
           webFolder: webFolderOf("mdms") ?? undefined,
         },
       ),
     );
-    const http = await keep(listen({ app: service.http, ...config.listen }));
+    const tls = peers.network.forPublic();
+    const http = await keep(listen({ app: service.http, ...config.listen, ...tls }));
     return { ...partyOf("mdms", peers, service, [http, engine, store]), urls: { mdms: http.url } };
   });
 }
@@ -309,43 +332,39 @@ export function startMdmsRole(path: string, shared: Shared): Promise<Started<Mdm
 export function startUcsRole(path: string, shared: Shared): Promise<Started<UcsService>> {
   return opening(async (keep) => {
     const { value: config } = loadRoleConfig("ucs", path);
-    const options = { viewName: "ucs", parse: parseUcsView, logFields: ucsLogFields } as const;
+    const options = { reader: ucsReader, logFields: ucsLogFields } as const;
     const peers = await keep(connectPeers("ucs", config, shared, options));
-    const store = await keep(
-      openStore({
-        folder: config.storeFolder,
-        schema: "ucs-party",
-        migrations: [],
-      }),
-    );
+    const store = await keep(partyStore(config, "ucs-party"));
     const service = await keep(
       startUcs(
         {
           framesKeptDays: config.framesKeptDays,
+          requestLimit: config.requestLimit,
           statementsKeptDays: config.statementsKeptDays,
           operatorToken: await newOperatorToken(config),
         },
         {
           ...portsOf(peers, systemClock),
-          store,
+          store: meteredStore(store, peers.metrics, systemClock),
           evidence: {
             transport: peers.transport,
             rootKey: config.registryRootKey,
             aggregatorUrl: shared.aggregatorUrl ?? config.aggregatorUrl ?? null,
-            fetch,
+            fetch: peers.network.fetchFrom("aggregator"),
           },
           webFolder: webFolderOf("ucs"),
         },
       ),
     );
-    const http = await keep(listen({ app: service.http, ...config.listen }));
+    const tls = peers.network.forPublic();
+    const http = await keep(listen({ app: service.http, ...config.listen, ...tls }));
     return { ...partyOf("ucs", peers, service, [http, store]), urls: { ucs: http.url } };
   });
 }
 
 /** For whoever can read the party's folder, and for this run alone. */
-async function newOperatorToken({ storeFolder }: RoleConfig<"ucs" | "mdms">): Promise<string> {
+async function newOperatorToken({ keysFile }: RoleConfig<"ucs" | "mdms">): Promise<string> {
   const token = toHex(primitives.randomBytes(32));
-  await writeSecretFile(join(dirname(storeFolder), "operator-token"), token);
+  await writeSecretFile(join(dirname(keysFile), "operator-token"), token);
   return token;
 }

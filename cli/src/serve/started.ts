@@ -1,12 +1,5 @@
 /** What the started parties have in common: what they stand on, what closes them, where they say that they live. */
-import {
-  createApp,
-  listen,
-  systemClock,
-  type Clock,
-  type Logger,
-  type Metrics,
-} from "@smarter-metering/runtime";
+import { createApp, listen, systemClock, type Clock } from "@smarter-metering/runtime";
 import type { RoleConfig } from "../deployment/role-config.ts";
 import type { Closable } from "./opening.ts";
 import type { Party, Peers } from "./party.ts";
@@ -52,9 +45,9 @@ export function partyOf<Service extends Closable>(
 export async function listenHealth(
   title: string,
   config: { readonly listen: RoleConfig<"opener">["listen"] },
-  peers: { readonly log: Logger; readonly metrics: Metrics },
+  peers: Pick<Peers<unknown>, "log" | "metrics" | "network">,
 ) {
-  const { log, metrics } = peers;
+  const { log, metrics, network } = peers;
   const app = createApp({ title, version: VERSION, log, clock: systemClock, metrics });
-  return listen({ app, ...config.listen });
+  return listen({ app, ...config.listen, ...network.forParties([]) });
 }

@@ -1,5 +1,7 @@
 /** The streams between the roles, their limits, and who may publish and consume what (docs/operating.md). */
-import type { BusToken, ConsumerName, StreamOptions } from "@smarter-metering/runtime";
+import { partyName } from "../deployment/certificates.ts";
+import { PARTITIONS } from "@smarter-metering/runtime";
+import type { BusGrant, BusToken, ConsumerName, StreamOptions } from "@smarter-metering/runtime";
 
 /** A full stream pushes back: the publisher keeps its messages, in the end the meters keep their frames. */
 const MESSAGES_MAX = 100_000;
@@ -18,7 +20,13 @@ export const streamsOf = (shareHolders: number): readonly StreamOptions[] => [
   { name: "sealed", consumers: ["ucs"], messagesMax: MESSAGES_MAX },
   { name: "customer-keys", consumers: ["ucs"], messagesMax: MESSAGES_MAX },
   { name: "downlink", consumers: ["concentrator"], messagesMax: 10_000 },
-  { name: "contributions", consumers: ["aggregator"], messagesMax: MESSAGES_MAX },
+  {
+    name: "contributions",
+    consumers: ["aggregator"],
+    messagesMax: MESSAGES_MAX,
+    // Several aggregators share them, each cohort in one hand.
+    partitions: { aggregator: PARTITIONS },
+  },
   {
     name: "log",
     consumers: trusteeNames(shareHolders),
@@ -52,7 +60,7 @@ export const streamsOf = (shareHolders: number): readonly StreamOptions[] => [
 
 const consumer = (stream: string, name: string): ConsumerName => ({ stream, consumer: name });
 
-const trusteeGrant = (name: string, answers: string): Omit<BusToken, "token"> => ({
+const trusteeGrant = (name: string, answers: string): BusGrant => ({
   publish: [answers, "refusals", "cosignatures"],
   consume: [
     consumer("log", name),
@@ -63,7 +71,7 @@ const trusteeGrant = (name: string, answers: string): Omit<BusToken, "token"> =>
 });
 
 /** What each role's token opens at the bus: nothing beside its own hops. */
-const GRANTS: Readonly<Record<string, Omit<BusToken, "token">>> = {
+const GRANTS: Readonly<Record<string, BusGrant>> = {
   concentrator: {
     // Contributions: those that meters make themselves; each is signed, by opener or meter.
     publish: ["frames", "sealed", "customer-keys", "contributions"],
@@ -97,12 +105,14 @@ const GRANTS: Readonly<Record<string, Omit<BusToken, "token">>> = {
   },
 };
 
+/** What a party may do at the bus, by the name of its folder; undefined of one that does not use it. */
+export const busGrant = (party: string): BusGrant | undefined =>
+  /^trustee-\d+$/.test(party) ? trusteeGrant(party, "partial-releases") : GRANTS[party];
+
 /** Grants for the tokens of `bus/tokens.json`, a map from role, or role and number, to token. */
 export function busTokens(tokens: Readonly<Record<string, string>>): BusToken[] {
   return Object.entries(tokens).flatMap(([role, token]) => {
-    const grant = /^trustee-\d+$/.test(role)
-      ? trusteeGrant(role, "partial-releases")
-      : GRANTS[role];
-    return grant === undefined ? [] : [{ token, ...grant }];
+    const grant = busGrant(role);
+    return grant === undefined ? [] : [{ token, peer: partyName(role), ...grant }];
   });
 }

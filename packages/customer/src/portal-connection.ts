@@ -3,7 +3,7 @@ import { CustomerError } from "./error.ts";
 import { readAnswer, textOf, type JsonObject } from "./portal-answer.ts";
 
 export interface ConnectionOptions {
-  readonly fetch: typeof globalThis.fetch;
+  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** As `https://portal.example.org`, without a path. */
   readonly origin: string;
   /** `cookie` in a browser, where scripts never see the token; `bearer` elsewhere. */

@@ -7,6 +7,7 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import * as fc from "fast-check";
 import { leafHash } from "@smarter-metering/protocol";
 import { openStore, type Sql, type Store } from "@smarter-metering/runtime";
+import { testPlace } from "../../runtime/test/test-place.ts";
 import {
   BATCH_ENTRIES_MAX,
   checkReceipt,
@@ -56,7 +57,7 @@ const open = (): Promise<StoreLog> =>
   openLog({ store, signer: logSigner, published, nowSeconds: () => seconds });
 
 before(async () => {
-  store = await openStore({ schema: "test", migrations: [] });
+  store = await openStore({ place: await testPlace(), schema: "test", migrations: [] });
   await open();
 });
 after(() => store.close());

@@ -125,6 +125,7 @@ export {
 } from "./merkle.ts";
 export {
   indexNetworkView,
+  networkReader,
   parseNetworkView,
   type Cohort,
   type NetworkView,
@@ -154,7 +155,14 @@ export {
   type PartialRelease,
 } from "./partial-release.ts";
 export { PARTY_KEYS_KIND, parsePartyKeys, type PartyKeysFile } from "./party-keys.ts";
-export { parseMdmsView, parseUcsView, type MdmsView, type UcsView } from "./party-views.ts";
+export {
+  mdmsReader,
+  parseMdmsView,
+  parseUcsView,
+  ucsReader,
+  type MdmsView,
+  type UcsView,
+} from "./party-views.ts";
 export { keyFingerprint } from "./key-fingerprint.ts";
 export { primitives } from "#primitives";
 export type { Primitives } from "./primitives.ts";
@@ -163,8 +171,8 @@ export { registerBankOf } from "./register-bank.ts";
 export {
   GENESIS_HASH,
   signEpoch,
+  unverifiedEpoch,
   verifyEpochChain,
-  verifyView,
   VIEW_NAMES,
   type EpochPin,
   type RegistryEpoch,
@@ -176,7 +184,6 @@ export {
   type RegistryFeed,
   type RegistryFeedOptions,
   type RegistrySnapshot,
-  type RegistryTransport,
 } from "./registry-feed.ts";
 export {
   contributionsOf,
@@ -278,3 +285,22 @@ export {
   type UplinkItem,
   type UplinkMessage,
 } from "./uplink.ts";
+export {
+  fetchView,
+  PARTS_ASKED_MAX,
+  PARTS_CHARACTERS_MAX,
+  wholeView,
+  type FetchedView,
+  type RegistryTransport,
+} from "./view-fetch.ts";
+export {
+  hashOf,
+  partedView,
+  partOfText,
+  readBranch,
+  readHead,
+  type Part,
+  type PartedView,
+} from "./view-parts.ts";
+export type { ViewReader } from "./view-reader.ts";
+export { headOfText, readViewHead, verifyView } from "./view-text.ts";

@@ -3,9 +3,10 @@
  * pseudonyms, meters' keys, cohorts, parties' keys, the Paillier public key and the release policy.
  */
 import { z } from "zod";
-import { ProtocolError } from "./error.ts";
-import { parseJson } from "./jws.ts";
+import { LEAF_ENTRIES, NetworkIndex } from "./network-index.ts";
 import { ROLES, type Role } from "./roles.ts";
+import { documentReader, type ViewReader } from "./view-reader.ts";
+import { readViewText } from "./view-text.ts";
 
 const hex16 = z.string().regex(/^[0-9a-f]{32}$/);
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -119,40 +120,61 @@ export interface NetworkView {
   parties(role: Role): readonly Party[];
 }
 
-/** Throws REGISTRY_INVALID when the text is not a network view. */
-export function parseNetworkView(text: string): NetworkView {
-  const parsed = networkView.safeParse(parseJson(text));
-  if (!parsed.success) {
-    throw new ProtocolError("REGISTRY_INVALID", "not a network view", parsed.error);
-  }
-  return indexNetworkView(parsed.data);
-}
+const networkDocument = documentReader<NetworkViewDocument>({
+  name: "network",
+  document: (value) => networkView.parse(value),
+  lists: {
+    cohorts: (leaf) => networkView.shape.cohorts.parse(leaf),
+    servicePoints: (leaf) => networkView.shape.servicePoints.parse(leaf),
+    prices: (leaf) => networkView.shape.prices.unwrap().parse(leaf),
+  },
+});
 
-function push<T>(index: Map<string, T[]>, key: string, value: T): void {
-  const list = index.get(key);
-  if (list === undefined) index.set(key, [value]);
-  else list.push(value);
-}
+const indexes = new WeakMap<NetworkView, NetworkIndex>();
+
+/** Reads network views; one shares with another what the two have in common. */
+export const networkReader: ViewReader<NetworkView> = {
+  ...networkDocument,
+  builder(leaves, earlier) {
+    const known = earlier && indexes.get(earlier);
+    const index = (known ?? NetworkIndex.empty(leaves * LEAF_ENTRIES)).edit();
+    const document = networkDocument.builder(leaves);
+    return {
+      add: (leaf) => index.add(leaf),
+      remove: (leaf) => index.remove(leaf),
+      finish(head, inOrder) {
+        const read = document.finish(head, inOrder);
+        // What stands in the head is no leaf, and there is no telling what of it is new.
+        const inHead = (["cohorts", "servicePoints"] as const).filter(
+          (list) => !head.lists.has(list),
+        );
+        return inHead.length > 0 ? indexNetworkView(read) : indexedView(read, index.done());
+      },
+    };
+  },
+};
+
+/** Throws REGISTRY_INVALID when the text (view-text.ts) is not a network view. */
+export const parseNetworkView = (text: string): NetworkView => readViewText(networkReader, text);
 
 export function indexNetworkView(document: NetworkViewDocument): NetworkView {
-  const servicePoints = new Map(document.servicePoints.map((point) => [point.network, point]));
-  const versions = new Map<string, Cohort[]>();
-  const memberships = new Map<string, Cohort[]>();
-  const contracts = new Map<string, ServicePoint[]>();
-  for (const point of document.servicePoints) {
-    for (const { meterId } of point.meters) push(contracts, meterId, point);
-  }
-  for (const entry of document.cohorts.toSorted((a, b) => a.version - b.version)) {
-    push(versions, entry.id, entry);
-    for (const member of entry.members) push(memberships, member, entry);
-  }
+  const { servicePoints, cohorts } = document;
+  const index = NetworkIndex.empty(servicePoints.length).edit();
+  index.add({ list: "servicePoints", entries: servicePoints });
+  index.add({ list: "cohorts", entries: cohorts });
+  return indexedView(document, index.done());
+}
+
+function indexedView(document: NetworkViewDocument, index: NetworkIndex): NetworkView {
+  const versionsOf = (id: string): readonly Cohort[] => index.versions.get(id) ?? [];
+  const cohortsOf = (network: string): readonly Cohort[] => index.memberships.get(network) ?? [];
   const inForce = (id: string, blockStart: number): Cohort | undefined =>
-    versions.get(id)?.findLast((entry) => entry.fromBlock <= blockStart);
-  return {
+    versionsOf(id).findLast((entry) => entry.fromBlock <= blockStart);
+  const view: NetworkView = {
     document,
-    servicePoint: (network) => servicePoints.get(network),
+    servicePoint: (network) => index.servicePoints.get(network),
     meterAt: (network, meterId, instant) =>
-      servicePoints
+      index.servicePoints
         .get(network)
         ?.meters.find(
           (entry) =>
@@ -160,13 +182,15 @@ export function indexNetworkView(document: NetworkViewDocument): NetworkView {
             entry.from <= instant &&
             (entry.to === null || instant <= entry.to),
         ),
-    contractsOf: (meterId) => contracts.get(meterId) ?? [],
-    cohort: (id, version) => versions.get(id)?.find((entry) => entry.version === version),
+    contractsOf: (meterId) => index.contracts.get(meterId) ?? [],
+    cohort: (id, version) => versionsOf(id).find((entry) => entry.version === version),
     cohortAt: inForce,
     cohortOf: (network, blockStart) =>
-      memberships.get(network)?.find((entry) => inForce(entry.id, blockStart) === entry),
-    cohortsOf: (network) => memberships.get(network) ?? [],
-    versionsOf: (id) => versions.get(id) ?? [],
+      cohortsOf(network).find((entry) => inForce(entry.id, blockStart) === entry),
+    cohortsOf,
+    versionsOf,
     parties: (role) => document.parties.filter((entry) => entry.role === role),
   };
+  indexes.set(view, index);
+  return view;
 }

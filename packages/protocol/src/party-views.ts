@@ -1,8 +1,8 @@
 /** The registry's views for the MDMS and the UCS (docs/protocol.md §9.1): the same service points under other names. */
 import { z } from "zod";
-import { ProtocolError } from "./error.ts";
-import { parseJson } from "./jws.ts";
 import { party } from "./network-view.ts";
+import { documentReader } from "./view-reader.ts";
+import { readViewText } from "./view-text.ts";
 
 const hex16 = z.string().regex(/^[0-9a-f]{32}$/);
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -67,16 +67,24 @@ const ucsView = z.strictObject({
 });
 export type UcsView = z.infer<typeof ucsView>;
 
-/** Throws REGISTRY_INVALID. */
-export function parseMdmsView(text: string): MdmsView {
-  const parsed = mdmsView.safeParse(parseJson(text));
-  if (parsed.success) return parsed.data;
-  throw new ProtocolError("REGISTRY_INVALID", "not an MDMS view", parsed.error);
-}
+export const mdmsReader = documentReader<MdmsView>({
+  name: "mdms",
+  document: (value) => mdmsView.parse(value),
+  lists: {
+    cohorts: (leaf) => mdmsView.shape.cohorts.parse(leaf),
+    servicePoints: (leaf) => mdmsView.shape.servicePoints.parse(leaf),
+    prices: (leaf) => mdmsView.shape.prices.unwrap().parse(leaf),
+  },
+});
 
-/** Throws REGISTRY_INVALID. */
-export function parseUcsView(text: string): UcsView {
-  const parsed = ucsView.safeParse(parseJson(text));
-  if (parsed.success) return parsed.data;
-  throw new ProtocolError("REGISTRY_INVALID", "not a UCS view", parsed.error);
-}
+export const ucsReader = documentReader<UcsView>({
+  name: "ucs",
+  document: (value) => ucsView.parse(value),
+  lists: { servicePoints: (leaf) => ucsView.shape.servicePoints.parse(leaf) },
+});
+
+/** Of one text (view-text.ts). Throws REGISTRY_INVALID. */
+export const parseMdmsView = (text: string): MdmsView => readViewText(mdmsReader, text);
+
+/** Of one text (view-text.ts). Throws REGISTRY_INVALID. */
+export const parseUcsView = (text: string): UcsView => readViewText(ucsReader, text);

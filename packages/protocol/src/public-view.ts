@@ -19,6 +19,8 @@ import {
   text,
   type ShapeOf,
 } from "./shape.ts";
+import { documentReader } from "./view-reader.ts";
+import { headOfText, readViewText } from "./view-text.ts";
 
 const party = object({
   role: oneOf(...ROLES),
@@ -27,6 +29,22 @@ const party = object({
   trusteeIndex: optional(integer(1, 255)),
 });
 const parties = list(party);
+
+const prices = list(text());
+const cohorts = list(
+  object({
+    id: text(/^.{1,64}$/),
+    version: integer(1),
+    fromBlock: integer(0),
+    zone: text(),
+    intervalSeconds: integer(1),
+    profile: oneOf("pes-encrypts", "meter-encrypts"),
+    exportLoad: flag,
+    loadValueBits: integer(1, 48),
+    /** How many; who they are is the network view's. */
+    members: integer(0),
+  }),
+);
 
 const publicView = object({
   kind: oneOf("smarter-metering/public-view"),
@@ -44,32 +62,26 @@ const publicView = object({
   /** JWS by a tariff signer. */
   tariffs: list(text()),
   /** Documents of prices (§6.6), JWS by the root. */
-  prices: optional(list(text())),
-  cohorts: list(
-    object({
-      id: text(/^.{1,64}$/),
-      version: integer(1),
-      fromBlock: integer(0),
-      zone: text(),
-      intervalSeconds: integer(1),
-      profile: oneOf("pes-encrypts", "meter-encrypts"),
-      exportLoad: flag,
-      loadValueBits: integer(1, 48),
-      /** How many; who they are is the network view's. */
-      members: integer(0),
-    }),
-  ),
+  prices: optional(prices),
+  cohorts,
 });
 export type PublicView = ShapeOf<typeof publicView>;
 
-/** Throws PROTOCOL_MALFORMED. */
-export function parsePublicView(document: string): PublicView {
-  return readShape(publicView, parseJson(document), "a public view");
-}
+const publicReader = documentReader<PublicView>({
+  name: "public",
+  document: (value) => readShape(publicView, value, "a public view"),
+  lists: {
+    cohorts: (leaf) => readShape(cohorts, leaf, "cohorts"),
+    prices: (leaf) => readShape(prices, leaf, "prices"),
+  },
+});
 
-/** The Ed25519 keys of a role in any view, in its order. Throws PROTOCOL_MALFORMED. */
+/** Of one text (view-text.ts). Throws REGISTRY_INVALID. */
+export const parsePublicView = (text: string): PublicView => readViewText(publicReader, text);
+
+/** The Ed25519 keys of a role in the text of any view, in its order. Throws PROTOCOL_MALFORMED. */
 export function partyKeys(view: string): (role: Role) => Uint8Array[] {
-  const document = readShape(partOf({ parties }), parseJson(view), "a view");
+  const document = readShape(partOf({ parties }), parseJson(headOfText(view)), "a view");
   return (role) =>
     document.parties
       .filter((entry) => entry.role === role)

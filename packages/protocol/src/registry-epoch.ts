@@ -1,7 +1,7 @@
 /** The registry's signed, hash-chained epochs (docs/protocol.md §9.1). Each party pins the root key and the last epoch it saw. */
 import { toHex } from "./bytes.ts";
 import { ProtocolError } from "./error.ts";
-import { documentHash, signDocument, verifyDocument } from "./jws.ts";
+import { documentHash, signDocument, unverifiedDocument, verifyDocument } from "./jws.ts";
 import { integer, object, readShape, text, type ShapeOf } from "./shape.ts";
 import type { Signer } from "./signature.ts";
 
@@ -15,6 +15,7 @@ const registryEpoch = object({
   /** SHA-256 of the previous epoch's JWS; 64 zeros for epoch 0. */
   previous: hash,
   issuedAt: integer(0),
+  /** SHA-256 of each view's head (view-parts.ts). */
   views: object({ network: hash, mdms: hash, ucs: hash, public: hash }),
 });
 export type RegistryEpoch = ShapeOf<typeof registryEpoch>;
@@ -71,6 +72,12 @@ export async function verifyEpochChain(
   return { latest, pin: { epoch: latest.epoch, hash: previous }, links };
 }
 
+/** What the JWS of an epoch says that is one's own, or verified already. Throws PROTOCOL_MALFORMED. */
+export function unverifiedEpoch(jws: string): RegistryEpoch {
+  const document = unverifiedDocument("smarter-metering/registry-epoch", jws);
+  return readShape(registryEpoch, document, "a registry epoch");
+}
+
 async function verifiedEpoch(jws: string, rootKey: Uint8Array): Promise<RegistryEpoch> {
   try {
     const document = await verifyDocument("smarter-metering/registry-epoch", jws, rootKey);
@@ -82,19 +89,4 @@ async function verifiedEpoch(jws: string, rootKey: Uint8Array): Promise<Registry
       cause,
     );
   }
-}
-
-/** Checks a view's text against the epoch that names it, and returns it. Throws REGISTRY_INVALID. */
-export async function verifyView(
-  epoch: RegistryEpoch,
-  name: ViewName,
-  text: string,
-): Promise<string> {
-  if (toHex(await documentHash(text)) !== epoch.views[name]) {
-    throw new ProtocolError(
-      "REGISTRY_INVALID",
-      `view ${name} is not the one of epoch ${epoch.epoch}`,
-    );
-  }
-  return text;
 }

@@ -1,21 +1,23 @@
 /** Replacing a file so that a reader, or a start after a power loss, sees the old or the new one. */
 import { randomBytes } from "node:crypto";
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { machineDisk, type Disk } from "./disk.ts";
 import { systemCode } from "./error.ts";
 
 /** Permissions of what is written unless told otherwise: nobody but the owner. */
 const ownerOnly = 0o600;
 
-/** Writes beside the target, fsyncs, renames, fsyncs the folder. Throws system errors as they are. */
+/** Writes beside the target (pieces one after the other), fsyncs, renames, fsyncs the folder. Throws system errors as they are. */
 export async function writeFileAtomic(
   path: string,
-  data: Uint8Array | string,
-  options: { readonly mode?: number } = {},
+  data: Uint8Array | string | Iterable<string>,
+  options: { readonly mode?: number; readonly disk?: Disk } = {},
 ): Promise<void> {
+  const { mode = ownerOnly, disk = machineDisk } = options;
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString("hex")}`);
-  const file = await open(temporary, "wx", options.mode ?? ownerOnly);
+  const file = await disk.open(temporary, "wx", mode);
   try {
     try {
       await file.writeFile(data);
@@ -23,22 +25,12 @@ export async function writeFileAtomic(
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await disk.rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await disk.remove(temporary);
     throw error;
   }
-  await syncFolder(folder);
-}
-
-/** Makes a new, renamed or removed entry of `folder` survive a power loss. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await disk.syncFolder(folder);
 }
 
 /** One small file that is read whole and replaced whole. */
@@ -49,11 +41,11 @@ export interface DurableFile {
   save(bytes: Uint8Array): Promise<void>;
 }
 
-export const durableFile = (path: string): DurableFile => ({
+export const durableFile = (path: string, disk: Disk = machineDisk): DurableFile => ({
   load: () =>
     readFile(path).catch((error: unknown) => {
       if (systemCode(error) === "ENOENT") return undefined;
       throw error;
     }),
-  save: (bytes) => writeFileAtomic(path, bytes),
+  save: (bytes) => writeFileAtomic(path, bytes, { disk }),
 });

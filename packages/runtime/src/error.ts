@@ -24,8 +24,19 @@ export type RuntimeErrorCode =
   | "STORE_QUERY"
   /** A result column has a type that the store does not hand out, such as numeric or timestamptz. */
   | "STORE_TYPE"
-  /** Too many calls wait for the single connection. */
+  /** Too many calls wait, a statement took too long, or the database has no room left. */
   | "STORE_BUSY"
+  /** PostgreSQL: another transaction was in the way; nothing was changed, repeat the whole of it. */
+  | "STORE_CONFLICT"
+  /**
+   * PostgreSQL: the server is away, refuses the connection, or ended it; whether the last statement
+   * was committed is not known. Later calls connect again.
+   */
+  | "STORE_UNREACHABLE"
+  /** What only the leader of a group may do: another member leads, or nobody does yet. */
+  | "GROUP_NOT_LEADER"
+  /** Another process has joined the group under this member's name. */
+  | "GROUP_REPLACED"
   | "BUS_UNKNOWN_STREAM"
   | "BUS_UNKNOWN_CONSUMER"
   /** A message, a batch or a subject is larger than the bus takes. */
@@ -35,12 +46,16 @@ export type RuntimeErrorCode =
   | "BUS_FORBIDDEN"
   /** The remote bus cannot be reached or answered with an error. */
   | "BUS_UNREACHABLE"
+  /** What is declared of a stream would lose messages that the servers hold. */
+  | "BUS_CHANGE_REFUSED"
   | "CONFIG_UNREADABLE"
   | "CONFIG_INVALID"
   | "CONFIG_FILE_MISSING"
   | "HTTP_PORT_IN_USE"
   /** Listening failed for another reason: no permission, unknown address. */
   | "HTTP_LISTEN"
+  /** Key, certificate or authorities of a TLS listener or client are missing or do not fit together. */
+  | "TLS_FILES"
   /** The last write of a journal is incomplete; nothing after it was acknowledged. */
   | "JOURNAL_TORN"
   /** A record in the middle of a journal is damaged: acknowledged records are lost. */

@@ -9,11 +9,9 @@
  * followed by a whole frame is corruption of something acknowledged.
  */
 import assert from "node:assert/strict";
-import { open } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
-import { syncFolder } from "./atomic-file.ts";
+import { machineDisk, type Disk, type DiskFile } from "./disk.ts";
 import { RuntimeError, systemCode } from "./error.ts";
 
 export interface Journal {
@@ -35,6 +33,8 @@ export interface JournalOptions {
   readonly onTorn: "truncate" | "refuse";
   /** The file never grows beyond it (it is read into memory at opening). Default 256 MiB. */
   readonly bytesMax?: number;
+  /** Default: the machine's. */
+  readonly disk?: Disk;
 }
 
 const magic = Buffer.from("SMJRNL1\n", "latin1");
@@ -49,7 +49,7 @@ const bytesMaxDefault = 256 * 1024 * 1024;
  */
 export async function openJournal(path: string, options: JournalOptions): Promise<Journal> {
   const bytesMax = options.bytesMax ?? bytesMaxDefault;
-  const file = await openOrCreate(path);
+  const file = await openOrCreate(path, options.disk ?? machineDisk);
   try {
     const { size } = await file.stat();
     if (size > bytesMax)
@@ -72,13 +72,13 @@ export async function openJournal(path: string, options: JournalOptions): Promis
   }
 }
 
-async function openOrCreate(path: string): Promise<FileHandle> {
+async function openOrCreate(path: string, disk: Disk): Promise<DiskFile> {
   try {
-    return await open(path, "r+");
+    return await disk.open(path, "r+");
   } catch (error) {
     if (systemCode(error) !== "ENOENT") throw error;
-    const file = await open(path, "wx+", 0o600);
-    await syncFolder(dirname(path));
+    const file = await disk.open(path, "wx+", 0o600);
+    await disk.syncFolder(dirname(path));
     return file;
   }
 }
@@ -86,7 +86,7 @@ async function openOrCreate(path: string): Promise<FileHandle> {
 class FileJournal implements Journal {
   readonly records: readonly Uint8Array[];
   readonly tornBytes: number;
-  readonly #file: FileHandle;
+  readonly #file: DiskFile;
   readonly #path: string;
   readonly #bytesMax: number;
   #end: number;
@@ -99,7 +99,7 @@ class FileJournal implements Journal {
   #closing: Promise<void> | undefined;
 
   constructor(
-    file: FileHandle,
+    file: DiskFile,
     path: string,
     end: number,
     bytesMax: number,

@@ -4,6 +4,7 @@
  * load curve.
  */
 import assert from "node:assert/strict";
+import { createCollectors, type Collectors } from "./collectors.ts";
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -12,6 +13,8 @@ export interface Counter {
 }
 export interface Gauge {
   set(value: number, labels?: Labels): void;
+  /** Forgets every series: before a collector sets those that there are now. */
+  clear(): void;
 }
 export interface Histogram {
   observe(value: number, labels?: Labels): void;
@@ -28,7 +31,14 @@ export interface Metrics {
     bounds: readonly number[],
     labelNames?: readonly string[],
   ): Histogram;
-  /** The text to serve at /metrics. */
+  /**
+   * `read` sets gauges, and runs before a scrape: at most every five seconds, for at most five. Whether
+   * it did is `metrics_collector_up{collector}`.
+   */
+  collect(collector: string, read: () => void | Promise<void>): void;
+  /** The text to serve at /metrics, after all collectors have run. */
+  scrape(): Promise<string>;
+  /** The same text without asking the collectors. */
   render(): string;
 }
 
@@ -37,7 +47,8 @@ const seriesMax = 200;
 const metricsMax = 500;
 const namePattern = /^[a-z][a-z0-9_]*$/;
 
-export function createMetrics(): Metrics {
+/** `collectors`: tests hand in one with a clock of their own. */
+export function createMetrics(collectors: Collectors = createCollectors()): Metrics {
   const families = new Map<string, { render(): string }>();
   const add = <S>(family: Family<S>): Family<S> => {
     assert(namePattern.test(family.name), `${family.name} is not a metric name`);
@@ -46,7 +57,9 @@ export function createMetrics(): Metrics {
     families.set(family.name, family);
     return family;
   };
-  return {
+  const render = (): string => [...families.values()].map((family) => family.render()).join("");
+  let collectorUp: Gauge | undefined;
+  const metrics: Metrics = {
     counter(name, help, labelNames = []) {
       const family = add(new Family(name, help, "counter", labelNames, () => ({ value: 0 }), one));
       return {
@@ -58,7 +71,10 @@ export function createMetrics(): Metrics {
     },
     gauge(name, help, labelNames = []) {
       const family = add(new Family(name, help, "gauge", labelNames, () => ({ value: 0 }), one));
-      return { set: (value, labels = {}) => void (family.series(labels).value = value) };
+      return {
+        set: (value, labels = {}) => void (family.series(labels).value = value),
+        clear: () => family.clear(),
+      };
     },
     histogram(name, help, bounds, labelNames = []) {
       const start = (): Buckets => ({ counts: bounds.map(() => 0), sum: 0, count: 0 });
@@ -74,8 +90,23 @@ export function createMetrics(): Metrics {
         },
       };
     },
-    render: () => [...families.values()].map((family) => family.render()).join(""),
+    collect(collector, read) {
+      collectorUp ??= metrics.gauge(
+        "metrics_collector_up",
+        "1 while what is read at a scrape could be read",
+        ["collector"],
+      );
+      collectors.add(collector, read);
+    },
+    async scrape() {
+      for (const [collector, isUp] of await collectors.run()) {
+        collectorUp?.set(isUp ? 1 : 0, { collector });
+      }
+      return render();
+    },
+    render,
   };
+  return metrics;
 }
 
 interface Sample {
@@ -142,6 +173,10 @@ class Family<S> {
     const state = this.#start();
     this.#series.set(key, { labels, state });
     return state;
+  }
+
+  clear(): void {
+    this.#series.clear();
   }
 
   render(): string {

@@ -3,10 +3,12 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import * as fc from "fast-check";
 import { RuntimeError, connectBus, listen, manualClock, openBus } from "@smarter-metering/runtime";
-import { openStore, serveBus, systemClock } from "@smarter-metering/runtime";
+import { createBusKey, natsConfigOf, openStore, partitionNames } from "@smarter-metering/runtime";
+import { partitionOf, serveBus, systemClock } from "@smarter-metering/runtime";
 import type { Bus, ConsumerName, EmbeddedBus, Store, Verdict } from "@smarter-metering/runtime";
 import { busConformance, conformanceStreams, message, messages } from "./bus-conformance.ts";
 import type { BusUnderTest } from "./bus-conformance.ts";
+import { testPlace } from "./test-place.ts";
 
 /** A store that can be cut off, as a crash does, while the database below lives on. */
 function severable(store: Store): { store: Store; cut: () => void } {
@@ -27,7 +29,7 @@ function severable(store: Store): { store: Store; cut: () => void } {
 
 let shared: Store;
 before(async () => {
-  shared = await openStore({ schema: "test", migrations: [] });
+  shared = await openStore({ place: await testPlace(), schema: "test", migrations: [] });
   await (await embedded()).close(); // makes the tables
 });
 after(() => shared.close());
@@ -61,15 +63,18 @@ async function embedded(): Promise<EmbeddedUnderTest> {
 
 const token = "token-of-a-client-0123456789abcdef";
 const everything: ConsumerName[] = [
-  { stream: "frames", consumer: "opener" },
-  { stream: "frames", consumer: "ucs" },
+  ...conformanceStreams.flatMap(({ name, consumers }) =>
+    consumers.map((consumer) => ({ stream: name, consumer })),
+  ),
   { stream: "frames", consumer: "nobody" },
   { stream: "audit", consumer: "any" },
 ];
 
 async function overHttp(): Promise<BusUnderTest> {
   const server = await embedded();
-  const tokens = [{ token, publish: ["frames", "audit"], consume: everything }];
+  const tokens = [
+    { token, publish: conformanceStreams.map(({ name }) => name), consume: everything },
+  ];
   const app = serveBus(server.bus, { tokens });
   const listening = await listen({ app, port: 0, closeLimitMs: 50 });
   const bus = connectBus({ url: listening.url, token });
@@ -254,3 +259,72 @@ async function consumeSome(
   });
   await bus.engine.settle(name, settlements);
 }
+
+describe("partitions", () => {
+  const vectors: readonly (readonly [text: string, count: number | undefined, name: string])[] = [
+    ["", undefined, "p02"],
+    ["a", undefined, "p02"],
+    ["north", undefined, "p09"],
+    ["Grüße", undefined, "p07"],
+    ["p07", undefined, "p12"],
+    ["north", 3, "p00"],
+    ["north", 1, "p00"],
+  ];
+  test("a text has the same partition for ever", () => {
+    for (const [text, count, name] of vectors) assert.equal(partitionOf(text, count), name, text);
+    for (const count of [0, -1, 101, Number.NaN]) assert.throws(() => partitionOf("north", count));
+  });
+
+  test("every text is in one of the partitions", () => {
+    fc.assert(
+      fc.property(fc.string(), fc.integer({ min: 1, max: 100 }), (text, count) =>
+        partitionNames(count).includes(partitionOf(text, count)),
+      ),
+    );
+  });
+});
+
+test("the configuration of a NATS server grants each user its own, and holds no secret", () => {
+  const { publicKey, seed } = createBusKey();
+  const consume = [
+    { stream: "frames", consumer: "opener" },
+    { stream: "audit", consumer: "opener" },
+  ];
+  const text = natsConfigOf({
+    serverName: "nats-1",
+    listen: { host: "127.0.0.1", port: 4222 },
+    storeFolder: "store",
+    storeBytesMax: 1_000_000,
+    streams: conformanceStreams,
+    users: [{ user: "opener", publicKey, publish: ["contributions", "log"], consume }],
+    operator: { user: "operator", publicKey: createBusKey().publicKey },
+  });
+  assert(!text.includes(seed));
+  const { accounts } = JSON.parse(text);
+  const [opener] = accounts.BUS.users;
+  assert.equal(opener.nkey, publicKey);
+  assert.deepEqual(opener.permissions.subscribe.allow, ["_INBOX.opener.>"]);
+  assert.deepEqual(opener.permissions.publish.allow, [
+    "sm.contributions.all.>",
+    "sm.log.all.>",
+    "$JS.API.CONSUMER.INFO.SM_log.trustee",
+    "$JS.API.STREAM.MSG.GET.SM_frames",
+    "$JS.API.STREAM.MSG.GET.SM_DEAD_frames",
+    "$JS.API.CONSUMER.INFO.SM_frames.opener",
+    "$JS.API.CONSUMER.MSG.NEXT.SM_frames.opener",
+    "$JS.ACK.SM_frames.opener.>",
+    "sm-dead.frames.opener.*",
+    "$JS.API.STREAM.MSG.GET.SM_audit",
+    "$JS.API.STREAM.MSG.GET.SM_DEAD_audit",
+  ]);
+  const names = ["", "a.b", "a b", "*", "a>"];
+  for (const serverName of names) assert.throws(() => natsConfigOf({ ...minimal, serverName }));
+});
+const minimal = {
+  listen: { host: "127.0.0.1", port: 4222 },
+  storeFolder: "store",
+  storeBytesMax: 1_000_000,
+  streams: [],
+  users: [],
+  operator: { user: "operator", publicKey: "" },
+};

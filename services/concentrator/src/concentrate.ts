@@ -1,33 +1,26 @@
 /**
- * What both uplinks call: judge the items, count them, and fetch what waits for the meters behind
- * them (docs/protocol.md §4).
+ * What both uplinks call: have the items judged, count them, and hand back what waits for the meters
+ * behind them (docs/protocol.md §4).
  */
-import type { Clock, Metrics } from "@smarter-metering/runtime";
+import type { Metrics } from "@smarter-metering/runtime";
 import type { ChainStore } from "./chain-store.ts";
-import type { Intake } from "./intake.ts";
-import type { DownlinkMessage, Mailbox } from "./mailbox.ts";
-import type { Verdict } from "./verdict.ts";
+import type { Intake, Taken } from "./intake.ts";
+import { QUEUE_FULL } from "./verdict.ts";
 
-export interface Concentrated {
-  /** One per item, in order. */
-  readonly verdicts: readonly Verdict[];
-  /** For meters that sent a frame or an offer under a good signature, and for no one else. */
-  readonly downlink: readonly DownlinkMessage[];
-}
-
-/** Rejects when bus or store fail: nothing was acknowledged. */
-export type Concentrate = (items: readonly Uint8Array[]) => Promise<Concentrated>;
+/**
+ * Undefined when there is no room: come again later. Rejects when bus or store fail. Either way
+ * nothing was acknowledged.
+ */
+export type Concentrate = (items: readonly Uint8Array[]) => Promise<Taken | undefined>;
 
 export interface ConcentrateParts {
   readonly intake: Intake;
-  readonly mailbox: Mailbox;
   readonly chain: ChainStore;
-  readonly clock: Clock;
   readonly metrics: Metrics;
 }
 
 export function makeConcentrate(parts: ConcentrateParts): Concentrate {
-  const { intake, mailbox, chain, clock, metrics } = parts;
+  const { intake, chain, metrics } = parts;
   const itemCount = metrics.counter(
     "concentrator_items_total",
     "Uplink items by verdict, and by code where there is one",
@@ -38,8 +31,25 @@ export function makeConcentrate(parts: ConcentrateParts): Concentrate {
     "concentrator_service_points_forked",
     "Service points of which a fork was seen in the last 40 days",
   );
+  const waiting = metrics.gauge(
+    "concentrator_waiting_items",
+    "Items that wait for a round: fresh ones, and those of an outage",
+    ["age"],
+  );
+  const showWaiting = (): void => {
+    waiting.set(intake.waiting.fresh, { age: "fresh" });
+    waiting.set(intake.waiting.old, { age: "old" });
+  };
   return async (items) => {
-    const { verdicts, proven } = await intake.take(items);
+    const taking = intake.take(items);
+    showWaiting();
+    const taken = await taking;
+    showWaiting();
+    if (taken === undefined) {
+      itemCount.add(items.length, { verdict: QUEUE_FULL.status, code: QUEUE_FULL.code });
+      return undefined;
+    }
+    const { verdicts } = taken;
     for (const verdict of verdicts) {
       itemCount.add(1, {
         verdict: verdict.status,
@@ -50,7 +60,6 @@ export function makeConcentrate(parts: ConcentrateParts): Concentrate {
     if (verdicts.some((verdict) => "code" in verdict && verdict.code === "FRAME_FORKED")) {
       forked.set(await chain.servicePointsForked());
     }
-    const downlink = await mailbox.waiting(proven, Math.floor(clock.nowMs() / 1000));
-    return { verdicts, downlink };
+    return taken;
   };
 }

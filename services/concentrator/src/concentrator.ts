@@ -15,22 +15,27 @@ import {
   errorFields,
   listen,
   migrate,
+  type Migration,
   type Bus,
   type Clock,
   type Delivery,
+  type ListenOptions,
   type Logger,
   type Metrics,
   type Store,
 } from "@smarter-metering/runtime";
+import { Arrivals, type ClockSkew } from "./arrivals.ts";
 import { chainMigration, ChainStore } from "./chain-store.ts";
-import { makeConcentrate } from "./concentrate.ts";
+import { makeConcentrate, type Concentrate } from "./concentrate.ts";
 import { forwardTo } from "./forward.ts";
 import { Intake } from "./intake.ts";
 import { Mailbox, mailboxMigration } from "./mailbox.ts";
 import { startMqttBroker } from "./mqtt-broker.ts";
+import { linkToBroker, type BrokerLink, type OutsideBroker } from "./mqtt-client.ts";
+import { Quota, QUOTA_DEFAULT, type QuotaTerms } from "./quota.ts";
 import { createUplinkApp } from "./uplink-app.ts";
 
-const FORGET_EVERY_MS = 3_600_000;
+const HOUR_MS = 3_600_000;
 const DOWNLINK_BATCH_MAX = 100;
 
 export interface Address {
@@ -44,9 +49,11 @@ export interface ConcentratorConfig {
   readonly uplinkItemsMax: number;
   /** How far a frame may end ahead of the concentrator's clock; the protocol says 300. */
   readonly futureToleranceSeconds: number;
-  readonly http: Address;
-  /** Null: no broker. */
-  readonly mqtt: Address | null;
+  readonly http: Address & Pick<ListenOptions, "tls">;
+  /** A broker of its own, for one machine, or one outside; null: HTTP alone. */
+  readonly mqtt: { readonly listen: Address } | { readonly broker: OutsideBroker } | null;
+  /** What one meter may send; by default enough for one that was away for a year. */
+  readonly quota?: QuotaTerms;
 }
 
 export interface ConcentratorPorts {
@@ -64,9 +71,15 @@ export interface ConcentratorService {
   readonly url: string;
   /** Such as mqtt://127.0.0.1:1883, where there is a broker. */
   readonly mqttUrl: string | undefined;
+  /** What both uplinks call, for who is in the same process. */
+  readonly concentrate: Concentrate;
+  /** Meters whose clocks are far off, by what came since the last full hour; for operators alone. */
+  clockSkew(): readonly ClockSkew[];
   /** Takes no new requests, finishes those in hand. The ports stay open. */
   close(): Promise<void>;
 }
+
+export const concentratorMigrations: readonly Migration[] = [chainMigration, mailboxMigration];
 
 /** Throws HTTP_PORT_IN_USE, HTTP_LISTEN, STORE_MIGRATION. */
 export async function startConcentrator(
@@ -75,14 +88,17 @@ export async function startConcentrator(
 ): Promise<ConcentratorService> {
   const { clock, log, metrics, bus, store, registry } = ports;
   assert(config.uplinkItemsMax >= 1 && config.uplinkItemsMax <= UPLINK_ITEMS_MAX, "1 to 256 items");
-  await migrate(store, "concentrator", [chainMigration, mailboxMigration]);
+  await migrate(store, "concentrator", concentratorMigrations);
   const chain = new ChainStore(store);
   const mailbox = new Mailbox(store);
+  const arrivals = new Arrivals(metrics);
+  const quota = new Quota(config.quota ?? QUOTA_DEFAULT);
+  const forward = forwardTo(bus, registry);
   const intake = new Intake(
-    { clock, log, store, registry, chain, mailbox, forward: forwardTo(bus) },
+    { clock, log, store, registry, chain, mailbox, quota, arrivals, forward },
     config.futureToleranceSeconds,
   );
-  const concentrate = makeConcentrate({ intake, mailbox, chain, clock, metrics });
+  const concentrate = makeConcentrate({ intake, chain, metrics });
 
   const downlink = bus.consume(
     "downlink",
@@ -93,7 +109,8 @@ export async function startConcentrator(
   void downlink.ended.then((reason) => {
     if (reason !== undefined) log.error("no more messages for meters", errorFields(reason));
   });
-  const cancelForget = clock.every(FORGET_EVERY_MS, async () => {
+  const cancelHourly = clock.every(HOUR_MS, async () => {
+    reportClocks(arrivals, log);
     const nowSeconds = Math.floor(clock.nowMs() / 1000);
     try {
       await chain.forget(nowSeconds);
@@ -105,24 +122,42 @@ export async function startConcentrator(
 
   const { uplinkItemsMax } = config;
   const view = (): NetworkView => registry.current().view;
-  const app = createUplinkApp({ log, clock, metrics, uplinkItemsMax, concentrate, view });
+  const notReady = (): string[] =>
+    link?.isConnected === false ? ["the MQTT broker is away; meters keep their frames"] : [];
+  const app = createUplinkApp({ log, clock, metrics, uplinkItemsMax, concentrate, view, notReady });
   const open: { close(): Promise<void> }[] = [];
+  let link: BrokerLink | undefined;
   const close = async (): Promise<void> => {
-    cancelForget();
+    cancelHourly();
     await Promise.all([...open.map((entry) => entry.close()), downlink.stop()]);
     await intake.idle();
   };
   try {
     const http = await listen({ app, ...config.http });
     open.push(http);
-    if (config.mqtt === null) return { url: http.url, mqttUrl: undefined, close };
-    const mqtt = await startMqttBroker({ ...config.mqtt, concentrate, log, clock, view });
+    const service = { url: http.url, concentrate, clockSkew: () => arrivals.worst(), close };
+    if (config.mqtt === null) return { ...service, mqttUrl: undefined };
+    if ("broker" in config.mqtt) {
+      link = linkToBroker(config.mqtt.broker, { concentrate, log, clock, metrics, view });
+      open.push(link);
+      return { ...service, mqttUrl: config.mqtt.broker.url };
+    }
+    const { host } = config.mqtt.listen;
+    const mqtt = await startMqttBroker({ ...config.mqtt.listen, concentrate, log, clock, view });
     open.push(mqtt);
-    return { url: http.url, mqttUrl: `mqtt://${config.mqtt.host}:${mqtt.port}`, close };
+    return { ...service, mqttUrl: `mqtt://${host}:${mqtt.port}` };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** Names the meters whose clocks were furthest off in the last hour, and begins the next one. */
+function reportClocks(arrivals: Arrivals, log: Logger): void {
+  for (const { meterId, aheadSeconds } of arrivals.worst()) {
+    log.warn("a meter's clock is off, or its way is slow", { meterId, count: aheadSeconds });
+  }
+  arrivals.startAnew();
 }
 
 /** One message from the UCS into the mailbox. */

@@ -1,10 +1,11 @@
 /**
  * The concentrator's one way in: items of any request, over HTTP or MQTT, go through `take`
  * (docs/protocol.md §2.7, §4). Rounds run one after the other, so that a meter's frames are judged
- * in order, and one transaction serves all items that wait.
+ * in order, and one transaction serves all items of a round.
  */
 import type { Judgement, NetworkView, RegistryFeed } from "@smarter-metering/protocol";
 import type { Clock, Logger, Store } from "@smarter-metering/runtime";
+import type { Arrivals } from "./arrivals.ts";
 import type { ChainStore, Fork } from "./chain-store.ts";
 import {
   examineItem,
@@ -15,13 +16,10 @@ import {
 } from "./examine.ts";
 import type { Forward } from "./forward.ts";
 import { judgeBatch } from "./judge-batch.ts";
-import type { Mailbox } from "./mailbox.ts";
-import { QUEUE_FULL, refused, type Verdict } from "./verdict.ts";
-
-/** Items of one round: about a tenth of a second of signature checks. */
-const ROUND_ITEMS_MAX = 512;
-/** Items that wait for a round; beyond it the meter keeps them (FRAME_QUEUE_FULL). */
-const WAITING_ITEMS_MAX = 8192;
+import type { DownlinkMessage, Mailbox } from "./mailbox.ts";
+import type { Quota } from "./quota.ts";
+import { OVER_QUOTA, QUEUE_FULL, refused, type Verdict } from "./verdict.ts";
+import { WaitingRoom } from "./waiting-room.ts";
 
 export interface IntakePorts {
   readonly clock: Clock;
@@ -30,17 +28,19 @@ export interface IntakePorts {
   readonly registry: RegistryFeed<NetworkView>;
   readonly chain: ChainStore;
   readonly mailbox: Mailbox;
+  readonly quota: Quota;
+  readonly arrivals: Arrivals;
   readonly forward: Forward;
 }
 
 export interface Taken {
   /** One per item, in order. */
   readonly verdicts: readonly Verdict[];
-  /** Meters that proved themselves: at least one frame or offer under a good signature. */
-  readonly proven: ReadonlySet<string>;
+  /** For the meters that proved themselves by a frame or an offer under a good signature. */
+  readonly downlink: readonly DownlinkMessage[];
 }
 
-interface Waiting {
+interface Request {
   readonly items: readonly Uint8Array[];
   resolve(taken: Taken): void;
   reject(error: unknown): void;
@@ -50,8 +50,7 @@ export class Intake {
   readonly #ports: IntakePorts;
   readonly #futureToleranceSeconds: number;
   readonly #knownEnvelopes: KnownEnvelopes = new Set();
-  #waiting: Waiting[] = [];
-  #waitingItems = 0;
+  readonly #room = new WaitingRoom<Request>();
   #running: Promise<void> | undefined;
 
   constructor(ports: IntakePorts, futureToleranceSeconds: number) {
@@ -59,18 +58,21 @@ export class Intake {
     this.#futureToleranceSeconds = futureToleranceSeconds;
   }
 
+  /** Items that wait for a round. */
+  get waiting(): { readonly fresh: number; readonly old: number } {
+    return { fresh: this.#room.freshItems, old: this.#room.oldItems };
+  }
+
   /**
-   * Resolves when every accepted item is on the bus and in the store. Rejects when the bus or the
-   * store fails: nothing is then acknowledged, and what was published already is recognised when
-   * the meter sends again.
+   * Resolves when every accepted item is on the bus and in the store; undefined when there is no
+   * room, and nothing was looked at. Rejects when the bus or the store fails: nothing is then
+   * acknowledged, and what was published already is recognised when the meter sends again.
    */
-  take(items: readonly Uint8Array[]): Promise<Taken> {
-    if (this.#waitingItems + items.length > WAITING_ITEMS_MAX) {
-      return Promise.resolve({ verdicts: items.map(() => QUEUE_FULL), proven: new Set() });
-    }
-    this.#waitingItems += items.length;
+  take(items: readonly Uint8Array[]): Promise<Taken | undefined> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ items, resolve, reject });
+      if (!this.#room.offer({ items, resolve, reject }, this.#nowMs() / 1000)) {
+        return resolve(undefined);
+      }
       this.#running ??= this.#run();
     });
   }
@@ -83,16 +85,19 @@ export class Intake {
   async #run(): Promise<void> {
     // What arrives in the same turn shares the round.
     await Promise.resolve();
-    while (this.#waiting.length > 0) {
-      const round = this.#nextRound();
+    while (!this.#room.isEmpty) {
+      const round = this.#room.nextRound();
       try {
         const items = round.flatMap((entry) => entry.items);
         const { verdicts, examined } = await this.#work(items);
+        const nowSeconds = Math.floor(this.#nowMs() / 1000);
+        const messages = await this.#ports.mailbox.waiting(provenBy(examined), nowSeconds);
         let start = 0;
         for (const entry of round) {
           const end = start + entry.items.length;
           const proven = provenBy(examined.slice(start, end));
-          entry.resolve({ verdicts: verdicts.slice(start, end), proven });
+          const downlink = messages.filter(({ meterId }) => proven.has(meterId));
+          entry.resolve({ verdicts: verdicts.slice(start, end), downlink });
           start = end;
         }
       } catch (error) {
@@ -102,28 +107,12 @@ export class Intake {
     this.#running = undefined;
   }
 
-  /** At least one request, and as many more as fit. */
-  #nextRound(): Waiting[] {
-    let items = 0;
-    const end = this.#waiting.findIndex((entry, index) => {
-      items += entry.items.length;
-      return index > 0 && items > ROUND_ITEMS_MAX;
-    });
-    const round = this.#waiting.splice(0, end < 0 ? this.#waiting.length : end);
-    for (const entry of round) this.#waitingItems -= entry.items.length;
-    return round;
-  }
-
   async #work(
     items: readonly Uint8Array[],
-  ): Promise<{ verdicts: Verdict[]; examined: readonly Examined[] }> {
-    const { clock, registry, chain, forward } = this.#ports;
-    const nowSeconds = Math.floor(clock.nowMs() / 1000);
-    const futureToleranceSeconds = this.#futureToleranceSeconds;
-    const rules = { view: registry.current().view, nowSeconds, futureToleranceSeconds };
-    const examined: Examined[] = [];
-    for (const item of items) examined.push(await examineItem(item, rules, this.#knownEnvelopes));
-
+  ): Promise<{ verdicts: Verdict[]; examined: readonly Outcome[] }> {
+    const { chain, forward } = this.#ports;
+    const nowSeconds = Math.floor(this.#nowMs() / 1000);
+    const examined = await this.#examine(items, nowSeconds);
     const frames = examined.filter(isFrame);
     const memory = await chain.load(frames);
     const outcomes = new Map(
@@ -146,12 +135,41 @@ export class Intake {
         examined,
       };
     }
+    this.#noteArrivals(accepted);
     const forks = frames.flatMap((frame): Fork[] => {
       const judgement = outcomes.get(frame);
       return judgement?.verdict === "fork" ? [{ frame, knownHash: judgement.knownHash }] : [];
     });
     await this.#remember(accepted, forks, nowSeconds);
     return { verdicts, examined };
+  }
+
+  /** Each item by itself: what it is, under whose signature, and whether that meter may send it now. */
+  async #examine(items: readonly Uint8Array[], nowSeconds: number): Promise<Outcome[]> {
+    const { registry, quota } = this.#ports;
+    const futureToleranceSeconds = this.#futureToleranceSeconds;
+    const rules = { view: registry.current().view, nowSeconds, futureToleranceSeconds };
+    const examined: Outcome[] = [];
+    for (const item of items) {
+      const entry = await examineItem(item, rules, this.#knownEnvelopes);
+      const isWithin =
+        "status" in entry || quota.admit(entry.meterId, item.length, this.#nowMs() / 1000);
+      examined.push(isWithin ? entry : OVER_QUOTA);
+    }
+    return examined;
+  }
+
+  #noteArrivals(accepted: readonly (ExaminedFrame | ExaminedMessage)[]): void {
+    const nowMs = this.#nowMs();
+    for (const entry of accepted) {
+      if (entry.kind === "frame") {
+        this.#ports.arrivals.note(entry.meterId, entry.frame.header, nowMs);
+      }
+    }
+  }
+
+  #nowMs(): number {
+    return this.#ports.clock.nowMs();
   }
 
   async #remember(
@@ -175,6 +193,9 @@ export class Intake {
   }
 }
 
+/** What became of one item before it was judged. */
+type Outcome = Examined | typeof OVER_QUOTA;
+
 /** Messages have no place in the chain and are not judged: what was examined is accepted. */
 function verdictOf(judgement: Judgement | undefined): Verdict {
   switch (judgement?.verdict) {
@@ -193,10 +214,10 @@ function verdictOf(judgement: Judgement | undefined): Verdict {
   }
 }
 
-const isFrame = (entry: Examined): entry is ExaminedFrame =>
+const isFrame = (entry: Outcome): entry is ExaminedFrame =>
   "kind" in entry && entry.kind === "frame";
 
-function provenBy(examined: readonly Examined[]): Set<string> {
+function provenBy(examined: readonly Outcome[]): Set<string> {
   const proven = new Set<string>();
   for (const entry of examined) {
     if ("kind" in entry) proven.add(entry.meterId);

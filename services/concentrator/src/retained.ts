@@ -3,27 +3,35 @@
  * retained messages. Whoever comes later gets what stands, who is there gets each. Public data.
  */
 import type { NetworkView } from "@smarter-metering/protocol";
+import { TOPICS } from "./mqtt-answers.ts";
 import { servedPrices } from "./served-prices.ts";
 
-export const TOPICS = "smarter-metering/v1";
 const OPENER_KEYS_TOPIC = `${TOPICS}/opener-keys`;
 const PRICES_TOPIC = `${TOPICS}/prices`;
 /** Frames are remembered for 40 days: a meter that is further behind asks over HTTP. */
 const PRICES_STAND_SECONDS = 45 * 86_400;
 
+export interface Retained {
+  readonly payload: string;
+  /** Epoch seconds; undefined for what only a newer one replaces. */
+  readonly standsUntil: number | undefined;
+}
+
 /** Messages by topic. */
-export function retainedOf(view: NetworkView, nowSeconds: number): ReadonlyMap<string, string> {
+export function retainedOf(view: NetworkView, nowSeconds: number): ReadonlyMap<string, Retained> {
   const { openerKeys } = view.document;
   const prices = servedPrices(view).filter(
     ({ endSeconds }) => endSeconds > nowSeconds - PRICES_STAND_SECONDS,
   );
-  return new Map([
-    ...(openerKeys === undefined ? [] : [[OPENER_KEYS_TOPIC, openerKeys] as const]),
-    ...prices.map(
-      ({ series, startSeconds, jws }) =>
-        [`${PRICES_TOPIC}/${series}/${startSeconds}`, jws] as const,
-    ),
-  ]);
+  const retained = new Map<string, Retained>();
+  if (openerKeys !== undefined) {
+    retained.set(OPENER_KEYS_TOPIC, { payload: openerKeys, standsUntil: undefined });
+  }
+  for (const { series, startSeconds, endSeconds, jws } of prices) {
+    const standsUntil = endSeconds + PRICES_STAND_SECONDS;
+    retained.set(`${PRICES_TOPIC}/${series}/${startSeconds}`, { payload: jws, standsUntil });
+  }
+  return retained;
 }
 
 /** Whether anybody may listen there. */

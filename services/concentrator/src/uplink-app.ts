@@ -18,13 +18,20 @@ import {
   statusProblem,
   type AppOptions,
 } from "@smarter-metering/runtime";
-import { Hono } from "hono";
+import { Hono, type Context, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { Concentrate } from "./concentrate.ts";
 import { pricesFrom } from "./served-prices.ts";
 import { QUEUE_FULL } from "./verdict.ts";
 
-export interface UplinkAppOptions extends Pick<AppOptions, "log" | "clock" | "metrics"> {
+/** Bodies that are read or judged at the same time: a frame waits in its meter, not here. */
+const BODIES_BYTES_MAX = 256 * 1024 * 1024;
+/** A meter adds its own jitter. */
+const RETRY_AFTER_SECONDS = "5";
+
+type AppParts = Pick<AppOptions, "log" | "clock" | "metrics" | "notReady">;
+
+export interface UplinkAppOptions extends AppParts {
   readonly uplinkItemsMax: number;
   readonly concentrate: Concentrate;
   /** The newest. */
@@ -56,7 +63,9 @@ export function createUplinkApp(options: UplinkAppOptions): Hono {
       });
     }
     try {
-      const { verdicts, downlink } = await concentrate(items);
+      const taken = await concentrate(items);
+      if (taken === undefined) return later(context);
+      const { verdicts, downlink } = taken;
       return context.json({
         verdicts,
         downlink: downlink.map(({ meterId, message }) => ({
@@ -66,11 +75,7 @@ export function createUplinkApp(options: UplinkAppOptions): Hono {
       });
     } catch (error) {
       log.error("an uplink was not taken", errorFields(error));
-      return problemResponse(context, {
-        status: 503,
-        code: QUEUE_FULL.code,
-        title: "the concentrator cannot store frames now; keep them and send again",
-      });
+      return later(context);
     }
   });
   app.get("/v1/opener-keys", (context) => {
@@ -96,6 +101,7 @@ export function createUplinkApp(options: UplinkAppOptions): Hono {
   );
   // In front of the application's own limit, so that meters get the code that the protocol names.
   const front = new Hono();
+  front.use(bodiesInHand());
   front.use(
     bodyLimit({
       maxSize: UPLINK_BYTES_MAX,
@@ -109,6 +115,34 @@ export function createUplinkApp(options: UplinkAppOptions): Hono {
   );
   front.route("/", app);
   return front;
+}
+
+/** Nothing was taken. */
+function later(context: Context): Response {
+  context.header("retry-after", RETRY_AFTER_SECONDS);
+  return problemResponse(context, {
+    status: 503,
+    code: QUEUE_FULL.code,
+    title: "the concentrator cannot store frames now; keep them and send again",
+  });
+}
+
+/** Turns requests away while the bodies of others fill what there is for them. */
+function bodiesInHand(): MiddlewareHandler {
+  let bytesInHand = 0;
+  return async (context, next) => {
+    if (context.req.method !== "POST") return next();
+    const declared = Number(context.req.header("content-length") ?? UPLINK_BYTES_MAX);
+    // What declares more is refused by the next in line; what does not declare counts in full.
+    const bytes = Math.min(Number.isNaN(declared) ? UPLINK_BYTES_MAX : declared, UPLINK_BYTES_MAX);
+    if (bytesInHand + bytes > BODIES_BYTES_MAX) return later(context);
+    bytesInHand += bytes;
+    try {
+      return await next();
+    } finally {
+      bytesInHand -= bytes;
+    }
+  };
 }
 
 function itemsOf(body: Uint8Array, itemsMax: number): Uint8Array[] | undefined {

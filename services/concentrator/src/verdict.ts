@@ -15,7 +15,12 @@ export type RefusalCode =
   | "FRAME_STALE_EPOCH";
 
 /** Not final: the meter keeps the item and sends again. */
-export type RetryCode = "FRAME_GAP" | "FRAME_QUEUE_FULL";
+export type RetryCode =
+  | "FRAME_GAP"
+  /** There is no room, on the bus or before it. */
+  | "FRAME_QUEUE_FULL"
+  /** The meter has sent more than its share; it goes on when that has come back. */
+  | "FRAME_QUOTA";
 
 export interface Refusal {
   readonly status: "refused";
@@ -40,3 +45,4 @@ export function refused(code: RefusalCode, reason: string): Refusal {
 }
 
 export const QUEUE_FULL = { status: "retry", code: "FRAME_QUEUE_FULL" } as const satisfies Verdict;
+export const OVER_QUOTA = { status: "retry", code: "FRAME_QUOTA" } as const satisfies Verdict;

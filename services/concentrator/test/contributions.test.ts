@@ -15,6 +15,7 @@ import {
   type Contribution,
   type ContributionHeader,
 } from "@smarter-metering/protocol";
+import { partitionOf } from "@smarter-metering/runtime";
 import { addLocalDays, dayStartOf } from "@smarter-metering/tariff";
 import {
   afterwardsTerms,
@@ -47,10 +48,12 @@ test("the frame goes to the customer, its contributions to the aggregator, nothi
   assert.deepEqual(await lab.published("frames"), []);
   const sent = await bus.read("contributions", { from: 0n, limit: 100 });
   const streams = ["LOAD", "LOAD_EXPORT", "BILL"];
+  const cohort = world.network.current().view.cohortOf(network, world.dayStart(0));
+  const partition = partitionOf(cohort?.id ?? "");
   assert.deepEqual(
     sent.map(({ id, subject, body }) => [id, subject, toHex(body)]),
     streams.map((stream, index) => {
-      return [`${hash}/${stream}`, network, toHex(block.contributions[index] ?? openerEnvelope)];
+      return [`${hash}/${stream}`, partition, toHex(block.contributions[index] ?? openerEnvelope)];
     }),
   );
   // The same frame again, with other contributions: the first ones count.

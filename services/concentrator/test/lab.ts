@@ -12,13 +12,21 @@ import {
   type Metrics,
   type Store,
 } from "@smarter-metering/runtime";
+import { testPlace } from "../../../packages/runtime/test/test-place.ts";
 import {
   makeWorld,
   type World,
   type WorldHousehold,
   type WorldOptions,
 } from "../../../test/support/world.ts";
-import { startConcentrator, type ConcentratorService, type Verdict } from "../src/index.ts";
+import {
+  startConcentrator,
+  type ConcentratorConfig,
+  type ConcentratorService,
+  type OutsideBroker,
+  type QuotaTerms,
+  type Verdict,
+} from "../src/index.ts";
 
 export const SLOTS = 96;
 /** A day of equal readings, mWh. */
@@ -38,6 +46,8 @@ export interface Lab {
   readonly send: (...items: Uint8Array[]) => Promise<Answer>;
   readonly verdicts: (...items: Uint8Array[]) => Promise<string[]>;
   readonly published: (stream: string) => Promise<string[]>;
+  /** Ends the concentrator and starts it again, over the same store and bus. */
+  readonly restart: (whileAway?: () => Promise<void>) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -58,14 +68,23 @@ export const short = (verdict: Verdict): string =>
   "code" in verdict ? `${verdict.status} ${verdict.code}` : verdict.status;
 
 export interface LabOptions {
+  /** Its own broker; by default there is none. */
   readonly mqtt?: boolean;
+  /** Or one outside. */
+  readonly broker?: OutsideBroker;
+  readonly quota?: QuotaTerms;
   readonly world?: WorldOptions;
+}
+
+function mqttOf({ mqtt, broker }: LabOptions): ConcentratorConfig["mqtt"] {
+  if (broker !== undefined) return { broker };
+  return mqtt === true ? { listen: { host: "127.0.0.1", port: 0 } } : null;
 }
 
 export async function openLab(options: LabOptions = {}): Promise<Lab> {
   const world = await makeWorld({ households: 3, ...options.world });
   const clock = manualClock(world.dayStart(20) * 1000);
-  const store = await openStore({ schema: "test", migrations: [] });
+  const store = await openStore({ place: await testPlace(), schema: "test", migrations: [] });
   const streams = [
     { name: "frames", consumers: ["opener"], messagesMax: 10_000 },
     { name: "sealed", consumers: ["ucs"], messagesMax: 10_000 },
@@ -91,23 +110,26 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     publish: (stream, messages) =>
       faults.full.has(stream) ? Promise.resolve({ full: true }) : bus.publish(stream, messages),
   };
-  const metrics = createMetrics();
-  const service = await startConcentrator(
-    {
-      uplinkItemsMax: 256,
-      futureToleranceSeconds: 300,
-      http: { host: "127.0.0.1", port: 0 },
-      mqtt: options.mqtt === true ? { host: "127.0.0.1", port: 0 } : null,
-    },
-    {
-      clock,
-      log: silentLogger,
-      metrics,
-      bus: faultyBus,
-      store: faultyStore,
-      registry: world.network,
-    },
-  );
+  let metrics = createMetrics();
+  const start = (): Promise<ConcentratorService> =>
+    startConcentrator(
+      {
+        uplinkItemsMax: 256,
+        futureToleranceSeconds: 300,
+        http: { host: "127.0.0.1", port: 0 },
+        mqtt: mqttOf(options),
+        ...(options.quota && { quota: options.quota }),
+      },
+      {
+        clock,
+        log: silentLogger,
+        metrics,
+        bus: faultyBus,
+        store: faultyStore,
+        registry: world.network,
+      },
+    );
+  let service = await start();
   const send = async (...items: Uint8Array[]): Promise<Answer> => {
     const response = await post(service.url, encodeUplink(items));
     assert.equal(response.status, 200, await response.clone().text());
@@ -118,8 +140,12 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     clock,
     store,
     bus,
-    metrics,
-    service,
+    get metrics() {
+      return metrics;
+    },
+    get service() {
+      return service;
+    },
     faults,
     send,
     home(index) {
@@ -130,6 +156,12 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     verdicts: async (...items) => (await send(...items)).verdicts.map(short),
     async published(stream) {
       return (await bus.read(stream, { from: 0n, limit: 1000 })).map(({ id }) => id);
+    },
+    async restart(whileAway) {
+      await service.close();
+      await whileAway?.();
+      metrics = createMetrics();
+      service = await start();
     },
     async close() {
       await service.close();

@@ -14,6 +14,7 @@ import {
   type Bus,
   type LogFields,
   type Problem,
+  type RequestLimit,
 } from "@smarter-metering/runtime";
 import { AuditTrail } from "./access/audit.ts";
 import { Guard } from "./access/guard.ts";
@@ -41,6 +42,7 @@ import { addReleaseApi } from "./api/release-api.ts";
 import { addSessionApi } from "./api/session-api.ts";
 import { addTariffApi } from "./api/tariff-api.ts";
 import { addWatchApi } from "./api/watch-api.ts";
+import { addBacklogMetrics } from "./backlog-metrics.ts";
 import { Courier } from "./courier.ts";
 import { Combiner, type CombinerPorts } from "./combiner.ts";
 import { MdmsError, type MdmsErrorCode } from "./error.ts";
@@ -57,6 +59,8 @@ export interface MdmsConfig {
   readonly keptDays?: MdmsKeptDays;
   /** Roles whose accounts have to have a second factor; without one they can only set it up. Default: none. */
   readonly totpRequiredFor?: readonly Role[];
+  /** What one address may ask of the API and the pages. Default: no limit. */
+  readonly requestLimit?: RequestLimit;
 }
 
 export interface MdmsPorts extends Omit<CombinerPorts, "events"> {
@@ -91,6 +95,8 @@ export const mdmsLogFields: LogFields = { ...runtimeLogFields, trustee: "number"
 
 /** Each costs up to two RSA decryptions: some tenths of a second's work, and one transaction. */
 const BATCH_MAX = 64;
+/** A store that is away for hours (30 s between attempts) loses no release by it. */
+const STORE_ATTEMPTS_MAX = 1_000;
 const FORGET_EVERY_MS = 3_600_000;
 /** What a full bus or a failure left; a bill is sent when it is made. */
 const DELIVER_EVERY_MS = 60_000;
@@ -122,6 +128,7 @@ const STATUS: Readonly<Record<MdmsErrorCode, 400 | 401 | 403 | 409 | 422 | 429 |
 /** `ports.store` was opened with this package's `migrations`. */
 export async function startMdms(config: MdmsConfig, ports: MdmsPorts): Promise<MdmsService> {
   const { bus, clock, log, registry, store } = ports;
+  addBacklogMetrics(ports.metrics, store);
   const { totpRequiredFor = [] } = config;
   const events = new LiveEvents();
   const onEnd = (ids: readonly string[]): void => events.endSessions(ids);
@@ -135,11 +142,11 @@ export async function startMdms(config: MdmsConfig, ports: MdmsPorts): Promise<M
   const context = (): ReturnType<typeof registryContext> => registryContext(registry);
   const web = { store, guard, context, sessions, factors, totpRequiredFor, events, clock };
   const courier = new Courier(ports);
-  const http = await createMdmsApp(ports, web, courier);
+  const http = await createMdmsApp(ports, web, courier, config.requestLimit);
 
   const manager = new Manager({ ...ports, events });
   const combiner = new Combiner({ ...ports, events });
-  const batches = { batchMax: BATCH_MAX };
+  const batches = { batchMax: BATCH_MAX, attemptsMax: STORE_ATTEMPTS_MAX };
   const subscriptions = [
     bus.consume("releases", "mdms", batches, async (batch) => {
       const verdicts = await manager.take(batch);
@@ -185,6 +192,7 @@ async function createMdmsApp(
   { clock, log, metrics, signer, registryDesk, ledger, reports, webFolder }: MdmsPorts,
   web: AccountApiPorts & EventApiPorts,
   courier: Courier,
+  requestLimit: RequestLimit | undefined,
 ): Promise<App> {
   const app = createApp({
     title: "Smarter Metering: meter data management",
@@ -195,6 +203,7 @@ async function createMdmsApp(
     bodyBytesMax: BODY_BYTES_MAX,
     contentSecurityPolicy: WEB_POLICY,
     problemOf,
+    requestLimit,
   });
   const tag = etag();
   // Not of what is streamed: a tag is the hash of the whole.

@@ -6,6 +6,8 @@ export const RETRY_MS = 5_000;
 const PASSING: readonly unknown[] = [
   "STORE_BUSY",
   "STORE_CLOSED",
+  "STORE_CONFLICT",
+  "STORE_UNREACHABLE",
   "STORE_WORKER_DIED",
   "PAILLIER_ENGINE_BUSY",
 ];

@@ -12,6 +12,7 @@ import { defaultPolicy, unsafePolicy } from "@smarter-metering/policy";
 import { signDocument } from "@smarter-metering/protocol";
 import { createMetrics, openStore, type App, type Store } from "@smarter-metering/runtime";
 import { parseTariff, type Tariff } from "@smarter-metering/tariff";
+import { testPlace } from "../../../packages/runtime/test/test-place.ts";
 import {
   contribute,
   HOUR,
@@ -50,7 +51,11 @@ const tokens = new Map<Role, string>();
 before(async () => {
   fixture = await startFixture({ startDate: "2025-02-01", loadIntervalSeconds: HOUR });
   const { world, ports } = fixture;
-  ledgerStore = await openStore({ schema: "aggregator", migrations: aggregatorMigrations });
+  ledgerStore = await openStore({
+    place: await testPlace(),
+    schema: "aggregator",
+    migrations: aggregatorMigrations,
+  });
   bench = await startBench(world, ledgerStore, world.dayStart(2) + HOUR);
   const state = await stage.stateWith([stage.terms("north")], stage.pointsOf("north", 12));
   servicePoint = state.servicePoints[0]?.mdms ?? "";

@@ -26,6 +26,7 @@ import {
   type Store,
 } from "@smarter-metering/runtime";
 import { addLocalDays } from "@smarter-metering/tariff";
+import { testPlace } from "../../../packages/runtime/test/test-place.ts";
 import { makeWorld, type World, type WorldOptions } from "../../../test/support/world.ts";
 import { migrations, startMdms, type MdmsPorts, type MdmsService } from "../src/index.ts";
 
@@ -49,7 +50,7 @@ export const OPERATOR_TOKEN = "operator-token-of-this-run";
 export async function startFixture(options: WorldOptions = {}): Promise<Fixture> {
   const world = await makeWorld(options);
   const clock = manualClock(Date.UTC(2025, 10, 1));
-  const store = await openStore({ schema: "mdms", migrations });
+  const store = await openStore({ place: await testPlace(), schema: "mdms", migrations });
   const bus = await openBus({
     store,
     // Its own: the bus's housekeeping has no part in a test that lets days pass.

@@ -9,6 +9,11 @@ export const FIRST_WINDOW = Date.UTC(2021, 0, 1) / 1000;
 export const nameOfPoint = (point: number): string =>
   ((BigInt(point) * 0x9e3779b97f4a7c15n) % (1n << 64n)).toString(16).padStart(16, "0").repeat(2);
 
+/** Rows in one statement: seconds of a server's work, far from what its time limit takes for a fault. */
+const POINTS_AT_ONCE = 25_000;
+/** And of neighbourhoods' blocks. */
+const DAYS_AT_ONCE = 5;
+
 export interface Rows {
   readonly points: number;
   /** Of each service point. */
@@ -20,8 +25,6 @@ export interface Rows {
  * amounts from 0 to 999.99. And a cohort of each hundred service points with a block a window, and an audit entry a statement of a hundred.
  */
 export async function fillStatements(sql: Sql, { points, windows }: Rows): Promise<void> {
-  const all = `generate_series(0, ${windows - 1}) w, name_of_point p`;
-  const start = `${FIRST_WINDOW} + w * ${WINDOW_SECONDS}`;
   await sql.query("create temporary table name_of_point (number int4, name text)");
   const names = Array.from({ length: points }, (_, point) => nameOfPoint(point));
   await sql.query(
@@ -29,27 +32,26 @@ export async function fillStatements(sql: Sql, { points, windows }: Rows): Promi
       from unnest($1::text[]) with ordinality as n(name, ordinality)`,
     [names],
   );
-  const digest = `decode(md5(name || w) || md5(w || name), 'hex')`;
-  await sql.query(
-    `insert into release (digest, kind, policy_id, registry_epoch, received_at)
-      select ${digest}, 'BILL', 'UNSAFE-test', 0, ${start} + ${WINDOW_SECONDS} from ${all}`,
-  );
-  await sql.query(
-    `insert into statement (service_point, from_grid, to_grid, from_border, to_border, zone,
-        energy_milliwatt_hours, export_milliwatt_hours, tariff, tariff_version, lines, amount,
-        currency, estimated, jws, digest)
-      select name, ${start}, ${start} + ${WINDOW_SECONDS}, ${start}, ${start} + ${WINDOW_SECONDS},
-        'Europe/Zurich', 150000000, 0,
-        case when number % 1000 = 7 then 'rare' else 'household-tou' end, 1, '[]',
-        (((number * 7919::int8 + w * 104729) % 100000)::numeric / 100)::text, 'CHF',
-        (number * 31 + w) % 100 = 0, 'not a signature', ${digest} from ${all}`,
-  );
-  await sql.query(
-    `insert into statement_register
-      select service_point, from_grid, 0, 'high', energy_milliwatt_hours from statement`,
-  );
-  const cohorts = `generate_series(0, ${windows * 30 - 1}) d,
-    generate_series(0, ${Math.ceil(points / 100) - 1}) h`;
+  for (let window = 0; window < windows; window++) {
+    for (let first = 0; first < points; first += POINTS_AT_ONCE) {
+      await fillWindow(sql, window, `number between ${first} and ${first + POINTS_AT_ONCE - 1}`);
+    }
+  }
+  for (let day = 0; day < windows * 30; day += DAYS_AT_ONCE) {
+    await fillBlocks(sql, points, `generate_series(${day}, ${day + DAYS_AT_ONCE - 1}) d`);
+  }
+  for (let window = 0; window < windows; window++) {
+    await sql.query(
+      `insert into audit (at, login, action, subject, outcome)
+        select ${FIRST_WINDOW + window * WINDOW_SECONDS}, 'login-' || number % 50,
+          'statement.view', name, 'allowed'
+        from name_of_point where number % 100 < 50`,
+    );
+  }
+}
+
+async function fillBlocks(sql: Sql, points: number, days: string): Promise<void> {
+  const cohorts = `${days}, generate_series(0, ${Math.ceil(points / 100) - 1}) h`;
   const block = `${FIRST_WINDOW} + d * 86400`;
   const ofBlock = `decode(md5('load' || h || '/' || d) || md5(d || '/' || h), 'hex')`;
   await sql.query(
@@ -61,9 +63,27 @@ export async function fillStatements(sql: Sql, { points, windows }: Rows): Promi
         100, 100, array_fill(100, array[96]), array_fill(1000::int8, array[96]), ${ofBlock}
       from ${cohorts}`,
   );
+}
+
+async function fillWindow(sql: Sql, window: number, some: string): Promise<void> {
+  const start = FIRST_WINDOW + window * WINDOW_SECONDS;
+  const end = start + WINDOW_SECONDS;
+  const digest = `decode(md5(name || ${window}) || md5(${window} || name), 'hex')`;
   await sql.query(
-    `insert into audit (at, login, action, subject, outcome)
-      select ${start}, 'login-' || number % 50, 'statement.view', name, 'allowed'
-      from ${all} where number % 100 < 50`,
+    `insert into release (digest, kind, policy_id, registry_epoch, received_at)
+      select ${digest}, 'BILL', 'UNSAFE-test', 0, ${end} from name_of_point where ${some}`,
+  );
+  await sql.query(
+    `insert into statement (service_point, from_grid, to_grid, from_border, to_border, zone,
+        energy_milliwatt_hours, export_milliwatt_hours, tariff, tariff_version, lines, amount,
+        currency, estimated, jws, digest)
+      select name, ${start}, ${end}, ${start}, ${end}, 'Europe/Zurich', 150000000, 0,
+        case when number % 1000 = 7 then 'rare' else 'household-tou' end, 1, '[]',
+        (((number * 7919::int8 + ${window * 104_729}) % 100000)::numeric / 100)::text, 'CHF',
+        (number * 31 + ${window}) % 100 = 0, 'not a signature', ${digest} from name_of_point where ${some}`,
+  );
+  await sql.query(
+    `insert into statement_register
+      select name, ${start}, 0, 'high', 150000000 from name_of_point where ${some}`,
   );
 }

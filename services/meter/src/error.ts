@@ -21,9 +21,12 @@ export type MeterErrorCode =
 export class MeterError extends Error {
   override readonly name = "MeterError";
   readonly code: MeterErrorCode;
+  /** With UPLINK_UNREACHABLE: how long the concentrator asks to be left alone, where it says so. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: MeterErrorCode, message: string, cause?: unknown) {
+  constructor(code: MeterErrorCode, message: string, cause?: unknown, retryAfterMs?: number) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
+    this.retryAfterMs = retryAfterMs;
   }
 }

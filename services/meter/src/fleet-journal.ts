@@ -3,10 +3,9 @@
  * time share an fsync. At start it is compacted: settled frames are dropped, epoch keys older than
  * 400 days too, and those of a tenant who moved out.
  */
-import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { toHex } from "@smarter-metering/protocol";
-import { openJournal, syncFolder, type Journal } from "@smarter-metering/runtime";
+import { openJournal, type Disk, type Journal } from "@smarter-metering/runtime";
 import { MeterMemory } from "./memory.ts";
 import type { Provisioning } from "./provisioning.ts";
 import {
@@ -42,8 +41,9 @@ export async function openFleetJournal(
   folder: string,
   meters: readonly Provisioning[],
   nowSeconds: number,
+  disk: Disk,
 ): Promise<FleetJournal> {
-  const old = await openJournal(join(folder, FILE), OPTIONS);
+  const old = await openJournal(join(folder, FILE), { ...OPTIONS, disk });
   const { tornBytes } = old;
   const records = old.records.map(decodeRecord);
   await old.close();
@@ -52,7 +52,7 @@ export async function openFleetJournal(
   const others = recordsOfOthers(meters, records);
   let appendedBytes = 0;
   const compacted = (now: number): Promise<Journal> =>
-    replaceJournal(folder, [...others, ...kept(meters, memories, now)]);
+    replaceJournal(disk, folder, [...others, ...kept(meters, memories, now)]);
   let journal = await compacted(nowSeconds);
   return {
     memories,
@@ -76,13 +76,17 @@ export async function openFleetJournal(
 }
 
 /** Writes a journal beside the old one and puts it in its place; what is open goes with the name. */
-async function replaceJournal(folder: string, records: readonly Uint8Array[]): Promise<Journal> {
+async function replaceJournal(
+  disk: Disk,
+  folder: string,
+  records: readonly Uint8Array[],
+): Promise<Journal> {
   const fresh = join(folder, `${FILE}.new`);
-  await rm(fresh, { force: true });
-  const journal = await openJournal(fresh, OPTIONS);
+  await disk.remove(fresh);
+  const journal = await openJournal(fresh, { ...OPTIONS, disk });
   await Promise.all(records.map((bytes) => journal.append(bytes)));
-  await rename(fresh, join(folder, FILE));
-  await syncFolder(folder);
+  await disk.rename(fresh, join(folder, FILE));
+  await disk.syncFolder(folder);
   return journal;
 }
 

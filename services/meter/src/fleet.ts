@@ -8,44 +8,39 @@ import type { Engine } from "@smarter-metering/paillier";
 import {
   createMetrics,
   errorFields,
+  machineDisk,
   sleepUntil,
   type Clock,
+  type Disk,
   type Logger,
   type Metrics,
 } from "@smarter-metering/runtime";
 import { backoffMs } from "./backoff.ts";
 import { openStocks, type BlindingStock } from "./blinding-stock.ts";
 import { clockWatch, type ClockWatch } from "./clock-watch.ts";
+import { Delivery, type Delivered } from "./delivery.ts";
 import type { Random } from "./enrolment.ts";
 import { MeterError } from "./error.ts";
 import { openFleetJournal, type FleetJournal } from "./fleet-journal.ts";
 import { FleetFindings } from "./fleet-findings.ts";
 import { fleetMetrics, type FleetMetrics } from "./fleet-metrics.ts";
 import { reportOf, type MeterStatus, type SendReport } from "./fleet-report.ts";
-import { Meter } from "./meter.ts";
+import { LIVE_WAITING_MAX, Meter } from "./meter.ts";
 import { openerWatch, type OpenerWatch } from "./opener-watch.ts";
 import { backlogDays, paceOf, type Pace } from "./pace.ts";
 import { PriceBook } from "./price-book.ts";
 import { priceWatch, type PriceWatch } from "./price-watch.ts";
 import { parseProvisioning } from "./provisioning.ts";
 import { namesKey } from "./records.ts";
-import { tallyOf, type SealTally } from "./seal-result.ts";
-import {
-  count,
-  gather,
-  isMessage,
-  newTally,
-  type Sending,
-  type Settlement,
-  type Tally,
-} from "./sendings.ts";
+import { addTallies, tallyOf, type SealTally } from "./seal-result.ts";
+import { NO_WINDOWS, spread, type SendWindows, type SpreadPorts } from "./send-window.ts";
+import { gather, isMessage, newTally, type Tally } from "./sendings.ts";
 import type { MeterSource } from "./source.ts";
+import { Turns, type Turn } from "./turns.ts";
 import type { Uplink } from "./uplink.ts";
 import { validatedSource } from "./validated-source.ts";
 
 const COMPACT_AT_BYTES_DEFAULT = 64 * 1024 * 1024;
-/** Items of one request. */
-const REQUEST_ITEMS_MAX = 64;
 /** Rounds of a day with nothing but messages; what comes after them goes with the next call. */
 const MESSAGE_ROUNDS_MAX = 2;
 /** Meters that seal at the same time: as many frames share an fsync. */
@@ -61,6 +56,8 @@ export interface FleetConfig {
   readonly meters: readonly FleetMember[];
   /** Bytes written to the journal before a day is sent after which it is compacted. Default 64 MiB. */
   readonly compactAtBytes?: number;
+  /** When meters send; by default at once. */
+  readonly windows?: SendWindows;
 }
 
 export interface FleetPorts {
@@ -70,6 +67,8 @@ export interface FleetPorts {
   readonly metrics?: Metrics;
   /** An existing folder that only its owner can read; one fleet at a time. */
   readonly journalFolder: string;
+  /** Where the journal is. Default: the machine's. */
+  readonly disk?: Disk;
   readonly uplink: Uplink;
   readonly random: Random;
   /** For meters of `meter-encrypts`; whoever opened it closes it, after the fleet. */
@@ -82,14 +81,14 @@ export interface Fleet {
   /** Start of the earliest block that some meter still has to bring to the concentrator. */
   nextBlock(): number;
   /**
-   * Sends every day that ends by `blockEndSeconds`. Resolves when all frames are settled or held by
-   * a refusal; waits with growing pauses while the concentrator is down. After `close` it resolves
-   * with `complete: false`.
+   * Sends every day that ends by `blockEndSeconds`, each meter's at a moment of its window after it.
+   * Resolves when all frames are settled or held by a refusal; waits with growing pauses while the
+   * concentrator is down or full. While it waits, the other calls go on. After `close` it resolves with `complete: false`.
    */
   sendDay(blockEndSeconds: number): Promise<SendReport>;
   /**
-   * Seals and sends, once, the intervals of [from, to) of the meters that have a customer; what
-   * fails goes with the next day.
+   * Seals and sends, once, the intervals of [from, to) of the meters that have a customer and no
+   * more than a day waiting; what fails goes with the next day.
    */
   sendLive(fromSeconds: number, toSeconds: number): Promise<void>;
   /**
@@ -109,7 +108,7 @@ export interface Fleet {
  * the runtime's `openJournal`.
  */
 export async function startFleet(config: FleetConfig, ports: FleetPorts): Promise<Fleet> {
-  const { clock, log, journalFolder, random, engine } = ports;
+  const { clock, log, journalFolder, disk = machineDisk, random, engine } = ports;
   const nowSeconds = (): number => Math.floor(clock.nowMs() / 1000);
   const provisionings = await Promise.all(
     config.meters.map(({ provisioning }) => parseProvisioning(provisioning)),
@@ -120,7 +119,7 @@ export async function startFleet(config: FleetConfig, ports: FleetPorts): Promis
   const metrics = fleetMetrics(ports.metrics ?? createMetrics());
   const findings = new FleetFindings(metrics.findings);
   const stocks = openStocks(provisionings, engine, random);
-  const journal = await openFleetJournal(journalFolder, provisionings, nowSeconds());
+  const journal = await openFleetJournal(journalFolder, provisionings, nowSeconds(), disk);
   if (journal.tornBytes > 0) log.warn("the journal was torn", { count: journal.tornBytes });
   const book = new PriceBook();
   const starting = provisionings.map((provisioning, index) => {
@@ -137,9 +136,8 @@ export async function startFleet(config: FleetConfig, ports: FleetPorts): Promis
   });
   try {
     const meters = await Promise.all(starting);
-    const { compactAtBytes = COMPACT_AT_BYTES_DEFAULT } = config;
     const parts = { meters, journal, stocks: [...stocks.values()], findings, metrics };
-    return new RunningFleet(parts, compactAtBytes, ports);
+    return new RunningFleet(parts, config, ports);
   } catch (error) {
     await Promise.allSettled(starting);
     await journal.close();
@@ -161,31 +159,41 @@ class RunningFleet implements Fleet {
   readonly #journal: FleetJournal;
   readonly #stocks: readonly BlindingStock[];
   readonly #compactAtBytes: number;
+  readonly #windows: SendWindows;
   readonly #ports: FleetPorts;
   readonly #openerWatch: OpenerWatch;
   readonly #priceWatch: PriceWatch;
   readonly #clockWatch: ClockWatch;
   readonly #findings: FleetFindings;
   readonly #metrics: FleetMetrics;
+  readonly #delivery: Delivery;
   readonly #closing = new AbortController();
-  #tail: Promise<unknown> = Promise.resolve();
+  /** Of all that touches a meter, and of days, of which one at a time is sent. */
+  readonly #turns = new Turns();
+  readonly #days = new Turns();
   #closed: Promise<void> | undefined;
 
   constructor(
     { meters, journal, stocks, findings, metrics }: FleetParts,
-    compactAtBytes: number,
+    { compactAtBytes = COMPACT_AT_BYTES_DEFAULT, windows = NO_WINDOWS }: FleetConfig,
     ports: FleetPorts,
   ) {
     this.#meters = new Map(meters.map((meter) => [meter.name, meter]));
     this.#journal = journal;
     this.#stocks = stocks;
     this.#compactAtBytes = compactAtBytes;
+    this.#windows = windows;
     this.#ports = ports;
     this.#openerWatch = openerWatch(meters, ports);
     this.#priceWatch = priceWatch(meters, ports);
     this.#clockWatch = clockWatch({ ...ports, metrics });
     this.#findings = findings;
     this.#metrics = metrics;
+    this.#delivery = new Delivery(this.#meters, {
+      ...ports,
+      signal: this.#closing.signal,
+      onRequest: () => this.#prepareBlindings(),
+    });
     this.tornBytes = journal.tornBytes;
     this.#prepareBlindings();
   }
@@ -213,16 +221,22 @@ class RunningFleet implements Fleet {
     }));
   }
 
-  sendDay(blockEndSeconds: number): Promise<SendReport> {
-    return this.#exclusive(() => this.#sendDay(blockEndSeconds));
+  async sendDay(blockEndSeconds: number): Promise<SendReport> {
+    this.#checkOpen();
+    return this.#days.run(() => this.#turns.run((turn) => this.#sendDay(blockEndSeconds, turn)));
   }
 
   sendLive(fromSeconds: number, toSeconds: number): Promise<void> {
-    return this.#exclusive(async () => {
+    const window = { fromSeconds: toSeconds, seconds: this.#windows.liveSeconds };
+    return this.#exclusive(async (turn) => {
       if (this.#clockWatch.isAhead) return;
-      await this.#eachMeter((meter) => meter.sealLive(fromSeconds, toSeconds));
-      const meters = [...this.#meters.values()].filter(({ customer }) => customer.isEnrolled);
-      await this.#deliver(await gather(meters), newTally());
+      const enrolled = [...this.#meters.values()].filter(({ customer }) => customer.isEnrolled);
+      await spread(enrolled, window, this.#spreadPorts(turn), async (meters) => {
+        await eachMeter(meters, (meter) => meter.sealLive(fromSeconds, toSeconds));
+        // Whoever has more waiting than fits before a LIVE brings it in days, at their pace.
+        const near = meters.filter(({ waitingFrames }) => waitingFrames <= LIVE_WAITING_MAX);
+        await this.#delivery.deliver(await gather(near), newTally());
+      });
     });
   }
 
@@ -234,54 +248,81 @@ class RunningFleet implements Fleet {
       const meters = [...this.#meters.values()];
       const tally = newTally();
       for (const meter of meters) meter.customer.askForMessages();
-      await this.#deliver(await gather(meters, isMessage), tally);
-      // Answers, and keys for who has just enrolled.
-      if (tally.attemptsFailed === 0) await this.#deliver(await gather(meters, isMessage), tally);
+      // Then answers, and keys for who has just enrolled.
+      for (let round = 0; round < MESSAGE_ROUNDS_MAX && tally.attemptsFailed === 0; round++) {
+        await this.#delivery.deliver(await gather(meters, isMessage), tally);
+      }
       return tally.attemptsFailed === 0;
     });
   }
 
   close(): Promise<void> {
     this.#closing.abort();
-    this.#closed ??= this.#tail.then(async () => {
-      await Promise.all(this.#stocks.map((stock) => stock.close()));
-      await this.#journal.close();
-    });
+    this.#closed ??= this.#days.run(() =>
+      this.#turns.run(async () => {
+        await Promise.all(this.#stocks.map((stock) => stock.close()));
+        await this.#journal.close();
+      }),
+    );
     return this.#closed;
   }
 
-  async #sendDay(untilSeconds: number): Promise<SendReport> {
-    const { clock, random } = this.#ports;
+  async #sendDay(untilSeconds: number, turn: Turn): Promise<SendReport> {
+    const { clock, random, log } = this.#ports;
     const { signal } = this.#closing;
     const tally = newTally();
     const pace = paceOf(this.#backlogDays(untilSeconds), clock, random);
+    const window = { fromSeconds: untilSeconds, seconds: this.#windows.blockSeconds };
     let sealed = tallyOf([]);
-    let fruitless = 0;
-    let messageRounds = 0;
     await this.#openerWatch.look();
     await this.#priceWatch.look(untilSeconds);
     await this.#clockWatch.look();
-    for (const meter of this.#meters.values()) meter.resume();
+    const all = [...this.#meters.values()];
+    for (const meter of all) meter.resume();
+    await spread(all, window, this.#spreadPorts(turn), async (meters) => {
+      const day = { meters, untilSeconds, tally, pace, turn };
+      sealed = addTallies(sealed, await this.#sendDayOf(day));
+    });
+    const { isAhead: clockAhead } = this.#clockWatch;
+    return reportOf({ tally, sealed, meters: all, clockAhead, isClosed: signal.aborted }, log);
+  }
+
+  /** Until all is settled or held; what the last attempt to seal came to. */
+  async #sendDayOf({ meters, untilSeconds, tally, pace, turn }: Day): Promise<SealTally> {
+    const { signal } = this.#closing;
+    let sealed = tallyOf([]);
+    let delivered: Delivered | undefined;
+    let fruitless = 0;
+    let messageRounds = 0;
     while (!signal.aborted) {
       await this.#compactWhenDue();
-      sealed = await this.#sealUpTo(untilSeconds);
+      if (!this.#clockWatch.isAhead) {
+        sealed = tallyOf(await eachMeter(meters, (meter) => meter.sealUpTo(untilSeconds)));
+      }
       tally.framesSealed += sealed.framesSealed;
-      const sendings = await gather([...this.#meters.values()]);
+      const sendings = await gather(meters);
       if (sendings.every(({ outgoing }) => isMessage(outgoing))) messageRounds += 1;
       if (sendings.length === 0 || messageRounds > MESSAGE_ROUNDS_MAX) break;
-      if (fruitless > 0) {
-        const waitMs = backoffMs(fruitless, random);
-        await sleepUntil(clock, clock.nowMs() + waitMs, signal);
+      if (delivered?.putOff === true || fruitless > 0) {
+        await this.#backOff(fruitless, delivered?.retryAfterMs, turn);
       }
-      fruitless = (await this.#deliver(sendings, tally, pace)) > 0 ? 0 : fruitless + 1;
+      const before = (): Promise<void> => pace.next(turn, signal);
+      delivered = await this.#delivery.deliver(sendings, tally, before);
+      fruitless = delivered.settled > 0 ? 0 : fruitless + 1;
       this.#backlogDays(untilSeconds);
     }
-    const { isAhead: clockAhead } = this.#clockWatch;
-    const meters = [...this.#meters.values()];
-    return reportOf(
-      { tally, sealed, meters, clockAhead, isClosed: signal.aborted },
-      this.#ports.log,
-    );
+    return sealed;
+  }
+
+  async #backOff(fruitless: number, askedMs: number | undefined, turn: Turn): Promise<void> {
+    const { clock, random } = this.#ports;
+    const waitMs = backoffMs(Math.max(1, fruitless), random, askedMs);
+    await turn.aside(() => sleepUntil(clock, clock.nowMs() + waitMs, this.#closing.signal));
+  }
+
+  #spreadPorts(turn: Turn): SpreadPorts {
+    const { clock, random } = this.#ports;
+    return { clock, random, signal: this.#closing.signal, turn };
   }
 
   /** Of the meter furthest behind, for all to see. */
@@ -297,73 +338,6 @@ class RunningFleet implements Fleet {
     await this.#journal.compact(Math.floor(this.#ports.clock.nowMs() / 1000));
   }
 
-  async #sealUpTo(untilSeconds: number): Promise<SealTally> {
-    if (this.#clockWatch.isAhead) return tallyOf([]);
-    return tallyOf(await this.#eachMeter((meter) => meter.sealUpTo(untilSeconds)));
-  }
-
-  /**
-   * Sends each item once, in order; the number that need not be sent again. Stops at the first
-   * failed request.
-   */
-  async #deliver(sendings: readonly Sending[], tally: Tally, pace?: Pace): Promise<number> {
-    const { signal } = this.#closing;
-    let settled = 0;
-    for (let start = 0; start < sendings.length && !signal.aborted; start += REQUEST_ITEMS_MAX) {
-      await pace?.turn(signal);
-      const request = sendings.slice(start, start + REQUEST_ITEMS_MAX);
-      try {
-        settled += await this.#exchange(request, tally);
-      } catch (error) {
-        if (!(error instanceof MeterError)) throw error;
-        tally.attemptsFailed += 1;
-        this.#ports.log.warn("a request was not taken", {
-          ...errorFields(error),
-          errorCode: error.code,
-        });
-        break;
-      }
-    }
-    return settled;
-  }
-
-  async #exchange(request: readonly Sending[], tally: Tally): Promise<number> {
-    const { log, uplink } = this.#ports;
-    this.#prepareBlindings(); // While the request is on its way.
-    const answer = await uplink.send(
-      request.map(({ meter, outgoing }) => ({ meterId: meter.name, item: outgoing.item })),
-    );
-    const settlements = new Map<Meter, Settlement[]>();
-    for (const [index, { meter, outgoing }] of request.entries()) {
-      const verdict = answer.verdicts[index];
-      if (verdict === undefined) continue;
-      count(tally, outgoing, verdict);
-      const list = settlements.get(meter) ?? [];
-      settlements.set(meter, [...list, [outgoing, verdict]]);
-    }
-    const settled = await Promise.all(
-      Array.from(settlements, async ([meter, list]) => {
-        const before = meter.held;
-        const forkedBefore = meter.forkedFrames;
-        const done = await meter.settle(list);
-        const ids = { meterId: meter.name };
-        tally.forked += meter.forkedFrames - forkedBefore;
-        if (meter.forkedFrames > forkedBefore) {
-          log.warn("the concentrator has other frames of this meter: was its journal lost?", ids);
-        }
-        if (meter.held !== undefined && before === undefined) {
-          log.warn("frames are refused; the meter keeps them", { ...ids, errorCode: meter.held });
-        }
-        return done;
-      }),
-    );
-    for (const { meterId, message } of answer.downlink) {
-      const outcome = (await this.#meters.get(meterId)?.customer.receive(message)) ?? "ignored";
-      log.info("an enrolment request came", { meterId, outcome });
-    }
-    return settled.reduce((sum, done) => sum + done, 0);
-  }
-
   /** In the background. What fails here fails where a blinding is needed, and is an error there. */
   #prepareBlindings(): void {
     for (const stock of this.#stocks) {
@@ -373,22 +347,32 @@ class RunningFleet implements Fleet {
     }
   }
 
-  async #eachMeter<T>(work: (meter: Meter) => Promise<T>): Promise<T[]> {
-    const meters = [...this.#meters.values()];
-    const results: T[] = [];
-    for (let start = 0; start < meters.length; start += SEALING_MAX) {
-      results.push(...(await Promise.all(meters.slice(start, start + SEALING_MAX).map(work))));
-    }
-    return results;
+  /** One call at a time, first come first served, but while one waits. */
+  async #exclusive<T>(work: (turn: Turn) => Promise<T>): Promise<T> {
+    this.#checkOpen();
+    return this.#turns.run(work);
   }
 
-  /** One call at a time, first come first served. */
-  #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closed !== undefined) {
-      return Promise.reject(new MeterError("METER_CLOSED", "the fleet is closed"));
-    }
-    const result = this.#tail.then(work);
-    this.#tail = result.catch(() => undefined);
-    return result;
+  #checkOpen(): void {
+    if (this.#closed !== undefined) throw new MeterError("METER_CLOSED", "the fleet is closed");
   }
+}
+
+interface Day {
+  readonly meters: readonly Meter[];
+  readonly untilSeconds: number;
+  readonly tally: Tally;
+  readonly pace: Pace;
+  readonly turn: Turn;
+}
+
+async function eachMeter<T>(
+  meters: readonly Meter[],
+  work: (meter: Meter) => Promise<T>,
+): Promise<T[]> {
+  const results: T[] = [];
+  for (let start = 0; start < meters.length; start += SEALING_MAX) {
+    results.push(...(await Promise.all(meters.slice(start, start + SEALING_MAX).map(work))));
+  }
+  return results;
 }

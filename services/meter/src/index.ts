@@ -11,6 +11,7 @@ export type { MeterStatus, SendReport } from "./fleet-report.ts";
 export { httpUplink, type HttpUplinkOptions } from "./http-uplink.ts";
 export { mqttUplink, type MqttUplinkOptions } from "./mqtt-uplink.ts";
 export { parseProvisioning, type Provisioning, type ProvisioningDocument } from "./provisioning.ts";
+export { SEND_WINDOWS, type SendWindows } from "./send-window.ts";
 export { seriesSource } from "./series-source.ts";
 export type { MeterSource, Readings } from "./source.ts";
 export type { FindingCode } from "./validated-source.ts";

@@ -22,7 +22,7 @@ import { bodyOf, checkLength, part } from "./frame-values.ts";
 import type { MeterMemory } from "./memory.ts";
 import { OpenerDesk } from "./opener-desk.ts";
 import { contributionsOf, fitsTerms } from "./own-contributions.ts";
-import { blockEndOf, instantOf, nextCount, type Position } from "./position.ts";
+import { blockEndOf, instantOf, livePlace, nextCount, type Position } from "./position.ts";
 import type { PriceSeries } from "./price-book.ts";
 import { keepProfile } from "./profile.ts";
 import type { Provisioning } from "./provisioning.ts";
@@ -35,6 +35,8 @@ import { isForked, isStale, isTaken, type UplinkVerdict } from "./uplink.ts";
 
 /** Frames sealed and not settled; more days wait in the source. */
 export const WAITING_FRAMES_MAX = 64;
+/** Of them before a LIVE: behind more, it would be old when it comes. */
+export const LIVE_WAITING_MAX = 4;
 
 export interface MeterPorts {
   readonly journal: FleetJournal;
@@ -190,31 +192,23 @@ export class Meter {
 
   /**
    * Seals the newest intervals for the customer alone. Nothing to do for a meter without customer,
-   * behind, without data or without prices.
+   * behind by more than the day that waits for its moment, without data or without prices.
    */
   async sealLive(fromSeconds: number, toSeconds: number): Promise<void> {
-    const { zone, intervalSeconds } = this.provisioning;
     const { installed, position, registers } = this.#memory.progress;
-    const { blockStart } = position;
-    const first = instantOf(this.provisioning, position);
-    const from = Math.max(fromSeconds, first);
-    const { servedUntil = toSeconds } = this.provisioning;
-    const to = Math.min(toSeconds, servedUntil, blockEndOf(this.provisioning, blockStart));
-    const inBlock = from < to && localDayStart(from, zone) === blockStart;
-    if (!installed || !this.customer.isEnrolled || !inBlock) return;
-    if (this.waitingFrames >= WAITING_FRAMES_MAX) return;
+    const place = livePlace(this.provisioning, position, fromSeconds, toSeconds);
+    if (place === undefined || !installed || !this.customer.isEnrolled) return;
+    if (this.waitingFrames >= LIVE_WAITING_MAX) return;
+    const { blockStart, firstSlot, count, skipped } = place;
     // From the last BLOCK on, because a frame carries the registers at its end.
-    const readings = this.#ports.source.live(first, to);
-    if (readings === undefined || !this.#arePricesKnown(first, to)) return;
-    const skipped = (from - first) / intervalSeconds;
-    const count = (to - from) / intervalSeconds;
-    if (!Number.isInteger(skipped) || !Number.isInteger(count)) return;
+    const first = instantOf(this.provisioning, position);
+    const end = first + (skipped + count) * this.provisioning.intervalSeconds;
+    const readings = this.#ports.source.live(first, end);
+    if (readings === undefined || !this.#arePricesKnown(first, end)) return;
     checkLength(readings, skipped + count);
-    const live = part(readings, skipped, count);
-    const firstSlot = position.slot + skipped;
     await this.#seal(
       { kind: "LIVE", blockStart, firstSlot, count },
-      live,
+      part(readings, skipped, count),
       addReadings(registers, readings, first, this.provisioning, this.prices),
       registers,
     );
@@ -233,6 +227,11 @@ export class Meter {
       .filter(({ header }) => header.keyEpoch === epoch)
       .map((frame): Outgoing => ({ kind: "frame", item: frame.item, frame }));
     return [...messages, ...frames];
+  }
+
+  /** Whether it still waits: another request may have settled it. */
+  isOutgoing(outgoing: Outgoing): boolean {
+    return outgoing.kind !== "frame" || this.#memory.waiting.includes(outgoing.frame);
   }
 
   /** Tries again what was refused. */

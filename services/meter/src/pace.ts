@@ -5,6 +5,8 @@
  */
 import { sleepUntil, type Clock } from "@smarter-metering/runtime";
 import type { Random } from "./enrolment.ts";
+import { chance } from "./send-window.ts";
+import type { Turn } from "./turns.ts";
 
 /** Fewer days that wait are sent at once: a day, and one that came late. */
 const BACKLOG_DAYS_MIN = 3;
@@ -18,19 +20,22 @@ export const backlogDays = (nextBlock: number, untilSeconds: number): number =>
   Math.max(0, Math.ceil((untilSeconds - nextBlock) / DAY_SECONDS));
 
 export interface Pace {
-  /** Resolves when the next request may go, at once when `signal` aborts. */
-  turn(signal: AbortSignal): Promise<void>;
+  /**
+   * Resolves when the next request may go, at once when `signal` aborts; until then, others have
+   * their turn.
+   */
+  next(turn: Turn, signal: AbortSignal): Promise<void>;
 }
 
 export function paceOf(days: number, clock: Clock, random: Random): Pace {
   let requests = 0;
   return {
-    async turn(signal) {
+    async next(turn, signal) {
       if (days < BACKLOG_DAYS_MIN) return;
-      const chance = new DataView(Uint8Array.from(random(4)).buffer).getUint32(0) / 2 ** 32;
-      const waitMs = requests === 0 ? START_SPREAD_MS * chance : PAUSE_MS * (0.5 + chance / 2);
+      const share = chance(random);
+      const waitMs = requests === 0 ? START_SPREAD_MS * share : PAUSE_MS * (0.5 + share / 2);
       requests += 1;
-      await sleepUntil(clock, clock.nowMs() + Math.round(waitMs), signal);
+      await turn.aside(() => sleepUntil(clock, clock.nowMs() + Math.round(waitMs), signal));
     },
   };
 }

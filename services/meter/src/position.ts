@@ -2,7 +2,7 @@
  * Where a meter stands in time: the next interval that no BLOCK frame holds (docs/protocol.md §1.4,
  * §2.1). Pure.
  */
-import { addLocalDays } from "@smarter-metering/tariff";
+import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
 
 /**
  * Readings in one frame of a day that does not fit into one; a whole number of quarters of an hour.
@@ -50,6 +50,38 @@ export function nextCount(grid: Grid, position: Position): number {
   if (rest <= PART_READINGS_MAX) return rest;
   const step = leastCommonMultiple(intervalSeconds, PART_ALIGNMENT_SECONDS) / intervalSeconds;
   return Math.floor(PART_READINGS_MAX / step) * step;
+}
+
+export interface LivePlace {
+  readonly blockStart: number;
+  readonly firstSlot: number;
+  readonly count: number;
+  /** Intervals from the position to the frame's first. */
+  readonly skipped: number;
+}
+
+/**
+ * Where the LIVE frame of [fromSeconds, toSeconds) lies, as far as no BLOCK holds it: in the position's
+ * day, or in the next one while that day waits to be sent; undefined for what is further ahead, off
+ * the grid or nothing.
+ */
+export function livePlace(
+  grid: Grid & { readonly servedUntil?: number },
+  position: Position,
+  fromSeconds: number,
+  toSeconds: number,
+): LivePlace | undefined {
+  const { intervalSeconds, servedUntil = toSeconds } = grid;
+  const next = instantOf(grid, position);
+  const from = Math.max(fromSeconds, next);
+  const blockStart = localDayStart(from, grid.zone);
+  const to = Math.min(toSeconds, servedUntil, blockEndOf(grid, blockStart));
+  const isAhead = blockStart > blockEndOf(grid, position.blockStart);
+  const firstSlot = (from - blockStart) / intervalSeconds;
+  const count = (to - from) / intervalSeconds;
+  const skipped = (from - next) / intervalSeconds;
+  const isOnGrid = Number.isInteger(skipped) && Number.isInteger(count);
+  return isAhead || from >= to || !isOnGrid ? undefined : { blockStart, firstSlot, count, skipped };
 }
 
 function leastCommonMultiple(a: number, b: number): number {

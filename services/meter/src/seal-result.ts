@@ -33,3 +33,11 @@ export function tallyOf(results: readonly SealResult[]): SealTally {
     lackingPrices: results.filter(({ lacksPrices }) => lacksPrices).length,
   };
 }
+
+/** Of two groups of meters. */
+export const addTallies = (a: SealTally, b: SealTally): SealTally => ({
+  framesSealed: a.framesSealed + b.framesSealed,
+  lackingData: a.lackingData + b.lackingData,
+  lackingOpenerKey: a.lackingOpenerKey + b.lackingOpenerKey,
+  lackingPrices: a.lackingPrices + b.lackingPrices,
+});

@@ -23,6 +23,10 @@ export const isStale = (verdict: UplinkVerdict): boolean =>
 export const isTaken = ({ status }: UplinkVerdict): boolean =>
   status === "accepted" || status === "duplicate";
 
+/** Nothing is wrong with the item: there was no room for it, or the meter has had its share. */
+export const isPutOff = (verdict: UplinkVerdict): boolean =>
+  verdict.status === "retry" && ["FRAME_QUEUE_FULL", "FRAME_QUOTA"].includes(verdict.code);
+
 export interface UplinkEntry {
   /** Hex; the connection to use, where there is one per meter. */
   readonly meterId: string;

@@ -576,7 +576,7 @@ test("MQTT uplink: a connection per meter; a PUBACK without a verdict means noth
   const server = createServer(broker.handle);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  const uplink = mqttUplink({ url: `mqtt://127.0.0.1:${port}` });
+  const uplink = mqttUplink({ url: `mqtt://127.0.0.1:${port}`, verdictTimeoutMs: 1500 });
   const { fleet } = await startRig((entries) => uplink.send(entries));
   const report = await fleet.sendDay(world.dayStart(2));
   assert(report.complete);

@@ -3,14 +3,26 @@ import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import {
+  customerMac,
+  decodeOffer,
+  encodeEnrolmentRequest,
+  primitives,
+  toHex,
+} from "@smarter-metering/protocol";
 import { createLogger, createMetrics, silentLogger } from "@smarter-metering/runtime";
 import * as fc from "fast-check";
+import { backoffMs } from "../src/backoff.ts";
 import { driftOf } from "../src/clock-watch.ts";
-import { httpUplink, MeterError } from "../src/index.ts";
+import { httpUplink, MeterError, type Fleet } from "../src/index.ts";
 import { backlogDays } from "../src/pace.ts";
+import { spread } from "../src/send-window.ts";
+import { Turns } from "../src/turns.ts";
+import type { FakeConcentrator } from "./fake-concentrator.ts";
 import {
   checkAccepted,
   closeRig,
+  home,
   JOURNAL,
   newConcentrator,
   startRig,
@@ -93,6 +105,194 @@ describe("after an outage of months", () => {
   });
 });
 
+const random = (length: number): Uint8Array => primitives.randomBytes(length);
+
+describe("when meters send", () => {
+  test("law: each in its window, anywhere in it; at once when that is over; all, or none any more", async () => {
+    const meters = Array.from({ length: 600 }, (_, index) => index);
+    const atSeconds = async (fromSeconds: number, seconds: number, stopAfter = Infinity) => {
+      const clock = movingClock();
+      const closing = new AbortController();
+      const sent: number[] = [];
+      await new Turns().run((turn) => {
+        const ports = { clock, random, signal: closing.signal, turn };
+        return spread(meters, { fromSeconds, seconds }, ports, (due) => {
+          for (const meter of due) sent[meter] = clock.nowMs() / 1000;
+          if (Object.keys(sent).length >= stopAfter) closing.abort();
+          return Promise.resolve();
+        });
+      });
+      return sent;
+    };
+    const now = world.dayStart(140);
+    const moments = await atSeconds(now, 3600);
+    assert.equal(moments.filter(() => true).length, 600);
+    assert(moments.every((at) => at >= now - 0.25 && at < now + 3600));
+    for (let part = 0; part < 6; part++) {
+      const [from, to] = [now + 600 * part, now + 600 * (part + 1)];
+      const count = moments.filter((at) => at >= from && at < to).length;
+      // 100 are expected; fewer than 40 come once in 10^11 runs.
+      assert(count > 40, `${count} meters in part ${part}`);
+    }
+    const again = await atSeconds(now, 3600);
+    const near = again.filter((at, meter) => Math.abs(at - (moments[meter] ?? 0)) < 60).length;
+    assert(near < 100, "nobody has a habit");
+    for (const late of [await atSeconds(now - 3600, 3600), await atSeconds(now, 0)]) {
+      assert.deepEqual(new Set(late), new Set([now]));
+    }
+    const stopped = await atSeconds(now, 3600, 50);
+    const count = Object.keys(stopped).length;
+    assert(count >= 50 && count < 600);
+  });
+
+  test("LIVE does not wait for the day before it, which waits for its moment", async () => {
+    const concentrator = newConcentrator();
+    const clock = movingClock();
+    clock.setSeconds(world.dayStart(7));
+    const { fleet } = await startRig((entries) => concentrator.take(entries), {
+      clock,
+      households: 1,
+      windows: { blockSeconds: 3600, liveSeconds: 3 },
+    });
+    const today = world.dayStart(7);
+    assert((await fleet.sendDay(world.dayStart(6))).complete);
+    await enrol(concentrator, fleet);
+    clock.setSeconds(today);
+    const sending = fleet.sendDay(today);
+    await fleet.sendLive(today, today + 900);
+    assert((await sending).complete);
+    const [live, block] = concentrator.accepted.slice(-2).map(({ frame }) => frame.header);
+    assert.deepEqual([live?.kind, live?.blockStart, live?.count], ["LIVE", today, 1]);
+    assert.deepEqual([block?.kind, block?.blockStart], ["BLOCK", world.dayStart(6)]);
+    assert(clock.nowMs() < 1000 * (today + 3600 + 10));
+    await fleet.close();
+    await checkAccepted(concentrator, 7, { households: 1 });
+  });
+
+  test("while the concentrator is away for three days, nothing piles up, and LIVE is back with it", async () => {
+    const concentrator = newConcentrator();
+    let isAway = false;
+    const clock = movingClock();
+    clock.setSeconds(world.dayStart(7));
+    const { fleet } = await startRig(
+      (entries) => {
+        if (isAway) throw new MeterError("UPLINK_UNREACHABLE", "away");
+        return concentrator.take(entries);
+      },
+      { clock, households: 2 },
+    );
+    assert((await fleet.sendDay(world.dayStart(4))).complete);
+    await enrol(concentrator, fleet);
+    const before = concentrator.accepted.length;
+    isAway = true;
+    const days: ReturnType<typeof fleet.sendDay>[] = [];
+    for (let day = 4; day < 7; day++) {
+      for (let hour = 0; hour < 23; hour++) {
+        const at = world.dayStart(day) + 3600 * hour;
+        await fleet.sendLive(at, at + 900); // Its turn comes, though a day is on its way.
+      }
+      assert.equal(await fleet.poll(), false);
+      days.push(fleet.sendDay(world.dayStart(day + 1)));
+      assert(fleet.status().every(({ waitingFrames }) => waitingFrames <= 5));
+    }
+    isAway = false;
+    for (const report of await Promise.all(days)) assert(report.complete);
+    const stale = concentrator.accepted.slice(before).filter(({ frame }) => {
+      return frame.header.kind === "LIVE";
+    });
+    assert(stale.length <= 4, `${stale.length} LIVE frames of the outage`);
+    const now = world.dayStart(7);
+    await fleet.sendLive(now, now + 900);
+    assert.equal(concentrator.accepted.at(-1)?.frame.header.kind, "LIVE");
+    await fleet.close();
+    await checkAccepted(concentrator, 7);
+  });
+
+  test("whoever is told to come later does, and later than asked; what he has stays", async () => {
+    const concentrator = newConcentrator();
+    const clock = movingClock();
+    const attempts: number[] = [];
+    const answers = [
+      (): never => {
+        throw new MeterError("UPLINK_UNREACHABLE", "full", undefined, 5000);
+      },
+      (code: string, items: number) => ({
+        verdicts: Array.from({ length: items }, () => ({ status: "retry", code }) as const),
+        downlink: [],
+      }),
+    ];
+    const plan = ["503", "FRAME_QUEUE_FULL", "FRAME_QUOTA"];
+    const { fleet } = await startRig(
+      async (entries) => {
+        attempts.push(clock.nowMs());
+        const step = plan.shift();
+        if (step === undefined) return concentrator.take(entries);
+        return (
+          answers[step === "503" ? 0 : 1]?.(step, entries.length) ?? concentrator.take(entries)
+        );
+      },
+      { clock, households: 1 },
+    );
+    const report = await fleet.sendDay(world.dayStart(1));
+    assert(report.complete);
+    assert.equal(report.attemptsFailed, 1);
+    await fleet.close();
+    const pauses = attempts.slice(1, 4).map((at, index) => at - (attempts[index] ?? 0));
+    assert((pauses[0] ?? 0) >= 5000 && (pauses[0] ?? 0) <= 7500, `${pauses[0]} ms`);
+    assert(
+      pauses.slice(1).every((pause) => pause >= 500 && pause <= 2000),
+      pauses.join(" "),
+    );
+    await checkAccepted(concentrator, 1, { households: 1 });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 99 }), fc.nat(10 ** 6), (failures, asked) => {
+        const pause = backoffMs(failures, random, asked);
+        assert(pause >= asked && pause >= 250 && pause <= Math.max(60_000, 1.5 * asked) + 1);
+      }),
+    );
+  });
+
+  test("over HTTP: Retry-After in seconds, ten minutes at most; a date or anything else is not understood", async () => {
+    const rows: readonly (readonly [header: string | undefined, ms: number | undefined])[] = [
+      ["5", 5000],
+      ["0", 0],
+      ["999999", 600_000],
+      ["1000000", undefined],
+      ["-1", undefined],
+      ["1.5", undefined],
+      ["Wed, 21 Oct 2026 07:28:00 GMT", undefined],
+      [undefined, undefined],
+    ];
+    for (const [header, retryAfterMs] of rows) {
+      const headers = { ...(header !== undefined && { "retry-after": header }) };
+      const uplink = httpUplink({
+        url: "http://concentrator",
+        fetch: () => Promise.resolve(new Response("", { status: 503, headers })),
+      });
+      const refused = { code: "UPLINK_UNREACHABLE", retryAfterMs };
+      await assert.rejects(uplink.send([{ meterId: "", item: Uint8Array.of(9) }]), refused);
+    }
+  });
+});
+
+/** Anna becomes the customer of household 0. */
+async function enrol(concentrator: FakeConcentrator, fleet: Fleet): Promise<void> {
+  const household = home(0);
+  const offer = concentrator.messages
+    .filter(({ kind }) => kind === "ENROLMENT_OFFER")
+    .map(({ message }) => decodeOffer(message))
+    .findLast(({ meterId }) => toHex(meterId) === household.meterId);
+  assert(offer !== undefined);
+  const { meterId, networkPseudonym, nonce } = offer;
+  const { spki: customerSpki } = world.customer.recipient;
+  const context = { meterId, networkPseudonym, account: "anna", customerSpki, nonce };
+  const mac = await customerMac(household.enrolmentCode, context);
+  const message = encodeEnrolmentRequest({ ...context, mac });
+  concentrator.downlink = [{ meterId: household.meterId, message }];
+  assert(await fleet.poll());
+  assert(fleet.status()[0]?.isEnrolled);
+}
+
 /** A clock that jumps to whatever is waited for. */
 function movingClock() {
   const clock = testClock();
@@ -100,6 +300,7 @@ function movingClock() {
   let ms = 1000 * clock.seconds;
   return Object.assign(clock, {
     nowMs: () => ms,
+    setSeconds: (seconds: number) => void (ms = 1000 * seconds),
     at(timeMs: number, fn: () => void) {
       clock.pauses += 1;
       const timer = setImmediate(() => {

@@ -20,6 +20,7 @@ import {
   type Fleet,
   type MeterSource,
   type Readings,
+  type SendWindows,
   type Uplink,
 } from "../src/index.ts";
 import { FakeConcentrator, TestOpener } from "./fake-concentrator.ts";
@@ -131,6 +132,7 @@ export interface RigOptions {
   readonly households?: number;
   readonly provisioning?: object | ((index: number) => object);
   readonly compactAtBytes?: number;
+  readonly windows?: SendWindows;
   readonly source?: (index: number) => MeterSource;
   readonly engine?: Engine;
   readonly metrics?: Metrics;
@@ -165,7 +167,11 @@ export async function startRig(send: Send, options: RigOptions = {}): Promise<Ri
     close: () => Promise.resolve(),
   };
   const fleet = await startFleet(
-    { meters, compactAtBytes: options.compactAtBytes ?? Infinity },
+    {
+      meters,
+      compactAtBytes: options.compactAtBytes ?? Infinity,
+      ...(options.windows && { windows: options.windows }),
+    },
     {
       clock,
       log: options.log ?? silentLogger,

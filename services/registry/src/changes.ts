@@ -69,6 +69,7 @@ export async function withServicePoints(
   checkOpener({ ...state, neighbourhoods });
   const mdms = await mdmsRecipient(state);
   const tariffs = tariffsOf(state);
+  const homes = new Map(neighbourhoods.map((entry) => [entry.id, entry]));
   const byLabel = new Map(state.servicePoints.map((point) => [point.label, point]));
   const meters = new MeterUse(state.servicePoints);
   const added: ServicePointRecord[] = [];
@@ -76,7 +77,7 @@ export async function withServicePoints(
     const known = byLabel.get(terms.label);
     if (known?.meters.some(({ meterId }) => meterId === meter.meterId) === true) continue;
     if (known !== undefined) throw taken(`label ${terms.label}`);
-    const home = checkedHome(terms, neighbourhoods, tariffs);
+    const home = checkedHome(terms, homes, tariffs);
     if (!Object.hasOwn(state.consumptionClasses, terms.consumptionClass)) {
       const message = `${terms.label}: consumption class ${terms.consumptionClass} is not known`;
       throw new RegistryError("REGISTRY_UNKNOWN", message);
@@ -144,10 +145,10 @@ export class MeterUse {
 /** The neighbourhood of a service point whose terms fit it. */
 function checkedHome(
   { label, neighbourhood, tariff, intervalSeconds, contractStart }: Omit<NewServicePoint, "meter">,
-  neighbourhoods: readonly Neighbourhood[],
+  homes: ReadonlyMap<string, Neighbourhood>,
   tariffs: ReadonlyMap<string, Tariff>,
 ): Neighbourhood {
-  const home = neighbourhoods.find(({ id }) => id === neighbourhood);
+  const home = homes.get(neighbourhood);
   const calendar = tariffs.get(tariff)?.calendar;
   if (home === undefined || calendar === undefined) {
     const message = `${label}: neighbourhood ${neighbourhood} or tariff ${tariff} is not known`;

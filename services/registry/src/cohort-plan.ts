@@ -6,8 +6,15 @@ import type { ReleasePolicy } from "@smarter-metering/policy";
 import { ADDITIONS_MAX, loadPacking, loadValueBits } from "@smarter-metering/protocol";
 import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
 import { RegistryError } from "./error.ts";
-import { assignNeighbourhoods, contributorsNeeded, residents } from "./neighbourhoods.ts";
-import type { CohortVersion, Neighbourhood, RegistryState } from "./state.ts";
+import {
+  assignNeighbourhoods,
+  contributorsNeeded,
+  homesOf,
+  partsOf,
+  residents,
+  type Homes,
+} from "./neighbourhoods.ts";
+import type { CohortVersion, Neighbourhood, RegistryState, ServicePointRecord } from "./state.ts";
 
 /** The longest local day: clocks fall back by an hour. */
 const DAY_SECONDS_MAX = 25 * 3600;
@@ -59,9 +66,21 @@ export interface PlanOptions {
 
 type PlanState = Pick<RegistryState, "neighbourhoods" | "cohortOf" | "cohorts" | "servicePoints">;
 
+/** A state with what is asked of it for every cohort. */
+interface Indexed {
+  readonly homes: Homes;
+  /** Neighbourhoods of a cohort. */
+  readonly parts: ReadonlyMap<string, readonly string[]>;
+  /** The newest version of each cohort. */
+  readonly newest: ReadonlyMap<string, CohortVersion>;
+}
+
 /** Throws REGISTRY_COHORT_TOO_FINE when a day of a new version does not fit one ciphertext. */
 export function planCohorts(state: PlanState, options: PlanOptions): CohortPlan {
-  const cohortOf = assignNeighbourhoods(state, options.policy);
+  const homes = homesOf(state);
+  const cohortOf = assignNeighbourhoods(state, homes, options.policy);
+  const parts = partsOf({ ...state, cohortOf });
+  const indexed: Indexed = { homes, parts, newest: newestVersions(state.cohorts) };
   const merged = Object.entries(cohortOf)
     .filter(([neighbourhood, cohort]) => neighbourhood !== cohort)
     .map(([neighbourhood, cohort]) => ({ neighbourhood, cohort }));
@@ -71,14 +90,22 @@ export function planCohorts(state: PlanState, options: PlanOptions): CohortPlan 
     const { id } = terms;
     if (cohortOf[id] === undefined) {
       const needed = contributorsNeeded(terms, options.policy);
-      waiting.push({ where: id, joiners: residents(state, [id]).length, leavers: 0, needed });
+      waiting.push({ where: id, joiners: residents(homes, [id]).length, leavers: 0, needed });
     }
     if (cohortOf[id] !== id) continue;
-    const change = nextVersion({ ...state, cohortOf }, terms, options);
+    const change = nextVersion(indexed, terms, options);
     if (change.version !== undefined) versions.push(change.version);
     if (change.waiting !== undefined) waiting.push({ where: id, ...change.waiting });
   }
   return { cohortOf, merged, versions, waiting };
+}
+
+function newestVersions(cohorts: readonly CohortVersion[]): Map<string, CohortVersion> {
+  const newest = new Map<string, CohortVersion>();
+  for (const entry of cohorts) {
+    if (entry.version > (newest.get(entry.id)?.version ?? 0)) newest.set(entry.id, entry);
+  }
+  return newest;
 }
 
 export function countedPlan(
@@ -86,10 +113,11 @@ export function countedPlan(
   { merged, versions, waiting }: CohortPlan,
   policy: ReleasePolicy,
 ): CountedPlan {
+  const homes = homesOf(state);
   const needed = new Map(state.neighbourhoods.map((n) => [n.id, contributorsNeeded(n, policy)]));
   return {
     merged: merged.map(({ neighbourhood, cohort }) => {
-      const members = residents(state, [neighbourhood]).length;
+      const members = residents(homes, [neighbourhood]).length;
       return { neighbourhood, cohort, members, needed: needed.get(neighbourhood) ?? 0 };
     }),
     versions: versions.map(({ id, version, fromBlock, members }) => {
@@ -104,19 +132,20 @@ interface CohortChange {
   readonly waiting?: Omit<WaitingMembers, "where">;
 }
 
-function nextVersion(state: PlanState, terms: Neighbourhood, options: PlanOptions): CohortChange {
+function nextVersion(
+  { homes, parts, newest }: Indexed,
+  terms: Neighbourhood,
+  options: PlanOptions,
+): CohortChange {
   const { policy, nowSeconds, firstBlock } = options;
-  const before = state.cohorts
-    .filter(({ id }) => id === terms.id)
-    .toSorted((a, b) => b.version - a.version)[0];
-  const parts = state.neighbourhoods.map(({ id }) => id);
-  const own = parts.filter((id) => state.cohortOf[id] === terms.id);
+  const before = newest.get(terms.id);
+  const own = parts.get(terms.id) ?? [];
   const isFirst = before === undefined;
   const fromBlock =
     isFirst && firstBlock !== undefined
       ? localDayStart(firstBlock, terms.zone)
       : nextBlock(nowSeconds, terms.zone);
-  const current = new Set(residents(state, own, fromBlock).map(({ network }) => network));
+  const current = new Set(residents(homes, own, fromBlock).map(({ network }) => network));
   const members = new Set(before?.members);
   const joiners = [...current].filter((network) => !members.has(network)).toSorted();
   const leavers = new Set([...members].filter((network) => !current.has(network)));
@@ -141,7 +170,12 @@ function nextVersion(state: PlanState, terms: Neighbourhood, options: PlanOption
   if (!possible) return waiting;
   const version = (before?.version ?? 0) + 1;
   return {
-    version: makeVersion(state, terms, { version, fromBlock, members: next }, options),
+    version: makeVersion(
+      own.flatMap((id) => homes.get(id) ?? []),
+      terms,
+      { version, fromBlock, members: next },
+      options,
+    ),
     ...waiting,
   };
 }
@@ -152,14 +186,15 @@ function nextBlock(nowSeconds: number, zone: string): number {
   return addLocalDays(today, today === nowSeconds ? 1 : 2, zone);
 }
 
+/** `known`: service points of the cohort's neighbourhoods, members or not. */
 function makeVersion(
-  state: PlanState,
+  known: readonly ServicePointRecord[],
   { id, zone, intervalSeconds, profile, exportLoad }: Neighbourhood,
   { version, fromBlock, members }: Pick<CohortVersion, "version" | "fromBlock" | "members">,
   { modulusBits }: PlanOptions,
 ): CohortVersion {
   const chosen = new Set(members);
-  const valueBits = state.servicePoints
+  const valueBits = known
     .filter(({ network }) => chosen.has(network))
     .reduce((max, { fuse }) => Math.max(max, loadValueBits(fuse, intervalSeconds)), 1);
   const slotsMax = Math.ceil(DAY_SECONDS_MAX / intervalSeconds);

@@ -36,7 +36,7 @@ export interface StateOptions {
 /** One class is enough where the operator has no table of his own. */
 const CONSUMPTION_CLASSES = { household: 4500 };
 
-/** A state to begin with, cohorts planned; `saveState` it to `statePath`. Throws RegistryError. */
+/** A state to begin with, cohorts planned; for `saveState`. Throws RegistryError. */
 export async function createRegistryState(options: StateOptions): Promise<RegistryState> {
   const { parties, paillierKey, verificationKey, policy, firstBlock } = options;
   const { consumptionClasses = CONSUMPTION_CLASSES } = options;

@@ -21,7 +21,7 @@ export type RegistryErrorCode =
   | "REGISTRY_TARIFF_INVALID"
   /** Prices that are not a tariff signer's, or are no tariff's, or do not follow those before them. */
   | "REGISTRY_PRICES_INVALID"
-  /** An epoch or a view that was never issued. */
+  /** An epoch, a view or a part of one that was never issued. */
   | "REGISTRY_NO_SUCH_EPOCH"
   /** A proposal that is not open any more. */
   | "REGISTRY_PROPOSAL_DECIDED"
@@ -36,4 +36,9 @@ export class RegistryError extends Error {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
   }
+}
+
+export function damaged(what: string, cause?: unknown): RegistryError {
+  const message = `${what}; restore the registry's folder from a copy`;
+  return new RegistryError("REGISTRY_DAMAGED", message, cause);
 }

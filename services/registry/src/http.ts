@@ -2,7 +2,7 @@
  * The registry over HTTP (docs/protocol.md §9). Epochs are hashes, and open to all with the public view; another view goes to the parties it is made for, by bearer
  * token; changes take the administrator's, or wait as proposals of the MDMS. Bodies are limited; errors are problem+json (RFC 9457) without what was sent.
  */
-import { VIEW_NAMES, type Role, type ViewName } from "@smarter-metering/protocol";
+import { PARTS_ASKED_MAX, VIEW_NAMES, type Role, type ViewName } from "@smarter-metering/protocol";
 import {
   createApp,
   problemResponse,
@@ -13,8 +13,9 @@ import {
   type Metrics,
   type Problem,
 } from "@smarter-metering/runtime";
+import type { Context } from "hono";
 import { z } from "zod";
-import { bears, only, tokensOf, type RegistryTokens } from "./bearer.ts";
+import { adminOf, bears, only, tokensOf, type RegistryTokens } from "./bearer.ts";
 import { admission } from "./changes.ts";
 import { RegistryError, type RegistryErrorCode } from "./error.ts";
 import { exchange } from "./exchange.ts";
@@ -50,8 +51,17 @@ const STATUS: Readonly<Record<RegistryErrorCode, 400 | 404 | 409 | 429 | 500>> =
   REGISTRY_PROPOSALS_FULL: 429,
 };
 
+const NOT_STORED = { "cache-control": "no-store" } as const;
+
+const viewName = z.enum(VIEW_NAMES);
+const askedParts = z.strictObject({
+  hashes: z
+    .array(z.string().regex(/^[0-9a-f]{64}$/))
+    .min(1)
+    .max(PARTS_ASKED_MAX),
+});
 const viewParams = z.object({
-  name: z.enum(VIEW_NAMES),
+  name: viewName,
   epoch: z
     .string()
     .regex(/^\d{1,9}$/)
@@ -83,19 +93,32 @@ export function makeApp(registry: RegistryService, tokens: RegistryTokens, ports
 
   app.get("/v1/epochs", async (c) => c.json(await registry.transport().epochs()));
 
+  const mayRead = async (c: Context, view: ViewName): Promise<boolean> =>
+    view === "public" ||
+    bears(
+      c,
+      READERS[view].flatMap((role) => tokensOf(tokens, role)),
+    );
   app.get("/v1/views/:name/:epoch", async (c) => {
     const params = viewParams.safeParse(c.req.param());
     if (!params.success) return problemResponse(c, statusProblem(404));
-    const { name } = params.data;
-    const readers = READERS[name].flatMap((role) => tokensOf(tokens, role));
-    if (name !== "public" && !(await bears(c, readers)))
-      return problemResponse(c, statusProblem(401));
-    const text = await registry.transport().view(params.data.name, params.data.epoch);
-    return c.body(text, 200, { "content-type": "application/json", "cache-control": "no-store" });
+    const { name, epoch } = params.data;
+    if (!(await mayRead(c, name))) return problemResponse(c, statusProblem(401));
+    const text = await registry.transport().head(name, epoch);
+    return c.body(text, 200, { "content-type": "application/json", ...NOT_STORED });
+  });
+  // A hash is no secret: of a view's parts, those of other views are none.
+  app.post("/v1/views/:name/parts", async (c) => {
+    const name = viewName.safeParse(c.req.param("name"));
+    if (!name.success) return problemResponse(c, statusProblem(404));
+    if (!(await mayRead(c, name.data))) return problemResponse(c, statusProblem(401));
+    const { hashes } = askedParts.parse(await c.req.json());
+    const texts = await registry.transport().parts(name.data, hashes);
+    return c.body(texts.join("\n"), 200, { "content-type": "application/jsonl", ...NOT_STORED });
   });
 
-  const admin = only([tokens.admin]);
-  const adminOrMdms = only([tokens.admin, ...tokensOf(tokens, "mdms")]);
+  const admin = only([adminOf(tokens)]);
+  const adminOrMdms = only([adminOf(tokens), ...tokensOf(tokens, "mdms")]);
   app.post("/v1/service-points", admin, async (c) =>
     c.json(await registry.admit(admission.parse(await c.req.json())), 201),
   );

@@ -25,17 +25,11 @@ export { createRegistryState, type StateOptions } from "./create-state.ts";
 export {
   registryLogFields,
   startRegistry,
-  statePath,
   type RegistryConfig,
   type RegistryPorts,
   type RegistryService,
   type RegistryStatus,
 } from "./registry.ts";
-export {
-  loadState,
-  saveState,
-  type CohortVersion,
-  type Neighbourhood,
-  type RegistryState,
-  type ServicePointRecord,
-} from "./state.ts";
+export { folderTransport } from "./archive.ts";
+export { loadState, saveState } from "./state-files.ts";
+export type { CohortVersion, Neighbourhood, RegistryState, ServicePointRecord } from "./state.ts";

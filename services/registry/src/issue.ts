@@ -4,67 +4,68 @@
  */
 import assert from "node:assert/strict";
 import {
-  documentHash,
   GENESIS_HASH,
+  hashOf,
   signEpoch,
   signOpenerKeys,
-  toHex,
   type Signer,
-  type ViewName,
 } from "@smarter-metering/protocol";
 import { RegistryError } from "./error.ts";
 import { currentPrices, signedPrices } from "./price-list.ts";
 import type { RegistryState, ServicePointRecord } from "./state.ts";
-import { tariffsOf } from "./tariff-list.ts";
-import { viewsOf, viewTexts } from "./views.ts";
+import { ViewMaker, type Views } from "./views.ts";
 
 export interface IssuedEpoch {
   /** The state that this epoch publishes, `issued` included. */
   readonly state: RegistryState;
   readonly jws: string;
-  readonly views: Readonly<Record<ViewName, string>>;
+  readonly views: Views;
 }
 
-/** The epoch after `state.issued`, at `issuedAt` (epoch seconds). */
-export async function issueEpoch(
-  state: RegistryState,
-  root: Signer,
-  issuedAt: number,
-): Promise<IssuedEpoch> {
-  const epoch = state.issued === null ? 0 : state.issued.epoch + 1;
-  return makeEpoch(state, root, { epoch, previous: state.issued?.hash ?? GENESIS_HASH, issuedAt });
-}
+/** Of one registry: an epoch costs what is new in it. */
+export class EpochIssuer {
+  readonly #root: Signer;
+  readonly #views = new ViewMaker();
 
-/** The epoch that `state.issued` names, again. Throws REGISTRY_DAMAGED when it is not the same. */
-export async function reissueEpoch(state: RegistryState, root: Signer): Promise<IssuedEpoch> {
-  assert(state.issued !== null, "no epoch was issued");
-  const issued = await makeEpoch(state, root, state.issued);
-  if (issued.state.issued?.hash !== state.issued.hash) {
+  constructor(root: Signer) {
+    this.#root = root;
+  }
+
+  /** The epoch after `state.issued`, at `issuedAt` (epoch seconds). */
+  issue(state: RegistryState, issuedAt: number): Promise<IssuedEpoch> {
+    const { issued } = state;
+    const epoch = issued === null ? 0 : issued.epoch + 1;
+    return this.#make(state, { epoch, previous: issued?.hash ?? GENESIS_HASH, issuedAt });
+  }
+
+  /** The epoch that `state.issued` names, again. Throws REGISTRY_DAMAGED when it is not the same. */
+  async reissue(state: RegistryState): Promise<IssuedEpoch> {
+    assert(state.issued !== null, "no epoch was issued");
+    const issued = await this.#make(state, state.issued);
+    if (issued.state.issued?.hash === state.issued.hash) return issued;
     const message = `epoch ${state.issued.epoch} is missing and does not follow from the state`;
     throw new RegistryError("REGISTRY_DAMAGED", message);
   }
-  return issued;
-}
 
-async function makeEpoch(
-  state: RegistryState,
-  root: Signer,
-  link: { readonly epoch: number; readonly previous: string; readonly issuedAt: number },
-): Promise<IssuedEpoch> {
-  const { epoch, previous, issuedAt } = link;
-  const openerKeys = state.openerKeys && (await signOpenerKeys(state.openerKeys, root));
-  const prices = await signedPrices(state, root, issuedAt);
-  const views = viewTexts(await viewsOf(state, tariffsOf(state), { openerKeys, prices }));
-  const hash = async (text: string): Promise<string> => toHex(await documentHash(text));
-  const hashes = {
-    network: await hash(views.network),
-    mdms: await hash(views.mdms),
-    ucs: await hash(views.ucs),
-    public: await hash(views.public),
-  };
-  const jws = await signEpoch({ epoch, previous, issuedAt, views: hashes }, root);
-  const issued = { epoch, previous, issuedAt, hash: await hash(jws) };
-  return { state: { ...state, prices: currentPrices(state, issuedAt), issued }, jws, views };
+  async #make(
+    state: RegistryState,
+    link: { readonly epoch: number; readonly previous: string; readonly issuedAt: number },
+  ): Promise<IssuedEpoch> {
+    const { epoch, previous, issuedAt } = link;
+    const root = this.#root;
+    const openerKeys = state.openerKeys && (await signOpenerKeys(state.openerKeys, root));
+    const prices = await signedPrices(state, root, issuedAt);
+    const views = await this.#views.viewsOf(state, { openerKeys, prices });
+    const hashes = {
+      network: await hashOf(views.network.head),
+      mdms: await hashOf(views.mdms.head),
+      ucs: await hashOf(views.ucs.head),
+      public: await hashOf(views.public.head),
+    };
+    const jws = await signEpoch({ epoch, previous, issuedAt, views: hashes }, root);
+    const issued = { epoch, previous, issuedAt, hash: await hashOf(jws) };
+    return { state: { ...state, prices: currentPrices(state, issuedAt), issued }, jws, views };
+  }
 }
 
 /**
@@ -72,19 +73,21 @@ async function makeEpoch(
  * moves towards `meter-encrypts` alone. Throws REGISTRY_REWRITES_PAST, REGISTRY_PROFILE_DOWNGRADE.
  */
 export function checkSuccession(before: RegistryState, after: RegistryState): void {
-  const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+  const same = (a: unknown, b: unknown): boolean =>
+    a === b || JSON.stringify(a) === JSON.stringify(b);
+  const goesOn = (old: readonly unknown[], now: readonly unknown[]): boolean =>
+    old.every((entry, index) => same(entry, now[index]));
   const rewrites = (what: string): never => {
     throw new RegistryError("REGISTRY_REWRITES_PAST", `an epoch may not change ${what}`);
   };
-  if (!same(after.cohorts.slice(0, before.cohorts.length), before.cohorts)) {
-    rewrites("earlier cohort versions");
-  }
-  if (!same(after.prices.slice(0, before.prices.length), before.prices)) rewrites("earlier prices");
+  if (!goesOn(before.cohorts, after.cohorts)) rewrites("earlier cohort versions");
+  if (!goesOn(before.prices, after.prices)) rewrites("earlier prices");
   if (Object.entries(before.cohortOf).some(([id, cohort]) => after.cohortOf[id] !== cohort)) {
     rewrites("which cohort a neighbourhood belongs to");
   }
   for (const [index, old] of before.servicePoints.entries()) {
     const point = after.servicePoints[index];
+    if (point === old) continue;
     const lasting = ({
       label,
       network,
@@ -100,8 +103,9 @@ export function checkSuccession(before: RegistryState, after: RegistryState): vo
       rewrites("the end of a contract");
     }
   }
+  const neighbourhoods = new Map(after.neighbourhoods.map((entry) => [entry.id, entry]));
   for (const old of before.neighbourhoods) {
-    const now = after.neighbourhoods.find(({ id }) => id === old.id);
+    const now = neighbourhoods.get(old.id);
     if (now === undefined || !same({ ...now, profile: old.profile }, old)) {
       rewrites(`the terms of neighbourhood ${old.id}`);
     }

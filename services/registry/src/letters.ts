@@ -12,7 +12,7 @@ import {
   type Profile,
 } from "@smarter-metering/protocol";
 import { isCountedInMeter, type Calendar } from "@smarter-metering/tariff";
-import type { MeterRecord, RegistryState, ServicePointRecord } from "./state.ts";
+import type { MeterRecord, Neighbourhood, RegistryState, ServicePointRecord } from "./state.ts";
 import { tariffsOf } from "./tariff-list.ts";
 
 /** What the customer gets on paper. */
@@ -83,11 +83,13 @@ export async function lettersOf(
 ): Promise<Admitted> {
   const tariffs = tariffsOf(state);
   const wanted = new Set(labels);
+  const points = state.servicePoints.filter(({ label }) => wanted.has(label));
+  const homes = new Map(state.neighbourhoods.map((entry) => [entry.id, entry]));
+  const loads = loadTermsOf(state, points);
   const registryFingerprint = await keyFingerprint(rootKey);
   const letters: Letter[] = [];
   const meters: MeterProvisioning[] = [];
-  for (const point of state.servicePoints) {
-    if (!wanted.has(point.label)) continue;
+  for (const point of points) {
     const { label, network, mdms, enrolmentCode } = point;
     const code = enrolmentCode === null ? "" : encodeEnrolmentCode(fromHex(enrolmentCode));
     const names = { networkPseudonym: network, mdmsPseudonym: mdms };
@@ -96,8 +98,11 @@ export async function lettersOf(
     letters.push({ label, ...names, enrolmentCode: code, signUp, registryFingerprint });
     const calendar = tariffs.get(point.tariff)?.calendar;
     assert(calendar !== undefined, "checked when it was admitted");
+    const home = homes.get(point.neighbourhood);
+    assert(home !== undefined, "checked when it was admitted");
+    const load = loads.get(network) ?? [];
     for (const meter of point.meters) {
-      const provisioning = await provisioningOf(state, point, meter, calendar);
+      const provisioning = await provisioningOf({ point, home, load }, meter, calendar);
       const prices = isCountedInMeter(calendar) && { prices: { registryRootKey: toHex(rootKey) } };
       meters.push({ ...provisioning, ...prices });
     }
@@ -105,15 +110,18 @@ export async function lettersOf(
   return { letters, meters, paillierKey: state.paillierKey };
 }
 
+interface Placed {
+  readonly point: ServicePointRecord;
+  readonly home: Neighbourhood;
+  readonly load: readonly LoadTerms[];
+}
+
 async function provisioningOf(
-  state: RegistryState,
-  point: ServicePointRecord,
+  { point, home, load }: Placed,
   meter: MeterRecord,
   calendar: Calendar,
 ): Promise<MeterProvisioning> {
   const { label, network, intervalSeconds, contractStart, fuse, enrolmentCode, recodes } = point;
-  const home = state.neighbourhoods.find(({ id }) => id === point.neighbourhood);
-  assert(home !== undefined, "checked when it was admitted");
   const end = Math.min(meter.to ?? Infinity, point.contractEnd ?? Infinity);
   return {
     label,
@@ -130,24 +138,27 @@ async function provisioningOf(
     calendar,
     enrolmentCode: enrolmentCode ?? "",
     ...(recodes > 0 && { recodes }),
-    ...(home.profile === "meter-encrypts" && {
-      contribution: { load: loadTermsOf(state, network) },
-    }),
+    ...(home.profile === "meter-encrypts" && { contribution: { load } }),
   };
 }
 
-/** Of the cohort versions that have this member; one that changes nothing for it is left out. */
-function loadTermsOf({ cohorts }: RegistryState, network: string): LoadTerms[] {
-  const terms: LoadTerms[] = [];
-  const versions = cohorts.filter(({ members }) => members.includes(network));
-  for (const version of versions.toSorted((a, b) => a.fromBlock - b.fromBlock)) {
+/** By network pseudonym, of the cohort versions that have it as a member; one that changes nothing for it is left out. */
+function loadTermsOf(
+  { cohorts }: RegistryState,
+  points: readonly ServicePointRecord[],
+): ReadonlyMap<string, readonly LoadTerms[]> {
+  const all = new Map(points.map(({ network }): [string, LoadTerms[]] => [network, []]));
+  for (const version of cohorts.toSorted((a, b) => a.fromBlock - b.fromBlock)) {
     const { fromBlock, intervalSeconds, loadValueBits: valueBits, exportLoad: exportToo } = version;
-    const last = terms.at(-1);
-    const isSame =
-      last?.intervalSeconds === intervalSeconds &&
-      last.valueBits === valueBits &&
-      last.exportToo === exportToo;
-    if (!isSame) terms.push({ fromBlock, intervalSeconds, valueBits, exportToo });
+    for (const member of version.members) {
+      const terms = all.get(member);
+      const last = terms?.at(-1);
+      const isSame =
+        last?.intervalSeconds === intervalSeconds &&
+        last.valueBits === valueBits &&
+        last.exportToo === exportToo;
+      if (!isSame) terms?.push({ fromBlock, intervalSeconds, valueBits, exportToo });
+    }
   }
-  return terms;
+  return all;
 }

@@ -8,7 +8,7 @@ import type { Neighbourhood, RegistryState, ServicePointRecord } from "./state.t
 /** R1: below this a LOAD interval is fine, and needs `contributorsMinFine`. */
 const FINE_INTERVAL_SECONDS = 900;
 
-export type Neighbourhoods = Pick<RegistryState, "neighbourhoods" | "cohortOf" | "servicePoints">;
+type Neighbourhoods = Pick<RegistryState, "neighbourhoods" | "cohortOf">;
 
 /** R1 for a neighbourhood's LOAD interval. */
 export function contributorsNeeded(
@@ -19,9 +19,22 @@ export function contributorsNeeded(
   return fine ? Math.max(contributorsMin, contributorsMinFine) : contributorsMin;
 }
 
+/** Service points by neighbourhood: made once where many are asked about. */
+export type Homes = ReadonlyMap<string, readonly ServicePointRecord[]>;
+
+export function homesOf({ servicePoints }: Pick<RegistryState, "servicePoints">): Homes {
+  const homes = new Map<string, ServicePointRecord[]>();
+  for (const point of servicePoints) {
+    const home = homes.get(point.neighbourhood);
+    if (home === undefined) homes.set(point.neighbourhood, [point]);
+    else home.push(point);
+  }
+  return homes;
+}
+
 /** Service points of these neighbourhoods under contract at `atSeconds`, or with no end in sight when left out. */
 export function residents(
-  { servicePoints }: Pick<RegistryState, "servicePoints">,
+  homes: Homes,
   neighbourhoods: readonly string[],
   atSeconds?: number,
 ): ServicePointRecord[] {
@@ -29,9 +42,7 @@ export function residents(
     atSeconds === undefined
       ? contractEnd === null
       : contractStart <= atSeconds && (contractEnd === null || contractEnd > atSeconds);
-  return servicePoints.filter(
-    (point) => neighbourhoods.includes(point.neighbourhood) && inForce(point),
-  );
+  return neighbourhoods.flatMap((id) => (homes.get(id) ?? []).filter(inForce));
 }
 
 /**
@@ -41,10 +52,11 @@ export function residents(
  */
 export function assignNeighbourhoods(
   state: Neighbourhoods,
+  homes: Homes,
   policy: ReleasePolicy,
 ): Record<string, string> {
   const cohortOf = { ...state.cohortOf };
-  const size = (ids: readonly string[]): number => residents(state, ids).length;
+  const size = (ids: readonly string[]): number => residents(homes, ids).length;
   const unassigned = state.neighbourhoods
     .filter(({ id }) => cohortOf[id] === undefined && size([id]) > 0)
     .toSorted((a, b) => (a.id < b.id ? -1 : 1));
@@ -61,7 +73,7 @@ export function assignNeighbourhoods(
       for (const id of group) cohortOf[id] = group[0] ?? id;
       group = [];
     }
-    const home = smallestCohort(state, cohortOf, terms);
+    const home = smallestCohort({ ...state, cohortOf }, homes, terms);
     if (home !== undefined) for (const id of group) cohortOf[id] = home;
   }
   return cohortOf;
@@ -71,15 +83,22 @@ export function assignNeighbourhoods(
 const termsOf = ({ zone, intervalSeconds, profile, exportLoad }: Neighbourhood): string =>
   JSON.stringify([zone, intervalSeconds, profile, exportLoad]);
 
-function smallestCohort(
-  state: Neighbourhoods,
-  cohortOf: Readonly<Record<string, string>>,
-  terms: string,
-): string | undefined {
-  const parts = (cohort: string): string[] =>
-    state.neighbourhoods.map(({ id }) => id).filter((id) => cohortOf[id] === cohort);
+function smallestCohort(state: Neighbourhoods, homes: Homes, terms: string): string | undefined {
+  const parts = partsOf(state);
   return state.neighbourhoods
-    .filter((entry) => cohortOf[entry.id] === entry.id && termsOf(entry) === terms)
-    .map(({ id }) => ({ id, size: residents(state, parts(id)).length }))
+    .filter((entry) => state.cohortOf[entry.id] === entry.id && termsOf(entry) === terms)
+    .map(({ id }) => ({ id, size: residents(homes, parts.get(id) ?? []).length }))
     .toSorted((a, b) => a.size - b.size || (a.id < b.id ? -1 : 1))[0]?.id;
+}
+
+/** The neighbourhoods of each cohort, in their order. */
+export function partsOf({ neighbourhoods, cohortOf }: Neighbourhoods): Map<string, string[]> {
+  const parts = new Map<string, string[]>();
+  for (const { id } of neighbourhoods) {
+    const cohort = cohortOf[id];
+    if (cohort === undefined) continue;
+    parts.set(cohort, parts.get(cohort) ?? []);
+    parts.get(cohort)?.push(id);
+  }
+  return parts;
 }

@@ -1,7 +1,7 @@
 /** `/v1/proposals` (docs/protocol.md §9.6): filed and withdrawn by the MDMS, decided by the registry's clerk with the administrator's token. */
 import type { App } from "@smarter-metering/runtime";
 import { z } from "zod";
-import { bears, only, tokensOf, type RegistryTokens } from "./bearer.ts";
+import { adminOf, bears, only, tokensOf, type RegistryTokens } from "./bearer.ts";
 import { approval, newProposal, proposalId } from "./proposals.ts";
 import type { RegistryService } from "./registry.ts";
 
@@ -13,13 +13,13 @@ export function addProposalRoutes(
   tokens: RegistryTokens,
 ): void {
   const mdms = only(tokensOf(tokens, "mdms"));
-  const admin = only([tokens.admin]);
-  const either = only([tokens.admin, ...tokensOf(tokens, "mdms")]);
+  const admin = only([adminOf(tokens)]);
+  const either = only([adminOf(tokens), ...tokensOf(tokens, "mdms")]);
   const idOf = (text: string): string => proposalId.parse(text);
 
   app.get("/v1/proposals", either, async (c) => {
     const proposals = registry.desk.list();
-    if (!(await bears(c, [tokens.admin]))) return c.json({ proposals });
+    if (!(await bears(c, [adminOf(tokens)]))) return c.json({ proposals });
     const named = proposals.map((one) => ({ ...one, label: registry.desk.labelOf(one) }));
     return c.json({ proposals: named });
   });

@@ -6,7 +6,6 @@
  * crash kept from its file is made again from it at the next start.
  */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import type { OpenerKey, Profile, RegistryTransport, Signer } from "@smarter-metering/protocol";
 import { errorFields, lockFolder, runtimeLogFields } from "@smarter-metering/runtime";
 import type { App, Clock, FolderLock, LogFields, Logger, Metrics } from "@smarter-metering/runtime";
@@ -14,10 +13,10 @@ import { openArchive, type Archive } from "./archive.ts";
 import type { RegistryTokens } from "./bearer.ts";
 import { withProfile, withServicePoints, type Admission } from "./changes.ts";
 import { countedPlan, type CohortPlan, type CountedPlan } from "./cohort-plan.ts";
-import { RegistryError } from "./error.ts";
+import { damaged, RegistryError } from "./error.ts";
 import { withExchange, type Exchange } from "./exchange.ts";
 import { makeApp } from "./http.ts";
-import { checkSuccession, issueEpoch, reissueEpoch } from "./issue.ts";
+import { checkSuccession, EpochIssuer } from "./issue.ts";
 import { lettersOf, type Admitted } from "./letters.ts";
 import { withMoveOut, type MoveOut } from "./move-out.ts";
 import { withOpenerKey } from "./opener-keys.ts";
@@ -26,8 +25,10 @@ import { withPrices } from "./price-list.ts";
 import { openProposalDesk, type ProposalDesk } from "./proposal-desk.ts";
 import type { ProposedChange } from "./proposals.ts";
 import { withRecode, type Recode } from "./recode.ts";
+import { addRegistryMetrics } from "./registry-metrics.ts";
 import { planOf, systemRandom, withPlan } from "./state-plan.ts";
-import { loadState, policyOf, saveState, type RegistryState } from "./state.ts";
+import { policyOf, type RegistryState } from "./state.ts";
+import { StateFiles } from "./state-files.ts";
 import { withPublishedTariff } from "./tariff-list.ts";
 
 /** Waiting joiners are looked at this often: a version in the future may have come into force. */
@@ -46,7 +47,7 @@ export interface RegistryPorts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** Holds `state.json`, `epochs/` and `views/`; nobody but the registry reads it. */
+  /** Holds `state.json`, `state-parts/`, `epochs/` and `views/`; nobody but the registry reads it. */
   readonly folder: string;
   readonly rootSigner: Signer;
   /** Default: the platform's. */
@@ -94,8 +95,6 @@ export interface RegistryStatus {
   readonly cohorts: number;
 }
 
-export const statePath = (folder: string): string => join(folder, "state.json");
-
 /** Throws REGISTRY_DAMAGED when state and published epochs do not fit together, STORE_LOCKED when another process runs here. */
 export async function startRegistry(
   config: RegistryConfig,
@@ -105,8 +104,10 @@ export async function startRegistry(
   let registry: Registry | undefined;
   try {
     const archive = await openArchive(ports.folder, ports.rootSigner.publicKey);
-    const state = await loadState(statePath(ports.folder));
-    registry = new Registry(config, ports, { archive, state, lock });
+    const files = new StateFiles(ports.folder);
+    const state = await files.load();
+    await files.sweep();
+    registry = new Registry(config, ports, { archive, files, state, lock });
     await registry.recover();
     await registry.openDesk();
     return registry;
@@ -119,6 +120,7 @@ export async function startRegistry(
 
 interface OpenedFolder {
   readonly archive: Archive;
+  readonly files: StateFiles;
   readonly state: RegistryState;
   readonly lock: FolderLock;
 }
@@ -127,6 +129,8 @@ class Registry implements RegistryService {
   readonly app: App;
   readonly #ports: RegistryPorts;
   readonly #archive: Archive;
+  readonly #files: StateFiles;
+  readonly #issuer: EpochIssuer;
   readonly #lock: FolderLock;
   readonly #cancelPlan: () => void;
   #state: RegistryState;
@@ -137,9 +141,12 @@ class Registry implements RegistryService {
   constructor(config: RegistryConfig, ports: RegistryPorts, opened: OpenedFolder) {
     this.#ports = ports;
     this.#archive = opened.archive;
+    this.#files = opened.files;
+    this.#issuer = new EpochIssuer(ports.rootSigner);
     this.#state = opened.state;
     this.#lock = opened.lock;
     this.app = makeApp(this, config.tokens, ports);
+    addRegistryMetrics(ports.metrics, () => this.#state);
     this.#cancelPlan = ports.clock.every(PLAN_PERIOD_MS, () =>
       this.#change((current) => current).catch((error: unknown) => {
         ports.log.error("cohorts could not be planned", errorFields(error));
@@ -155,7 +162,7 @@ class Registry implements RegistryService {
       if (archived > 0) throw damaged("epochs were published, but the state knows of none");
       await this.#publish(this.#state);
     } else if (archived === issued.epoch) {
-      const { jws, views } = await reissueEpoch(this.#state, this.#ports.rootSigner);
+      const { jws, views } = await this.#issuer.reissue(this.#state);
       await this.#archive.append(jws, views);
     } else if (archived !== issued.epoch + 1) {
       throw damaged(`${issued.epoch + 1} epochs were published, ${archived} are there`);
@@ -186,7 +193,8 @@ class Registry implements RegistryService {
   transport(): RegistryTransport {
     return {
       epochs: () => Promise.resolve(this.#archive.epochs()),
-      view: (name, epoch) => this.#archive.view(name, epoch),
+      head: (name, epoch) => this.#archive.head(name, epoch),
+      parts: (name, hashes) => this.#archive.parts(name, hashes),
     };
   }
 
@@ -295,12 +303,11 @@ class Registry implements RegistryService {
   }
 
   async #publish(state: RegistryState): Promise<void> {
-    const { rootSigner, folder, log } = this.#ports;
-    const issued = await issueEpoch(state, rootSigner, this.#nowSeconds());
-    await saveState(statePath(folder), issued.state);
+    const issued = await this.#issuer.issue(state, this.#nowSeconds());
+    await this.#files.save(issued.state);
     await this.#archive.append(issued.jws, issued.views);
     this.#state = issued.state;
-    log.info("registry epoch issued", { epoch: this.status().epoch });
+    this.#ports.log.info("registry epoch issued", { epoch: this.status().epoch });
   }
 
   #lettersOf(labels: readonly string[]): Promise<Admitted> {
@@ -311,6 +318,3 @@ class Registry implements RegistryService {
     return Math.floor(this.#ports.clock.nowMs() / 1000);
   }
 }
-
-const damaged = (what: string): RegistryError =>
-  new RegistryError("REGISTRY_DAMAGED", `${what}; restore the registry's folder from a copy`);

@@ -1,13 +1,11 @@
 /**
  * The registry's own record (docs/protocol.md §9): the one place where a service point's three names stand together. Run by the
- * registry; nobody else may read the file. It holds no reading and no ciphertext.
+ * registry; nobody else may read its files (state-files.ts). It holds no reading and no ciphertext.
  *
  * A state is a value: changes make a new one (changes.ts), which is durable before its epoch is published.
  */
-import { readFile } from "node:fs/promises";
 import { parsePolicy, type ReleasePolicy } from "@smarter-metering/policy";
 import { ROLES } from "@smarter-metering/protocol";
-import { writeFileAtomic } from "@smarter-metering/runtime";
 import { z } from "zod";
 import { RegistryError } from "./error.ts";
 
@@ -95,7 +93,7 @@ export const PRICE_DOCUMENTS_MAX = 4096;
 /** Of one as a JWS: a year of quarters at the largest prices. */
 export const PRICES_CHARACTERS_MAX = 1024 * 1024;
 
-const registryState = z.strictObject({
+export const registryState = z.strictObject({
   kind: z.literal("smarter-metering/registry-state"),
   parties: z.array(party),
   /** Where there is an opener; the version rises with every change. */
@@ -137,19 +135,4 @@ export function policyOf(state: Pick<RegistryState, "policy">): ReleasePolicy {
   } catch (cause) {
     throw new RegistryError("REGISTRY_INVALID_CHANGE", "the release policy is not valid", cause);
   }
-}
-
-/** Reads the state file. Throws REGISTRY_DAMAGED when it is missing or not a registry state. */
-export async function loadState(path: string): Promise<RegistryState> {
-  try {
-    return registryState.parse(JSON.parse(await readFile(path, "utf8")));
-  } catch (cause) {
-    const message = `${path} is missing or not a registry state; restore it, or run init anew`;
-    throw new RegistryError("REGISTRY_DAMAGED", message, cause);
-  }
-}
-
-/** Durable and whole, readable by the owner alone; resolves after fsync. */
-export async function saveState(path: string, state: RegistryState): Promise<void> {
-  await writeFileAtomic(path, JSON.stringify(registryState.parse(state)));
 }

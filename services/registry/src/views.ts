@@ -1,183 +1,135 @@
 /**
- * What each party may know of a state (docs/protocol.md §9.1). Run by the registry. A view names service points by one pseudonym and
- * orders them by it; the other pseudonym, the label and the enrolment code never enter it. Pure, so that an epoch can be made again.
+ * The views of a state, in parts (docs/protocol.md §9.1). Run by the registry. Each orders service points by the one pseudonym that it knows.
+ * The same state gives the same bytes, so that an epoch can be made again; what it has in common with the one before is not made again.
  */
-import { comparePolicies } from "@smarter-metering/policy";
-import {
-  registerBankOf,
-  toHex,
-  type MdmsView,
-  type NetworkViewDocument,
-  type PublicView,
-  type UcsView,
-  type ViewName,
-} from "@smarter-metering/protocol";
-import { stepSecondsOf, type Tariff } from "@smarter-metering/tariff";
+import { partedView, type PartedView, type ViewName } from "@smarter-metering/protocol";
 import { RegistryError } from "./error.ts";
-import { noticeOf } from "./policy-change.ts";
+import { inRuns, LeafMemory, PointGroups } from "./leaves.ts";
+import type { CohortVersion, Neighbourhood, RegistryState, ServicePointRecord } from "./state.ts";
+import { tariffsOf } from "./tariff-list.ts";
 import {
-  policyOf,
-  type Neighbourhood,
-  type RegistryState,
-  type ServicePointRecord,
-} from "./state.ts";
+  banksOf,
+  headsOf,
+  mdmsCohort,
+  mdmsPoint,
+  networkPoint,
+  publicCohort,
+  ucsPoint,
+  type Bank,
+  type SignedDocuments,
+} from "./view-entries.ts";
 
-export interface Views {
-  readonly network: NetworkViewDocument;
-  readonly mdms: MdmsView;
-  readonly ucs: UcsView;
-  readonly public: PublicView;
+export type Views = Readonly<Record<ViewName, PartedView>>;
+
+/** What entries say beside the service point's own record. */
+interface Terms {
+  readonly homes: ReadonlyMap<string, Neighbourhood>;
+  readonly banks: ReadonlyMap<string, Bank>;
 }
 
-/** What the root has signed of a state beside its epoch, for those who hold no view. */
-export interface SignedDocuments {
-  readonly openerKeys?: string | undefined;
-  readonly prices?: readonly string[];
-}
+/** Cohort versions in a leaf: of a hundred members each, 30 kB for those who read members. */
+const COHORTS_PER_LEAF = 8;
+const COUNTED_COHORTS_PER_LEAF = 128;
 
-/** What a tariff's calendar says of its meters' registers. */
-type Bank = Pick<
-  NetworkViewDocument["servicePoints"][number],
-  "registerBank" | "bandCount" | "prices" | "stepSeconds"
->;
+/** Makes the views of one state after the other. */
+export class ViewMaker {
+  readonly #byNetwork = new PointGroups(({ network }) => network);
+  readonly #byMdms = new PointGroups(({ mdms }) => mdms);
+  readonly #points = {
+    network: new LeafMemory<ServicePointRecord>(),
+    mdms: new LeafMemory<ServicePointRecord>(),
+    ucs: new LeafMemory<ServicePointRecord>(),
+  };
+  readonly #cohorts = {
+    network: new LeafMemory<CohortVersion>(),
+    mdms: new LeafMemory<CohortVersion>(),
+    public: new LeafMemory<CohortVersion>(),
+  };
+  readonly #prices = new LeafMemory<string>();
+  #terms: Terms = { homes: new Map(), banks: new Map() };
 
-/** `tariffs` are the parsed documents of `state.tariffs`, by id. */
-export async function viewsOf(
-  state: RegistryState,
-  tariffs: ReadonlyMap<string, Tariff>,
-  { openerKeys, prices = [] }: SignedDocuments = {},
-): Promise<Views> {
-  const neighbourhoods = new Map(state.neighbourhoods.map((entry) => [entry.id, entry]));
-  const banks = new Map<string, Bank>();
-  const calendars: NetworkViewDocument["calendars"] = {};
-  for (const [id, { calendar }] of tariffs) {
-    const registerBank = toHex(await registerBankOf(calendar));
-    const { bands, cost } = calendar;
-    const series = cost && { prices: cost.prices };
-    const stepSeconds = stepSecondsOf(calendar);
-    const steps = stepSeconds !== undefined && { stepSeconds };
-    banks.set(id, { registerBank, bandCount: bands.length, ...series, ...steps });
-    calendars[registerBank] = calendar;
+  /** Throws REGISTRY_DAMAGED for a service point whose neighbourhood or tariff the state does not hold. */
+  async viewsOf(state: RegistryState, signed: SignedDocuments): Promise<Views> {
+    const { calendars, banks } = await banksOf(tariffsOf(state));
+    const homes = new Map(state.neighbourhoods.map((entry) => [entry.id, entry]));
+    this.#hold({ homes, banks });
+    const heads = headsOf(state, calendars, signed);
+    const leaves = await this.#prices.leaves(inRuns(signed.prices, 1), leafText);
+    const prices = leaves.length > 0 && { prices: leaves };
+    const points = await this.#pointLeaves(state.servicePoints, { homes, banks });
+    const cohorts = await this.#cohortLeaves(state.cohorts);
+    const { network, mdms, ucs } = points;
+    return {
+      network: await partedView(heads.network, {
+        ...prices,
+        cohorts: cohorts.network,
+        servicePoints: network,
+      }),
+      mdms: await partedView(heads.mdms, { ...prices, cohorts: cohorts.mdms, servicePoints: mdms }),
+      ucs: await partedView(heads.ucs, { servicePoints: ucs }),
+      public: await partedView(heads.public, { ...prices, cohorts: cohorts.public }),
+    };
   }
-  const { parties, paillierKey, policy, consumptionClasses, cohorts } = state;
-  const shared = state.verificationKey !== undefined && {
-    verificationKey: state.verificationKey,
-  };
-  const priced = prices.length > 0 && { prices: [...prices] };
-  const { policyNotice } = state;
-  const everybodys = {
-    parties,
-    ...(openerKeys !== undefined && { openerKeys }),
-    paillierKey,
-    ...shared,
-    policy,
-    ...(policyNotice && { policyNotice }),
-    calendars,
-    ...priced,
-  };
-  const byNetwork = state.servicePoints.toSorted((a, b) => (a.network < b.network ? -1 : 1));
-  const byMdms = state.servicePoints.toSorted((a, b) => (a.mdms < b.mdms ? -1 : 1));
-  return {
-    network: {
-      kind: "smarter-metering/network-view",
-      ...everybodys,
-      consumptionClasses,
-      cohorts,
-      servicePoints: byNetwork.map((point) =>
-        networkPoint(
-          point,
-          known(neighbourhoods.get(point.neighbourhood)),
-          known(banks.get(point.tariff)),
+
+  async #pointLeaves(points: readonly ServicePointRecord[], { homes, banks }: Terms) {
+    const byNetwork = this.#byNetwork.of(points);
+    const home = (point: ServicePointRecord) => known(homes.get(point.neighbourhood));
+    const { network, mdms, ucs } = this.#points;
+    return {
+      network: await network.leaves(byNetwork, (sources) =>
+        leafText(
+          sources
+            .toSorted(byName(({ network: name }) => name))
+            .map((point) => networkPoint(point, home(point), known(banks.get(point.tariff)))),
         ),
       ),
-    },
-    mdms: {
-      kind: "smarter-metering/mdms-view",
-      parties,
-      policy,
-      ...(policyNotice && { policyNotice }),
-      ...shared,
-      tariffs: state.tariffs,
-      ...priced,
-      cohorts: cohorts.map(({ id, version, fromBlock, zone, intervalSeconds, members }) => ({
-        id,
-        version,
-        fromBlock,
-        zone,
-        intervalSeconds,
-        members: members.length,
-      })),
-      servicePoints: byMdms.map(({ mdms, neighbourhood, tariff, ...point }) => ({
-        servicePoint: mdms,
-        zone: known(neighbourhoods.get(neighbourhood)).zone,
-        tariff,
-        contractStart: point.contractStart,
-        contractEnd: point.contractEnd,
-        statements: point.statements,
-      })),
-    },
-    ucs: {
-      kind: "smarter-metering/ucs-view",
-      parties,
-      ...noticeForCustomers(state),
-      servicePoints: byNetwork.map(({ network, contractStart, contractEnd, meters }) => ({
-        network,
-        contractStart,
-        contractEnd,
-        meters: meters.map(({ meterId, signingKey }) => ({ meterId, signingKey })),
-      })),
-    },
-    public: {
-      kind: "smarter-metering/public-view",
-      ...everybodys,
-      tariffs: state.tariffs,
-      cohorts: cohorts.map((cohort) => ({ ...cohort, members: cohort.members.length })),
-    },
-  };
+      mdms: await mdms.leaves(this.#byMdms.of(points), (sources) =>
+        leafText(
+          sources
+            .toSorted(byName(({ mdms: name }) => name))
+            .map((point) => mdmsPoint(point, home(point))),
+        ),
+      ),
+      ucs: await ucs.leaves(byNetwork, (sources) =>
+        leafText(sources.toSorted(byName(({ network: name }) => name)).map(ucsPoint)),
+      ),
+    };
+  }
+
+  async #cohortLeaves(cohorts: readonly CohortVersion[]) {
+    const counted = inRuns(cohorts, COUNTED_COHORTS_PER_LEAF);
+    const { network, mdms, public: everybodys } = this.#cohorts;
+    return {
+      network: await network.leaves(inRuns(cohorts, COHORTS_PER_LEAF), leafText),
+      mdms: await mdms.leaves(counted, (sources) => leafText(sources.map(mdmsCohort))),
+      public: await everybodys.leaves(counted, (sources) => leafText(sources.map(publicCohort))),
+    };
+  }
+
+  /** Other terms for what is known make other entries of the same service points. */
+  #hold(terms: Terms): void {
+    const { homes, banks } = this.#terms;
+    const isSame = includes(terms.homes, homes) && includes(terms.banks, banks);
+    if (!isSame) for (const memory of [this.#points.network, this.#points.mdms]) memory.forget();
+    this.#terms = terms;
+  }
 }
 
-/** In words: the portal knows neither policies nor rules. */
-function noticeForCustomers(state: RegistryState): Pick<UcsView, "policyNotice"> {
-  const notice = noticeOf(state);
-  if (notice === undefined) return {};
-  const { policy, inForceFrom } = notice;
-  const changes = comparePolicies(policyOf(state), policy).map(({ text }) => text);
-  return { policyNotice: { policyId: policy.id, inForceFrom, changes } };
-}
+const leafText = (entries: readonly unknown[]): string => JSON.stringify(entries);
 
-function networkPoint(
-  point: ServicePointRecord,
-  { zone, profile }: Neighbourhood,
-  bank: Bank,
-): NetworkViewDocument["servicePoints"][number] {
-  const { network, fuse, consumptionClass, intervalSeconds, contractStart, contractEnd } = point;
-  const { mdmsToken, meters } = point;
-  const contract = { intervalSeconds, contractStart, contractEnd };
-  return {
-    network,
-    zone,
-    fuse,
-    consumptionClass,
-    profile,
-    ...contract,
-    ...bank,
-    mdmsToken,
-    meters,
-  };
-}
+const byName =
+  (nameOf: (point: ServicePointRecord) => string) =>
+  (a: ServicePointRecord, b: ServicePointRecord): number =>
+    nameOf(a) < nameOf(b) ? -1 : 1;
+
+const includes = (all: ReadonlyMap<string, unknown>, some: ReadonlyMap<string, unknown>): boolean =>
+  [...some].every(([id, entry]) => {
+    const now = all.get(id);
+    return now === entry || JSON.stringify(now) === JSON.stringify(entry);
+  });
 
 function known<T>(value: T | undefined): T {
   if (value !== undefined) return value;
   const message = "a service point names a neighbourhood or a tariff that the state does not hold";
   throw new RegistryError("REGISTRY_DAMAGED", message);
-}
-
-/** The bytes that are hashed into the epoch and served. */
-export function viewTexts(views: Views): Record<ViewName, string> {
-  return {
-    network: JSON.stringify(views.network),
-    mdms: JSON.stringify(views.mdms),
-    ucs: JSON.stringify(views.ucs),
-    public: JSON.stringify(views.public),
-  };
 }

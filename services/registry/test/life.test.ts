@@ -1,6 +1,6 @@
 /** The life of a service point at the registry: who moves out, who moves in, and whose meter is exchanged. */
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import {
@@ -10,6 +10,7 @@ import {
   parseNetworkView,
   toHex,
   parseMdmsView,
+  wholeView,
 } from "@smarter-metering/protocol";
 import { named } from "../../../test/support/world.ts";
 import { day, newPoint, pointsOf, START, start, stateWith, strike, terms } from "./stage.ts";
@@ -92,10 +93,10 @@ describe("the life of a service point", () => {
     const { label } = newPoint("north", 0);
     const first = (await registry.admit({ servicePoints: [newPoint("north", 0)] })).letters[0];
     await assert.rejects(registry.recode({ label: "nobody" }), { code: "REGISTRY_UNKNOWN" });
-    const view = await registry.transport().view("network", 0);
+    const view = await wholeView(registry.transport(), "network", 0);
     const codes = [first?.enrolmentCode];
     const mailboxAt = async (epoch: number): Promise<string | undefined> =>
-      parseMdmsView(await registry.transport().view("mdms", epoch)).servicePoints.find(
+      parseMdmsView(await wholeView(registry.transport(), "mdms", epoch)).servicePoints.find(
         ({ servicePoint }) => servicePoint === first?.mdmsPseudonym,
       )?.statements.mailbox;
     for (const recodes of [1, 2]) {
@@ -108,8 +109,11 @@ describe("the life of a service point", () => {
       codes.push(told);
     }
     assert.equal(new Set(codes).size, 3);
-    assert.equal(await registry.transport().view("network", 2), view, "no view tells of it");
-    const state = await readFile(join(folder, "state.json"), "utf8");
+    assert.equal(await wholeView(registry.transport(), "network", 2), view, "no view tells of it");
+    const parts = await readdir(join(folder, "state-parts"));
+    const files = ["state.json", ...parts.map((part) => join("state-parts", part))];
+    const texts = await Promise.all(files.map((file) => readFile(join(folder, file), "utf8")));
+    const state = texts.join();
     const kept = codes.map((code) => state.includes(toHex(parseEnrolmentCode(code ?? ""))));
     assert.deepEqual(kept, [false, false, true], "the registry forgets what is void");
     // A meter that takes another's place goes on from the same number.
@@ -168,7 +172,7 @@ describe("the life of a service point", () => {
     const again = await registry.exchangeMeter(order);
     assert.deepEqual(again, told);
     assert.equal(registry.status().epoch, 1);
-    const view = parseNetworkView(await registry.transport().view("network", 1));
+    const view = parseNetworkView(await wholeView(registry.transport(), "network", 1));
     const network = told.letters[0]?.networkPseudonym ?? "";
     assert(view.meterAt(network, old.meterId, order.at) !== undefined);
     assert.equal(view.meterAt(network, old.meterId, order.at + 1), undefined);

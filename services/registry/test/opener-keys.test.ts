@@ -11,6 +11,7 @@ import {
   verifyOpenerKeys,
   type OpenerKey,
   type OpenerKeys,
+  wholeView,
 } from "@smarter-metering/protocol";
 import { testRecipient } from "../../../test/support/world.ts";
 import { NOW, post, start, stateWith, strike, world, type Running } from "./stage.ts";
@@ -27,7 +28,7 @@ const startWith = async (openerKey: OpenerKey): Promise<Running> =>
   start(await stateWith([], [], { openerKey }));
 
 async function listed({ registry }: Running): Promise<OpenerKeys> {
-  const view = await registry.transport().view("network", registry.status().epoch);
+  const view = await wholeView(registry.transport(), "network", registry.status().epoch);
   const { openerKeys } = parseNetworkView(view).document;
   assert(openerKeys !== undefined);
   return verifyOpenerKeys(openerKeys, world.root.publicKey);

@@ -9,6 +9,7 @@ import {
   parseUcsView,
   type NetworkViewDocument,
   type UcsView,
+  wholeView,
 } from "@smarter-metering/protocol";
 import { NOW, post, start, stateWith, strike, type Running } from "./stage.ts";
 
@@ -34,7 +35,7 @@ async function bench(from?: string): Promise<Bench> {
   const running = await start(state, from);
   const { registry, clock } = running;
   const newest = (name: "network" | "ucs"): Promise<string> =>
-    registry.transport().view(name, registry.status().epoch);
+    wholeView(registry.transport(), name, registry.status().epoch);
   return {
     ...running,
     pass: (seconds) => clock.advanceTo(clock.nowMs() + 1000 * seconds),

@@ -1,6 +1,6 @@
 /** Prices at the registry (docs/protocol.md §9.5): whose they are, that they follow one another, who is shown them, and who can count by them. */
 import assert from "node:assert/strict";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import {
@@ -12,6 +12,7 @@ import {
   verifyDocument,
   type DocumentType,
   type NetworkViewDocument,
+  wholeView,
 } from "@smarter-metering/protocol";
 import {
   dayStartOf,
@@ -27,7 +28,7 @@ import {
   dayAheadTerms,
 } from "../../../test/support/day-ahead.ts";
 import { worldTariff } from "../../../test/support/world.ts";
-import type { RegistryState } from "../src/index.ts";
+import { loadState, type RegistryState } from "../src/index.ts";
 import { checkSuccession } from "../src/issue.ts";
 import { withPrices } from "../src/price-list.ts";
 import { PRICE_DOCUMENTS_MAX } from "../src/state.ts";
@@ -83,13 +84,16 @@ const byTheHour = <T extends object>(point: T): T & { tariff: string } => ({
 });
 
 const network = async ({ registry }: Running): Promise<NetworkViewDocument> =>
-  parseNetworkView(await registry.transport().view("network", registry.status().epoch)).document;
+  parseNetworkView(await wholeView(registry.transport(), "network", registry.status().epoch))
+    .document;
 
 /** What the views show, as the root has signed it. */
 async function shown(running: Running): Promise<DynamicPrices[]> {
   const { prices = [] } = await network(running);
   const { registry } = running;
-  const mdms = parseMdmsView(await registry.transport().view("mdms", registry.status().epoch));
+  const mdms = parseMdmsView(
+    await wholeView(registry.transport(), "mdms", registry.status().epoch),
+  );
   assert.deepEqual(mdms.prices ?? [], prices, "the MDMS sees the same");
   const documents = prices.map((jws) => verifyDocument(TYPE, jws, world.root.publicKey));
   return (await Promise.all(documents)).map(parseDynamicPrices);
@@ -118,15 +122,15 @@ test("prices follow one another in epochs, signed by the root, to meters, truste
   const { kind, ...rest } = first;
   await registry.publishPrices(await signedBy("tariff-signer", { ...rest, kind }));
   assert.equal(registry.status().epoch, 3, "the same again, however it is written");
-  const ucs = await registry.transport().view("ucs", 3);
+  const ucs = await wholeView(registry.transport(), "ucs", 3);
   assert(!ucs.includes("market") && parseUcsView(ucs).servicePoints.length === 9);
 
   // What is lost between state and file is made again, bit for bit.
-  const view = await registry.transport().view("network", 3);
+  const view = await wholeView(registry.transport(), "network", 3);
   await registry.close();
   await rm(join(folder, "epochs", "000003.jws"));
   const again = await start(undefined, folder);
-  assert.equal(await again.registry.transport().view("network", 3), view);
+  assert.equal(await wholeView(again.registry.transport(), "network", 3), view);
   await again.registry.close();
 });
 
@@ -243,8 +247,8 @@ test("prices are shown for 400 days after their end; then the last is still what
   await registry.publishPrices(await signedBy("tariff-signer", next));
   assert.deepEqual(await shown(run), [next]);
   await registry.close();
-  const state = JSON.parse(await readFile(join(folder, "state.json"), "utf8")) as RegistryState;
-  assert.deepEqual(state.prices, [await signedBy("tariff-signer", next)], "what is over is let go");
+  const { prices } = await loadState(folder);
+  assert.deepEqual(prices, [await signedBy("tariff-signer", next)], "what is over is let go");
 });
 
 test("a state that is full of prices takes none more until some are over", async () => {
@@ -270,9 +274,8 @@ test("no epoch rewrites prices, and a state from before there were any is read",
   }
   const { registry, folder } = await start(state);
   await registry.close();
-  const path = join(folder, "state.json");
-  const { prices: _, ...old } = JSON.parse(await readFile(path, "utf8")) as RegistryState;
-  await writeFile(path, JSON.stringify(old));
+  const { prices: _, ...old } = await loadState(folder);
+  await writeFile(join(folder, "state.json"), JSON.stringify(old));
   const again = await start(undefined, folder);
   await again.registry.publishPrices(await signedBy("tariff-signer", pricesFrom(START, 24)));
   assert.equal((await shown(again)).length, 1);

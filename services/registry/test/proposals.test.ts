@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { parseMdmsView, toHex } from "@smarter-metering/protocol";
+import { parseMdmsView, toHex, wholeView } from "@smarter-metering/protocol";
 import { named, worldTariff } from "../../../test/support/world.ts";
 import type { RegistryService, RegistryState } from "../src/index.ts";
 import {
@@ -64,7 +64,7 @@ describe("proposals", () => {
     const approve = `/v1/proposals/${idOf(1)}/approve`;
     assert.equal((await post(registry, approve, {}, MDMS)).status, 401, "another party decides");
     assert.equal((await post(registry, approve, {})).status, 201);
-    const view = parseMdmsView(await registry.transport().view("mdms", 1));
+    const view = parseMdmsView(await wholeView(registry.transport(), "mdms", 1));
     const ended = view.servicePoints.filter(({ contractEnd }) => contractEnd !== null);
     assert.deepEqual(
       ended.map((point) => [point.servicePoint, point.contractEnd]),

@@ -10,6 +10,7 @@ import {
   fromBase64Url,
   openToken,
   parseMdmsView,
+  networkReader,
   parseNetworkView,
   parseUcsView,
   registerBankOf,
@@ -24,6 +25,7 @@ import {
   statementSecret,
   VIEW_NAMES,
   type ViewName,
+  wholeView,
 } from "@smarter-metering/protocol";
 import { addLocalDays } from "@smarter-metering/tariff";
 import * as fc from "fast-check";
@@ -58,8 +60,7 @@ function follow(transport: RegistryTransport, pinned?: EpochPin): Promise<Regist
   let pin = pinned;
   return followRegistry({
     rootKey: world.root.publicKey,
-    viewName: "network",
-    parse: parseNetworkView,
+    reader: networkReader,
     transport,
     pins: {
       load: () => Promise.resolve(pin),
@@ -206,7 +207,7 @@ describe("views", () => {
   test("name service points by their reader's pseudonym alone, in its order", async () => {
     const state = await stateWith([terms("north")], pointsOf("north", 8));
     const { registry } = await start(state);
-    const view = (name: ViewName) => registry.transport().view(name, 0);
+    const view = (name: ViewName) => wholeView(registry.transport(), name, 0);
     const [network = "", mdms = "", ucs = "", everybodys = ""] = await Promise.all(
       VIEW_NAMES.map(view),
     );
@@ -248,7 +249,7 @@ describe("views", () => {
     const { registry } = await start(state);
     await registry.admit({ servicePoints: pointsOf("north", 1, 6) });
     const views = await Promise.all(
-      [0, 1].map((epoch) => registry.transport().view("network", epoch)),
+      [0, 1].map((epoch) => wholeView(registry.transport(), "network", epoch)),
     );
     const [before, now] = views.map((text) => parseNetworkView(text));
     const other = await testRecipient("other");
@@ -368,9 +369,9 @@ describe("changes", () => {
     for (const jws of invalid) {
       await assert.rejects(registry.publishTariff(jws), { code: "REGISTRY_TARIFF_INVALID" });
     }
-    const view = parseMdmsView(await registry.transport().view("mdms", 2));
+    const view = parseMdmsView(await wholeView(registry.transport(), "mdms", 2));
     assert.equal(view.tariffs.length, 2);
-    const { document } = parseNetworkView(await registry.transport().view("network", 2));
+    const { document } = parseNetworkView(await wholeView(registry.transport(), "network", 2));
     const calendars = [worldTariff.calendar, flat];
     const banks = await Promise.all(calendars.map(async (one) => toHex(await registerBankOf(one))));
     assert.deepEqual(
@@ -385,7 +386,9 @@ describe("changes", () => {
       await stateWith([terms("north")], pointsOf("north", 6)),
     );
     await registry.raiseProfile("north", "meter-encrypts");
-    const { cohorts } = parseNetworkView(await registry.transport().view("network", 1)).document;
+    const { cohorts } = parseNetworkView(
+      await wholeView(registry.transport(), "network", 1),
+    ).document;
     assert.deepEqual(
       cohorts.map(({ version, profile, fromBlock }) => [version, profile, fromBlock]),
       [
@@ -460,7 +463,9 @@ describe("changes", () => {
     assert.equal(registry.status().epoch, 2);
     await clock.advanceTo(addLocalDays(START, 8, ZONE) * 1000);
     assert.equal(registry.status().epoch, 3);
-    const { cohorts } = parseNetworkView(await registry.transport().view("network", 3)).document;
+    const { cohorts } = parseNetworkView(
+      await wholeView(registry.transport(), "network", 3),
+    ).document;
     assert.deepEqual(
       cohorts.map(({ version, fromBlock, members }) => [version, fromBlock, members.length]),
       [

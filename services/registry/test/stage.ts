@@ -18,7 +18,6 @@ import {
   createRegistryState,
   saveState,
   startRegistry,
-  statePath,
   type Neighbourhood,
   type NewServicePoint,
   type RegistryService,
@@ -114,7 +113,7 @@ export async function start(state?: RegistryState, from?: string): Promise<Runni
   const ports = { clock, log: silentLogger, metrics: createMetrics(), folder: own };
   if (state !== undefined) {
     await mkdir(own, { recursive: true });
-    await saveState(statePath(own), state);
+    await saveState(own, state);
   }
   const registry = await startRegistry({ tokens: TOKENS }, { ...ports, rootSigner: world.root });
   return { registry, clock, folder: own };

@@ -2,7 +2,13 @@
  * What the UCS passes on and does not have (docs/protocol.md §7.4, §9.1): the registry's public view, and the aggregator's answers about one
  * service point. A browser may speak with its own origin alone. Bytes go through as they are; whoever gets them checks them.
  */
-import type { RegistryFeed, RegistryTransport, UcsView } from "@smarter-metering/protocol";
+import {
+  wholeView,
+  type RegistryFeed,
+  type RegistryTransport,
+  type UcsView,
+} from "@smarter-metering/protocol";
+import type { Fetch } from "@smarter-metering/runtime";
 import { UcsError } from "./error.ts";
 
 /** An answer of the aggregator: 1000 contributions with their receipts are about 4 MB. */
@@ -14,12 +20,12 @@ const QUESTIONS_MAX = 8;
 export interface EvidencePorts {
   readonly registry: RegistryFeed<UcsView>;
   /** The registry's own, for what is public. */
-  readonly transport: Pick<RegistryTransport, "epochs" | "view">;
+  readonly transport: RegistryTransport;
   /** Hex, as pinned at installation. */
   readonly rootKey: string;
   /** Null: there is no evidence of releases. */
   readonly aggregatorUrl: string | null;
-  readonly fetch: typeof globalThis.fetch;
+  readonly fetch: Fetch;
 }
 
 /** JSON text. */
@@ -58,7 +64,7 @@ export class Evidence {
   async #readRegistry(epoch: number, hash: string): Promise<PublicRegistry> {
     const { transport, rootKey } = this.#ports;
     const epochs = (await transport.epochs()).slice(0, epoch + 1);
-    const view = await transport.view("public", epoch);
+    const view = await wholeView(transport, "public", epoch);
     return { hash, text: JSON.stringify({ rootKey, epochs, view }) };
   }
 

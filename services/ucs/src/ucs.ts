@@ -12,6 +12,7 @@ import {
   type LogFields,
   type Logger,
   type Metrics,
+  type RequestLimit,
   type Store,
 } from "@smarter-metering/runtime";
 import { AccountStore } from "./account-store.ts";
@@ -50,6 +51,8 @@ export interface UcsConfig {
   readonly framesKeptDays?: number | undefined;
   /** How long the supplier's MDMS keeps statements: what customers are told. Default 3660. */
   readonly statementsKeptDays?: number | undefined;
+  /** What one address may ask of the portal. Default: no limit. */
+  readonly requestLimit?: RequestLimit;
   /** Opens the operator's routes, which answer and erase for a data subject. Default: there are none. */
   readonly operatorToken?: string;
 }
@@ -118,6 +121,7 @@ export async function startUcs(config: UcsConfig, ports: UcsPorts): Promise<UcsS
     store,
     kept: { sealedFrames: config.framesKeptDays, statements: config.statementsKeptDays },
     operatorToken: config.operatorToken ?? null,
+    requestLimit: config.requestLimit,
   });
 
   await flush();

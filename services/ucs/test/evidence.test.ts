@@ -212,7 +212,7 @@ describe("evidence passed on", () => {
     const { status, headers, body } = await anna.call("GET", "/v1/registry");
     assert.equal(status, 200);
     const rootKey = toHex(portal.world.root.publicKey);
-    assert.deepEqual(body, { rootKey, epochs: ["epoch 0"], view: "view public" });
+    assert.deepEqual(body, { rootKey, epochs: ["epoch 0"], view: '{"view":"public"}' });
     const tag = headers.get("etag") ?? "";
     const known = await anna.call("GET", "/v1/registry", undefined, { "if-none-match": tag });
     assert.equal(known.status, 304);

@@ -30,6 +30,7 @@ import {
   type Store,
 } from "@smarter-metering/runtime";
 import { startUcs, type UcsConfig, type UcsPorts, type UcsService } from "@smarter-metering/ucs";
+import { testPlace } from "../../../packages/runtime/test/test-place.ts";
 import {
   makeWorld,
   named,
@@ -64,7 +65,7 @@ export async function openPortal(
 ): Promise<Portal> {
   const world = await makeWorld({ households: 2 });
   const clock = manualClock(world.startSeconds * 1000);
-  const store = await openStore({ schema: "test", migrations: [] });
+  const store = await openStore({ place: await testPlace(), schema: "test", migrations: [] });
   const bus = await openBus({ store, streams: STREAMS, clock });
   const start = (): Promise<UcsService> =>
     startUcs(config, {
@@ -102,7 +103,8 @@ const evidenceOf = (world: World): UcsPorts["evidence"] => ({
   rootKey: toHex(world.root.publicKey),
   transport: {
     epochs: () => Promise.resolve(["epoch 0"]),
-    view: (name) => Promise.resolve(`view ${name}`),
+    head: (name) => Promise.resolve(JSON.stringify({ view: name })),
+    parts: () => Promise.resolve([]),
   },
   aggregatorUrl: null,
   fetch: () => Promise.reject(new Error("no network in this test")),

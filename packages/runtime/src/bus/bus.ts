@@ -9,7 +9,10 @@
 export interface BusMessage {
   /** De-duplication id, 1 to 200 characters, unique in its stream. */
   readonly id: string;
-  /** 0 to 200 characters; consumers and readers select by prefix. */
+  /**
+   * 0 to 200 characters, dot-separated tokens; consumers and readers select by whole leading tokens:
+   * `load` selects `load` and `load.north`, not `loads`.
+   */
   readonly subject: string;
   /** At most 1 MiB. */
   readonly body: Uint8Array;
@@ -18,7 +21,10 @@ export interface BusMessage {
 export interface Delivery extends BusMessage {
   /** Rises in a stream, with gaps, and is never used twice. */
   readonly sequence: bigint;
-  /** 1 at first. Counts failed and retried deliveries, not those a crash cut off. */
+  /**
+   * 1 at first. Counts failed and retried deliveries; those that a crash cut off only where the bus is
+   * another process, which cannot tell a crash from a message that kills its handler.
+   */
   readonly attempt: number;
 }
 
@@ -31,7 +37,10 @@ export type Verdict =
 
 export type Handler = (batch: readonly Delivery[]) => Promise<readonly Verdict[]>;
 
-/** `full`: nothing was stored; the publisher keeps its messages and tries later. */
+/**
+ * `full`: not all were stored; the publisher keeps its messages and repeats all of them later, under
+ * the same ids.
+ */
 export type PublishResult =
   { readonly accepted: number; readonly duplicates: number } | { readonly full: true };
 
@@ -40,7 +49,10 @@ export interface ConsumeOptions {
   readonly batchMax: number;
   /** Messages handed over and not yet settled. Default `batchMax`: one batch at a time, in order. */
   readonly inFlightMax?: number;
-  /** Only subjects with this prefix. The rest stays pending for the consumer's other subscriptions. */
+  /**
+   * Only subjects under these leading tokens, or, where the consumer has partitions, one of them: the
+   * JetStream bus takes nothing else. The rest stays pending for the consumer's other subscriptions.
+   */
   readonly subject?: string;
   /** A message whose handler threw this often is dead: HANDLER_FAILED. Default 5. */
   readonly attemptsMax?: number;
@@ -67,25 +79,33 @@ export interface ConsumerName {
 /** Every method throws BUS_UNKNOWN_STREAM, BUS_UNKNOWN_CONSUMER, BUS_CLOSED where it applies. */
 export interface Bus {
   /**
-   * Stores all messages or none and resolves when they survive the death of the process. A message
-   * whose id the stream has seen is a duplicate and is not stored again. Throws BUS_TOO_LARGE.
+   * Resolves when all messages survive the death of the process, or the stream is full. When it throws
+   * BUS_UNREACHABLE, some may be stored; the embedded bus stores all or none. A message whose id the
+   * stream has seen lately is a duplicate and is not stored again. Throws BUS_TOO_LARGE.
    */
   publish(stream: string, messages: readonly BusMessage[]): Promise<PublishResult>;
   /**
    * Starts to hand messages to `handle`, which returns one verdict per message. Subscriptions under
    * one consumer name share its messages. A handler that throws gets each of its messages again,
-   * one by one, after 0.1 s doubling to 30 s, up to `attemptsMax`.
+   * one by one, after 0.1 s doubling to 30 s, up to `attemptsMax`; so does JetStream with all that
+   * come again.
    */
   consume(stream: string, consumer: string, options: ConsumeOptions, handle: Handler): Subscription;
-  /** The newest stored message, of those whose subject has the prefix. */
+  /** The newest stored message, of those whose subject has the leading tokens. */
   last(stream: string, subjectPrefix?: string): Promise<Delivery | undefined>;
   /** Stored messages from a sequence on, acknowledged or not; at most 1,000. For audit. */
   read(stream: string, range: ReadRange): Promise<Delivery[]>;
-  /** Messages published and not yet acknowledged or dead for this consumer. */
+  /**
+   * Messages published and not yet acknowledged or dead for this consumer. Of a cluster it may be
+   * behind by what was published in the last moment.
+   */
   pending(stream: string, consumer: string): Promise<number>;
-  /** The oldest 1,000 set aside, of one stream or of all. They count towards the stream's limit. */
+  /** The oldest 1,000 set aside, of one stream or of all that this process may see. */
   deadLetters(stream?: string): Promise<DeadLetter[]>;
-  /** Gives a dead letter to its consumer again, as attempt 1; false if it is not there. */
+  /**
+   * Gives a dead letter to its consumer alone again, as attempt 1 and perhaps under a new sequence;
+   * false if it is not there. Over JetStream the operator's user may, as with `discard`.
+   */
   requeue(letter: ConsumerName & { readonly sequence: bigint }): Promise<boolean>;
   /** Forgets a dead letter for good; false if it is not there. */
   discard(letter: ConsumerName & { readonly sequence: bigint }): Promise<boolean>;

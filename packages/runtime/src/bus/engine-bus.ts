@@ -18,7 +18,7 @@ import type {
   Subscription,
   Verdict,
 } from "./bus.ts";
-import type { BusEngine, Settlement } from "./engine.ts";
+import type { BusEngine, Leased, Settlement } from "./engine.ts";
 
 export interface EngineBusOptions {
   readonly clock: Clock;
@@ -36,10 +36,12 @@ export function busOver(engine: BusEngine, options: EngineBusOptions): Bus {
   const settled = new EventTarget();
   let closing: Promise<void> | undefined;
 
-  const untilSettled = (): Promise<void> => {
+  const untilSettled = async (): Promise<void> => {
     const happened = new AbortController();
-    settled.addEventListener("settled", () => happened.abort(), { once: true });
-    return sleepUntil(options.clock, options.clock.nowMs() + idleCheckMs, happened.signal);
+    const tell = (): void => happened.abort();
+    settled.addEventListener("settled", tell);
+    await sleepUntil(options.clock, options.clock.nowMs() + idleCheckMs, happened.signal);
+    settled.removeEventListener("settled", tell);
   };
 
   return {
@@ -173,17 +175,17 @@ class ConsumeLoop implements Subscription {
     return reason;
   }
 
-  #fetch(signal: AbortSignal): Promise<Delivery[]> {
+  #fetch(signal: AbortSignal): Promise<Leased[]> {
     const { batchMax, inFlightMax = batchMax, subject } = this.#options;
     const max = Math.min(batchMax, inFlightMax - this.#inFlight);
     const filter = subject === undefined ? {} : { subject };
     return this.#engine.fetch({ ...this.#name, ...filter, max, signal });
   }
 
-  #start(batch: readonly Delivery[]): void {
-    this.#inFlight += batch.length;
-    const work = this.#work(batch).finally(() => {
-      this.#inFlight -= batch.length;
+  #start(leased: readonly Leased[]): void {
+    this.#inFlight += leased.length;
+    const work = this.#workOff(leased).finally(() => {
+      this.#inFlight -= leased.length;
       this.#running.delete(work);
       this.#onSettled();
     });
@@ -194,6 +196,10 @@ class ConsumeLoop implements Subscription {
   async #untilRoom(): Promise<void> {
     const { inFlightMax = 1 } = this.#options;
     while (this.#inFlight >= inFlightMax) await Promise.race(this.#running);
+  }
+
+  async #workOff(leased: readonly Leased[]): Promise<void> {
+    for (const batch of batchesOf(leased)) await this.#work(batch);
   }
 
   async #work(batch: readonly Delivery[]): Promise<void> {
@@ -216,6 +222,18 @@ class ConsumeLoop implements Subscription {
       this.#log.warn("cannot settle", { count: batch.length, ...errorFields(error) });
     }
   }
+}
+
+/** In order; what is to be alone is a batch of its own. */
+function batchesOf(leased: readonly Leased[]): Delivery[][] {
+  const batches: Delivery[][] = [];
+  let together: Delivery[] = [];
+  for (const { alone = false, ...delivery } of leased) {
+    if (alone || together.length === 0) batches.push((together = []));
+    together.push(delivery);
+    if (alone) together = [];
+  }
+  return batches;
 }
 
 function settlementOf({ sequence }: Delivery, verdict: Verdict | undefined): Settlement {

@@ -1,6 +1,6 @@
 /**
- * What carries a bus: storage and leases. The embedded engine and the HTTP client implement it; the
- * consume loop above it (engine-bus.ts) is the same for both.
+ * What carries a bus: storage and leases. The embedded engine, the HTTP client and JetStream implement
+ * it; the consume loop above it (engine-bus.ts) is the same for all.
  */
 import type {
   BusMessage,
@@ -13,12 +13,21 @@ import type {
 
 export interface FetchRequest extends ConsumerName {
   readonly max: number;
+  /** Only messages under these leading tokens. */
   readonly subject?: string;
   /** How long to wait for a first message; absent: until there is one or `signal` aborts. */
   readonly waitMs?: number;
-  /** Unsettled messages come again after it; absent: only after a restart. */
+  /**
+   * Unsettled messages come again after it; absent: only after a restart. JetStream has a time of its
+   * own and prolongs it while the process lives.
+   */
   readonly leaseMs?: number;
   readonly signal?: AbortSignal;
+}
+
+/** `alone`: to be handed over in a batch of its own, so that it cannot fail the others. */
+export interface Leased extends Delivery {
+  readonly alone?: boolean;
 }
 
 export type SettleVerdict =
@@ -35,7 +44,7 @@ export interface Settlement {
 export interface BusEngine {
   publish(stream: string, messages: readonly BusMessage[]): Promise<PublishResult>;
   /** Leases the next messages; empty when the wait is over or the signal aborted. */
-  fetch(request: FetchRequest): Promise<Delivery[]>;
+  fetch(request: FetchRequest): Promise<Leased[]>;
   /** Settles leased messages; those without a lease (expired) are ignored and come again. */
   settle(name: ConsumerName, settlements: readonly Settlement[]): Promise<void>;
   /** Pending messages of all these consumers at one moment. */

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { systemClock } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { RuntimeError } from "../error.ts";
+import type { Fetch } from "../http/peer-fetch.ts";
 import { silentLogger } from "../log.ts";
 import type { Logger } from "../log.ts";
 import type { Bus, BusMessage, ConsumerName, DeadLetter, Delivery } from "./bus.ts";
@@ -15,6 +16,8 @@ export interface ConnectBusOptions {
   /** Where `serveBus` listens, without a slash at the end. */
   readonly url: string;
   readonly token: string;
+  /** Default the global one; over TLS that of `peerFetch`. */
+  readonly fetch?: Fetch | undefined;
   readonly clock?: Clock;
   readonly log?: Logger;
 }
@@ -25,7 +28,7 @@ export interface ConnectBusOptions {
  */
 export function connectBus(options: ConnectBusOptions): Bus {
   const { clock = systemClock, log = silentLogger } = options;
-  return busOver(new HttpEngine(options.url, options.token), { clock, log });
+  return busOver(new HttpEngine(options), { clock, log });
 }
 
 const requestMsMax = pollMsMax + 10_000;
@@ -41,11 +44,13 @@ const codes = ["BUS_UNKNOWN_STREAM", "BUS_UNKNOWN_CONSUMER", "BUS_TOO_LARGE"] as
 class HttpEngine implements BusEngine {
   readonly #url: string;
   readonly #token: string;
+  readonly #fetch: Fetch;
   readonly #closed = new AbortController();
 
-  constructor(url: string, token: string) {
+  constructor({ url, token, fetch = globalThis.fetch }: ConnectBusOptions) {
     this.#url = url;
     this.#token = token;
+    this.#fetch = fetch;
   }
 
   async publish(stream: string, messages: readonly BusMessage[]): Promise<PublishResult> {
@@ -122,7 +127,7 @@ class HttpEngine implements BusEngine {
     let status: number;
     let answer: unknown;
     try {
-      const response = await fetch(`${this.#url}${path}`, {
+      const response = await this.#fetch(`${this.#url}${path}`, {
         method: body === undefined ? "GET" : "POST",
         headers: { authorization: `Bearer ${this.#token}`, "content-type": "application/json" },
         signal: AbortSignal.any(signal === undefined ? ends : [...ends, signal]),

@@ -1,5 +1,5 @@
 /**
- * The embedded bus for other processes of the same machine. Each token opens only what it names: an
+ * The embedded bus for other processes. Each token opens only what it names: an
  * opener's token cannot read what the trustee reads.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
@@ -11,6 +11,7 @@ import type { Clock } from "../clock.ts";
 import { RuntimeError } from "../error.ts";
 import { createApp } from "../http/app.ts";
 import type { App } from "../http/app.ts";
+import { mayBe } from "../http/peer.ts";
 import { problemResponse, statusProblem } from "../http/problem.ts";
 import type { Problem } from "../http/problem.ts";
 import { silentLogger } from "../log.ts";
@@ -31,6 +32,8 @@ import type { EmbeddedBus } from "./store-engine.ts";
 export interface BusToken {
   /** At least 32 characters, random. */
   readonly token: string;
+  /** Whose certificate has to come with it where the connection has one, such as `party/opener`; absent: anybody's. */
+  readonly peer?: string;
   /** Streams that the holder may publish to. */
   readonly publish: readonly string[];
   /** What the holder may consume; reading a stream needs any consumer of it. */
@@ -49,7 +52,7 @@ export interface ServeBusOptions {
 const leaseMsDefault = 60_000;
 const tokenCharsMin = 32;
 
-/** The application to hand to `listen`, on the loopback address only: there is no TLS here. */
+/** The application to hand to `listen`: with TLS, or on the loopback address only. */
 export function serveBus(bus: EmbeddedBus, options: ServeBusOptions): App {
   const { engine } = bus;
   const { clock = systemClock, log = silentLogger, metrics = createMetrics() } = options;
@@ -137,11 +140,15 @@ function authenticate(
     const given = digestOf((context.req.header("authorization") ?? "").replace(/^Bearer /, ""));
     // Every token is compared, and digests have one length: time tells nothing.
     const grant = known.filter(({ digest }) => timingSafeEqual(digest, given))[0]?.grant;
-    if (grant === undefined) return problemResponse(context, statusProblem(401));
+    if (grant === undefined || !isHeldBy(grant, context))
+      return problemResponse(context, statusProblem(401));
     grants.set(context.req.raw, grant);
     return next();
   };
 }
+
+const isHeldBy = ({ peer }: BusToken, context: Context): boolean =>
+  peer === undefined || mayBe(context, peer);
 
 function digestOf(token: string): Buffer {
   return createHash("sha256").update(token).digest();

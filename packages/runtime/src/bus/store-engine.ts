@@ -15,8 +15,8 @@ import type { PublishResult, ReadRange } from "./bus.ts";
 import { ConsumerState } from "./consumer-state.ts";
 import { busOver } from "./engine-bus.ts";
 import type { BusEngine, FetchRequest, Settlement } from "./engine.ts";
+import type { StreamOptions } from "./stream-options.ts";
 import { StreamState } from "./stream-state.ts";
-import type { StreamOptions } from "./stream-state.ts";
 
 export interface OpenBusOptions {
   /** Stays open when the bus is closed. The bus adds its own tables. */
@@ -51,6 +51,10 @@ interface MessageRow {
   readonly attempt: number;
   readonly alone: boolean;
 }
+
+/** True if the subject begins with these whole tokens; "" is all. */
+const under = (subject: string, prefix: string): string =>
+  `(${prefix} in ('', ${subject}) or starts_with(${subject}, ${prefix} || '.'))`;
 
 const messageColumns = "m.sequence, m.id, m.subject, m.body";
 const deadLettersMax = 1_000;
@@ -128,12 +132,12 @@ class StoreEngine implements BusEngine {
       `(select ${messageColumns}, o.attempt, o.alone from bus_open o
           join bus_message m on m.stream = o.stream and m.sequence = o.sequence
           where o.stream = $1 and o.consumer = $2 and o.due_ms <= $3
-            and o.sequence <> all($4::int8[]) and starts_with(m.subject, $5)
+            and o.sequence <> all($4::int8[]) and ${under("m.subject", "$5")}
           order by o.sequence limit $6)
        union all
        (select ${messageColumns}, 1, false from bus_message m
           where m.stream = $1 and m.sequence > $7 and m.sequence <> all($4::int8[])
-            and starts_with(m.subject, $5)
+            and ${under("m.subject", "$5")}
           order by m.sequence limit $6)`,
       [state.stream, state.consumer, nowMs, [...state.leases.keys()], subject, max, state.cursor],
     );
@@ -204,7 +208,7 @@ class StoreEngine implements BusEngine {
     this.#stream(stream);
     const [row] = await this.#store.query<MessageRow>(
       `select ${messageColumns}, 1 as attempt from bus_message m
-         where stream = $1 and starts_with(subject, $2) order by sequence desc limit 1`,
+         where stream = $1 and ${under("subject", "$2")} order by sequence desc limit 1`,
       [stream, subjectPrefix],
     );
     return row === undefined ? undefined : deliveryOf(row);

@@ -4,18 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { Sql, Store } from "../store/store.ts";
 import type { BusMessage, PublishResult } from "./bus.ts";
 import { ConsumerState } from "./consumer-state.ts";
-
-export interface StreamOptions {
-  readonly name: string;
-  /** Each gets every message. A consumer that is removed from the list is forgotten. */
-  readonly consumers: readonly string[];
-  /** Messages that a consumer may be behind, dead letters included; beyond it the stream is full. */
-  readonly messagesMax: number;
-  /** What happens to a message that all have settled: false deletes it, a number keeps it so long. */
-  readonly retainAcked?: boolean | { readonly seconds: number };
-  /** How many newest sequence numbers a deleted message's id is remembered for. Default 200,000. */
-  readonly dedupeWindow?: number;
-}
+import { assertPartitions, type StreamOptions } from "./stream-options.ts";
 
 /** Time for somebody to look at a dead letter, then it goes with its message. */
 export const DEAD_LETTERS_KEPT_DAYS = 40;
@@ -71,6 +60,7 @@ export class StreamState {
   }
 
   async publish(messages: readonly BusMessage[]): Promise<PublishResult> {
+    assertPartitions(this.#options, messages);
     const consumers = [...this.consumers.values()];
     const behind = Math.max(0, ...consumers.map(({ pending }) => pending)) + this.dead;
     if (behind + messages.length > this.#options.messagesMax) return { full: true };

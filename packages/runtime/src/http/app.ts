@@ -15,9 +15,11 @@ import type { Logger } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { frameworkProblem, problemResponse, statusProblem } from "./problem.ts";
 import type { ProblemOf } from "./problem.ts";
+import { requestLimit, type RequestLimit } from "./request-limit.ts";
 
 export interface AppEnv {
-  Variables: { requestId: string };
+  /** `problemCode`: of a request that was refused or failed. */
+  Variables: { requestId: string; problemCode?: string };
 }
 export type App = OpenAPIHono<AppEnv>;
 
@@ -37,6 +39,8 @@ export interface AppOptions {
   /** Reasons why the role cannot serve now; none: ready. */
   readonly notReady?: () => readonly string[] | Promise<readonly string[]>;
   readonly problemOf?: ProblemOf;
+  /** For what the public may call. Default: none. */
+  readonly requestLimit?: RequestLimit | undefined;
 }
 
 const apiPolicy = "default-src 'none'; frame-ancestors 'none'";
@@ -60,6 +64,9 @@ export function createApp(options: AppOptions): App {
     secureHeaders({ xFrameOptions: "DENY", referrerPolicy: "no-referrer" }),
     policy(options.contentSecurityPolicy ?? apiPolicy),
   );
+  if (options.requestLimit !== undefined) {
+    app.use(requestLimit(options.requestLimit, options.clock));
+  }
   app.use(timeout(options.timeoutMs ?? 30_000));
   app.use(
     bodyLimit({
@@ -76,8 +83,8 @@ export function createApp(options: AppOptions): App {
     }
     return problemResponse(context, problem ?? statusProblem(500));
   });
-  app.get("/metrics", (context) =>
-    context.text(metrics.render(), 200, { "content-type": "text/plain; version=0.0.4" }),
+  app.get("/metrics", async (context) =>
+    context.text(await metrics.scrape(), 200, { "content-type": "text/plain; version=0.0.4" }),
   );
   app.get("/healthz", (context) => context.json({ status: "ok" }));
   app.get("/readyz", async (context) => {
@@ -100,8 +107,11 @@ function access({ log, clock, metrics }: AppOptions): MiddlewareHandler<AppEnv> 
     "http_request_seconds",
     "Time to answer a request",
     durationBounds,
-    ["method", "status"],
+    ["method", "route", "status"],
   );
+  const problems = metrics.counter("http_problems_total", "Requests refused or failed, by code", [
+    "code",
+  ]);
   return async (context, next) => {
     const startMs = clock.nowMs();
     const requestId = randomUUID();
@@ -111,8 +121,11 @@ function access({ log, clock, metrics }: AppOptions): MiddlewareHandler<AppEnv> 
     const durationMs = clock.nowMs() - startMs;
     const { method } = context.req;
     const { status } = context.res;
-    seconds.observe(durationMs / 1000, { method, status: `${Math.floor(status / 100)}xx` });
-    log.info("request", { requestId, method, route: routePattern(context), status, durationMs });
+    const route = routePattern(context);
+    seconds.observe(durationMs / 1000, { method, route, status: `${Math.floor(status / 100)}xx` });
+    const code = context.get("problemCode");
+    if (code !== undefined) problems.add(1, { code });
+    log.info("request", { requestId, method, route, status, durationMs });
   };
 }
 

@@ -19,6 +19,7 @@ export type ProblemOf = (error: unknown) => Problem | undefined;
 
 /** The answer; to be returned from a handler for an expected refusal. */
 export function problemResponse(context: Context, problem: Problem): Response {
+  context.set("problemCode", problem.code);
   const body = { type: "about:blank", ...problem };
   return context.body(JSON.stringify(body), problem.status, {
     "content-type": "application/problem+json",

@@ -6,13 +6,13 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Worker } from "node:worker_threads";
 import { RuntimeError } from "../error.ts";
-import type { Driver } from "./driver.ts";
+import type { Driver, Session } from "./driver.ts";
 import { lockFolder } from "./folder-lock.ts";
 import type { FolderLock } from "./folder-lock.ts";
 import { pgliteTemplate } from "./pglite-template.ts";
 import { startPgliteWorker } from "./pglite-thread.ts";
 import type { PgliteInput, PgliteReply, PgliteRequest } from "./pglite-wire.ts";
-import { PostgresConnection } from "./postgres-connection.ts";
+import { PostgresStatements } from "./postgres-statements.ts";
 import type { SqlValue } from "./store.ts";
 
 /** PostgreSQL's major version inside PGlite 0.5; a folder of another one needs dump and restore. */
@@ -96,10 +96,10 @@ interface Waiting {
   reject(error: RuntimeError): void;
 }
 
-class PgliteDriver implements Driver {
+class PgliteDriver implements Driver, Session {
   readonly #worker: Worker;
   readonly #lock: FolderLock | undefined;
-  readonly #connection = new PostgresConnection((request) => this.#send(request, [request.buffer]));
+  readonly #statements = new PostgresStatements((request) => this.#send(request, [request.buffer]));
   /** The thread answers in the order of the requests. */
   readonly #waiting: Waiting[] = [];
   #ended: RuntimeError | undefined;
@@ -116,8 +116,13 @@ class PgliteDriver implements Driver {
     worker.on("exit", () => this.#end());
   }
 
+  /** There is but one, for ever. */
+  async session(): Promise<Session> {
+    return this;
+  }
+
   query(sql: string, params: readonly SqlValue[]): Promise<Record<string, unknown>[]> {
-    return this.#connection.query(sql, params);
+    return this.#statements.query(sql, params);
   }
 
   async close(): Promise<void> {

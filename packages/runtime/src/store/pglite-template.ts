@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync, readFileSync } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { writeFileAtomic } from "../atomic-file.ts";
@@ -26,7 +26,8 @@ export function pgliteTemplate(): Promise<Uint8Array> {
 }
 
 async function loadOrMake(): Promise<Uint8Array> {
-  const folder = join(tmpdir(), `smarter-metering-${userInfo().uid}`);
+  // By number: in a container the user may have no name. 0 where the system has no users.
+  const folder = join(tmpdir(), `smarter-metering-${process.getuid?.() ?? 0}`);
   const file = join(folder, `pglite-${pgliteVersion()}.template`);
   const cached = readTrusted(folder, file);
   if (cached !== undefined) return cached;

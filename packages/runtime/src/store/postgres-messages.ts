@@ -168,6 +168,7 @@ function readFailure(reply: Buffer, start: number, end: number): SqlFailure {
     message: fields.get("M") ?? "unknown failure",
     table: fields.get("t"),
     constraint: fields.get("n"),
+    routine: fields.get("R"),
   };
 }
 

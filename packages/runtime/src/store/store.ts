@@ -1,19 +1,20 @@
 /**
- * The database behind one process: SQL over one connection, owned by one process at a time. Used by
- * every role with a disk; the opener has none.
+ * The database behind one process, or behind several that share it: SQL, alike over PGlite in a
+ * folder and over a PostgreSQL server. Used by every role that keeps something in tables.
  *
  * Durability: with PGlite a committed transaction survives the death of the process (kill -9), but
  * PGlite never calls fsync, so a power loss may take the last seconds. Where that is not enough,
  * use PostgreSQL or write a journal (journal.ts).
  *
- * PGlite runs no autovacuum: a table with many deletes needs `vacuum <table>` from time to time.
+ * PGlite runs no autovacuum: a table with many deletes needs `vacuum <table>` from time to time. On
+ * a server, which does it by itself, that statement does nothing.
  */
-import assert from "node:assert/strict";
-import { RuntimeError } from "../error.ts";
-import type { Driver } from "./driver.ts";
 import { migrate } from "./migrations.ts";
 import type { Migration } from "./migrations.ts";
 import { openPglite } from "./pglite-driver.ts";
+import type { StorePlace } from "./place.ts";
+import { openPostgres } from "./postgres-store.ts";
+import { QueuedStore } from "./queued-store.ts";
 
 /**
  * A parameter: int8 takes bigint (or a safe integer), bytea Uint8Array, json its text. Arrays are
@@ -26,44 +27,54 @@ export interface Sql {
    * Runs one statement with `$1…` parameters. int8 comes back as bigint, bytea as Uint8Array, int2,
    * int4 and floats as number, json parsed. Other types are refused with STORE_TYPE: cast them, as
    * in `sum(x)::int8`. Throws STORE_CONSTRAINT, STORE_QUERY, STORE_TYPE, STORE_CLOSED,
-   * STORE_BUSY, STORE_DAMAGED, STORE_WORKER_DIED.
+   * STORE_BUSY, STORE_DAMAGED, STORE_WORKER_DIED, STORE_CONFLICT, STORE_UNREACHABLE.
+   *
+   * On a PostgreSQL server a `select` outside a transaction sees what was committed before the call,
+   * and does not wait for calls under way.
    */
   query<Row = Record<string, unknown>>(sql: string, params?: readonly SqlValue[]): Promise<Row[]>;
 }
 
 export interface Store extends Sql {
-  readonly kind: "pglite";
+  readonly kind: StorePlace["kind"];
   /**
    * Runs `work` alone, after everything that was called before it, and commits when it resolves.
    * Rolls back and rethrows when it rejects or when any statement in it failed, even if caught.
    * Inside `work` use only the `sql` handed in: a call of the store itself waits for the transaction,
    * which ends as a programmer error when it makes no statement for `idleInTransactionMs`.
+   *
+   * Alone means: of this store. Other processes may have the same server's database open (isolation
+   * is READ COMMITTED): what they must not do at once takes an advisory lock. `work` is not repeated
+   * after STORE_CONFLICT, since it may have done more than statements: the caller decides.
    */
-  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  transaction<T>(work: (sql: Sql) => Promise<T>, options?: TransactionOptions): Promise<T>;
   /** Waits for calls already made, closes the database, frees the folder. Idempotent. */
   close(): Promise<void>;
 }
 
+export interface TransactionOptions {
+  /** Its statements may take as long as they take, as migrations do. Default false. */
+  readonly patient?: boolean;
+}
+
 export interface StoreOptions {
-  /** Where the data lives; created when missing, mode 0700. Absent: in memory, gone at close. */
-  readonly folder?: string;
+  readonly place: StorePlace;
   /** Names this list of migrations in the database, so that others can add their own tables. */
   readonly schema: string;
   readonly migrations: readonly Migration[];
   /** Default 30,000. */
   readonly idleInTransactionMs?: number;
+  /** How long a call waits for a PostgreSQL server that is away. Default 30,000. */
+  readonly unreachableMsMax?: number;
 }
-
-/** Calls that may wait for the connection; beyond it a call fails with STORE_BUSY. */
-const waitingMax = 10_000;
 
 /**
  * Opens a store and applies its migrations. Throws STORE_LOCKED, STORE_DAMAGED, STORE_VERSION,
- * STORE_MIGRATION. The first open on a machine initialises a database (seconds); later ones copy it.
+ * STORE_MIGRATION, STORE_UNREACHABLE. The first PGlite on a machine initialises a database
+ * (seconds); later ones copy it.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { folder, idleInTransactionMs = 30_000 } = options;
-  const store = new QueuedStore(await openPglite(folder), idleInTransactionMs);
+  const store = await openPlace(options);
   try {
     await migrate(store, options.schema, options.migrations);
     return store;
@@ -73,116 +84,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
 }
 
-/** Puts calls on a driver's single connection one after the other, first come first served. */
-class QueuedStore implements Store {
-  readonly kind = "pglite";
-  readonly #driver: Driver;
-  readonly #idleMs: number;
-  #tail: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
-  #closing: Promise<void> | undefined;
-
-  constructor(driver: Driver, idleMs: number) {
-    this.#driver = driver;
-    this.#idleMs = idleMs;
+async function openPlace(options: StoreOptions): Promise<Store> {
+  const { place, idleInTransactionMs = 30_000, unreachableMsMax = 30_000 } = options;
+  if (place.kind === "postgres") {
+    const limits = { idleInTransactionMs, unreachableMsMax };
+    return openPostgres(place, options.schema, limits);
   }
-
-  async query<Row>(sql: string, params: readonly SqlValue[] = []): Promise<Row[]> {
-    return (await this.#exclusive(() => this.#driver.query(sql, params))) as Row[];
-  }
-
-  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-    return this.#exclusive(async () => {
-      await this.#driver.query("begin", []);
-      const sql = new TransactionSql(this.#driver);
-      try {
-        const result = await Promise.race([work(sql), sql.idleFor(this.#idleMs)]);
-        await sql.finish();
-        await this.#driver.query("commit", []);
-        return result;
-      } catch (error) {
-        sql.end();
-        // The first error is the one to report; a connection that cannot roll back is gone anyway.
-        await this.#driver.query("rollback", []).catch(() => undefined);
-        throw error;
-      }
-    });
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#tail.then(
-      () => this.#driver.close(),
-      () => this.#driver.close(),
-    );
-    return this.#closing;
-  }
-
-  async #exclusive<T>(job: () => Promise<T>): Promise<T> {
-    if (this.#closing !== undefined) throw new RuntimeError("STORE_CLOSED", "the store is closed");
-    if (this.#waiting >= waitingMax) {
-      throw new RuntimeError("STORE_BUSY", `${waitingMax} calls wait for the store; slow down`);
-    }
-    this.#waiting += 1;
-    const result = this.#tail.then(job);
-    this.#tail = result.catch(() => undefined);
-    try {
-      return await result;
-    } finally {
-      this.#waiting -= 1;
-    }
-  }
-}
-
-class TransactionSql implements Sql {
-  readonly #driver: Driver;
-  readonly #pending = new Set<Promise<unknown>>();
-  #failure: { readonly error: unknown } | undefined;
-  #active = true;
-  #lastStatementMs = performance.now();
-  #watch: NodeJS.Timeout | undefined;
-
-  constructor(driver: Driver) {
-    this.#driver = driver;
-  }
-
-  async query<Row>(sql: string, params: readonly SqlValue[] = []): Promise<Row[]> {
-    assert(this.#active, "this transaction has ended");
-    const result = this.#driver.query(sql, params);
-    this.#pending.add(result);
-    try {
-      return (await result) as Row[];
-    } catch (error) {
-      this.#failure ??= { error };
-      throw error;
-    } finally {
-      this.#pending.delete(result);
-      this.#lastStatementMs = performance.now();
-    }
-  }
-
-  /** Rejects when no statement was under way for so long; never resolves. */
-  idleFor(milliseconds: number): Promise<never> {
-    return new Promise((_, reject) => {
-      this.#watch = setInterval(() => {
-        const idleMs = performance.now() - this.#lastStatementMs;
-        if (this.#pending.size > 0 || idleMs < milliseconds) return;
-        const message =
-          `a transaction made no statement for ${milliseconds} ms: ` +
-          "inside a transaction use the sql handed to it, not the store";
-        reject(new assert.AssertionError({ message }));
-      }, milliseconds / 4);
-    });
-  }
-
-  /** Waits for statements nobody awaited; throws if any failed: COMMIT would silently roll back. */
-  async finish(): Promise<void> {
-    this.end();
-    await Promise.allSettled(this.#pending);
-    if (this.#failure !== undefined) throw this.#failure.error;
-  }
-
-  end(): void {
-    this.#active = false;
-    clearInterval(this.#watch);
-  }
+  return new QueuedStore("pglite", await openPglite(place.folder), idleInTransactionMs);
 }

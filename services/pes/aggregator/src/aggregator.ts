@@ -1,56 +1,44 @@
 /**
  * The aggregator (docs/protocol.md §7): keeps the ledger of contributions, seals sets, operates the
  * log (§13), asks for releases. Holds public keys and ciphertexts; it must never see a reading, a
- * secret key or the content of a release.
+ * secret key or the content of a release. Several over one database share the recording; one of them
+ * leads and does the rest (docs/decisions/0029-sharing-the-aggregation.md).
  */
-import assert from "node:assert/strict";
-import type { DurableFile } from "@smarter-metering/log";
+import { LogError, type DurableFile } from "@smarter-metering/log";
+import { LogReader, migrateLog } from "@smarter-metering/log/store";
 import type { Engine } from "@smarter-metering/paillier";
 import type { NetworkView, RegistryFeed, Signer } from "@smarter-metering/protocol";
 import {
+  assignPartitions,
   errorFields,
+  hasCode,
+  joinGroup,
+  partitionNames,
+  RuntimeError,
   runtimeLogFields,
   type App,
   type Bus,
   type Clock,
-  type Delivery,
+  type Group,
+  type GroupView,
   type LogFields,
   type Logger,
   type Metrics,
   type Store,
-  type Verdict,
 } from "@smarter-metering/runtime";
-import { takePartialReleases, takeRefusals, takeReleases, type TakeAnswers } from "./answers.ts";
-import { decideWindows, planWindows } from "./bill-window.ts";
-import {
-  checkContributions,
-  type CheckedContribution,
-  type ContributionRefusal,
-} from "./check-contribution.ts";
+import { addBacklogMetrics } from "./backlog-metrics.ts";
+import { HeadKeeper } from "./head-keeper.ts";
 import { aggregatorApp } from "./http.ts";
 import { ledgerApp } from "./http-ledger.ts";
-import { queueEntries } from "./entry-queue.ts";
-import { recordBatch, type Tally } from "./ledger.ts";
-import { sealPastCutoff } from "./load-set.ts";
-import { PublicLog } from "./public-log.ts";
+import { Leading } from "./leading.ts";
+import { createMeters, type Meters } from "./meters.ts";
+import { Recording } from "./recording.ts";
 import { registryContext, type RegistryContext } from "./registry-context.ts";
 import { askDue, blockProgress, loadStatus, type AggregatorStatus, type Asked } from "./report.ts";
-import { makeRequests, publishRequests } from "./requests.ts";
 
-/** Contributions in one transaction. */
-const CONTRIBUTIONS_PER_BATCH = 256;
-const ANSWERS_PER_BATCH = 64;
-const COSIGNATURES_PER_BATCH = 64;
-/** A store that is away for hours (30 s between attempts) loses no message by it. */
-const STORE_ATTEMPTS_MAX = 1_000;
-/** What a newer registry epoch or a later hour may lift is tried so often. */
-const ATTEMPTS_MAX = 6;
-const RETRY_MILLISECONDS = 2_000;
-const BACKLOG_SECONDS_MAX = 3600;
-const HEALING: ReadonlySet<ContributionRefusal> = new Set([
-  "CONTRIBUTION_FOREIGN",
-  "CONTRIBUTION_FUTURE",
-]);
+/** How often a member that shares says that it lives; it is taken for dead after 10 s. */
+const BEAT_MILLISECONDS = 2_500;
+const PARTITION_NAMES = partitionNames();
 
 export interface AggregatorConfig {
   /** How often cutoffs are looked at and unpublished requests are published; default 10,000. */
@@ -70,6 +58,20 @@ export interface AggregatorPorts {
   readonly signer: Signer;
   /** The log's newest head that has left this process: a file beside the store, never restored with it. */
   readonly published: DurableFile;
+  /** Where several aggregators have one database; absent: it is alone. */
+  readonly sharing?: Sharing;
+}
+
+export interface Sharing {
+  /** This aggregator's name among them, the same at each start. */
+  readonly member: string;
+  /** The machine's own, whatever `clock` replays: it says who is taken for dead. */
+  readonly clock: Clock;
+}
+
+export interface SharingView extends Pick<GroupView, "members" | "leader"> {
+  readonly leads: boolean;
+  readonly partitions: readonly string[];
 }
 
 export interface AggregatorService {
@@ -80,12 +82,13 @@ export interface AggregatorService {
   status(): Promise<AggregatorStatus>;
   /**
    * What a tick does, at once: seals what is past its cutoff, decides bills, logs what happened,
-   * publishes the requests that stand under the quorum.
+   * publishes the requests that stand under the quorum. Nothing, while another member leads.
    */
   tick(): Promise<void>;
   /**
    * Asks for what is due now, of one cohort or one service point; says what was requested by this
-   * call, and what is not due and why (at most 200 entries each).
+   * call, and what is not due and why (at most 200 entries each). Rejects with GROUP_NOT_LEADER while
+   * another member leads.
    */
   askDue(of: { readonly cohort: string } | { readonly servicePoint: string }): Promise<Asked>;
   /**
@@ -99,6 +102,8 @@ export interface AggregatorService {
    * Contributions settled by this process since it said `mark` (0: since its start); costs nothing.
    */
   contributionsSince(mark: number): number;
+  /** Who shares the work and who leads, as this member sees it, and which partitions it takes. */
+  sharing(): SharingView;
   /** Takes no more messages and finishes those in hand. Idempotent; the store stays open. */
   close(): Promise<void>;
 }
@@ -123,253 +128,188 @@ export async function startAggregator(
   ports: AggregatorPorts,
 ): Promise<AggregatorService> {
   await registryContext(ports.registry.current());
-  const aggregator = new Aggregator(ports, await PublicLog.open(ports));
-  aggregator.start(config.tickMs ?? 10_000);
-  return aggregator;
+  await migrateLog(ports.store);
+  const { member, clock } = ports.sharing ?? { member: ALONE, clock: ports.clock };
+  const keeper = await HeadKeeper.open(ports, member);
+  const group = await joinGroup(ports.store, clock, { group: "aggregator", member });
+  const aggregator = new Aggregator(ports, group, keeper);
+  try {
+    await aggregator.start(config.tickMs ?? 10_000);
+    return aggregator;
+  } catch (error) {
+    await aggregator.close();
+    throw error;
+  }
 }
+
+/** The member's name where nobody shares. */
+const ALONE = "1";
 
 class Aggregator implements AggregatorService {
   readonly http: App;
   readonly #ports: AggregatorPorts;
-  readonly #publicLog: PublicLog;
-  readonly #meters: ReturnType<typeof createMeters>;
-  #settled = 0;
-  #billedEpoch = -1;
-  #loggedEpoch = -1;
-  /** Of the newest head under which requests were published. */
-  #standingSize = 0;
-  #caughtUpSeconds: number;
-  /** Ends when the last step asked for has: steps run one after the other. */
-  #steps: Promise<unknown> = Promise.resolve();
-  #waitingSteps = 0;
-  #stop: (() => Promise<void>) | undefined;
+  readonly #group: Group;
+  readonly #keeper: HeadKeeper;
+  readonly #log: LogReader;
+  readonly #meters: Meters;
+  readonly #recording: Recording;
+  /** While this member leads and the log is open. */
+  #leading: { readonly term: bigint; readonly work: Leading } | undefined;
+  #partitions: readonly string[] = [];
+  /** Ends when the last beat has: beats come one after the other. */
+  #beats: Promise<unknown> = Promise.resolve();
+  /** Of leads that were lost, until they have ended. */
+  readonly #ending = new Set<Promise<void>>();
+  readonly #timers: (() => void)[] = [];
+  #closing: Promise<void> | undefined;
 
-  constructor(ports: AggregatorPorts, publicLog: PublicLog) {
+  constructor(ports: AggregatorPorts, group: Group, keeper: HeadKeeper) {
     this.#ports = ports;
-    this.#publicLog = publicLog;
+    this.#group = group;
+    this.#keeper = keeper;
+    this.#log = new LogReader(ports.store);
     this.#meters = createMeters(ports.metrics);
-    this.#caughtUpSeconds = this.#nowSeconds();
-    this.http = aggregatorApp(this, ports, publicLog.log);
+    addBacklogMetrics(ports.metrics, ports.store, ports.clock);
+    this.#recording = new Recording(ports, this.#meters, () => this.#leading?.work.requestSoon());
+    this.http = aggregatorApp(this, ports, this.#log);
   }
 
   ledgerHttp(token: string): App {
-    return ledgerApp(this.#ports, this.#publicLog.log, token);
+    return ledgerApp(this.#ports, this.#log, token);
   }
 
-  start(tickMs: number): void {
-    const { bus, clock, log } = this.#ports;
-    const name = "aggregator";
-    const attemptsMax = STORE_ATTEMPTS_MAX;
-    const contributions = { batchMax: CONTRIBUTIONS_PER_BATCH, attemptsMax };
-    const answers = { batchMax: ANSWERS_PER_BATCH, attemptsMax };
-    const cosignatures = { batchMax: COSIGNATURES_PER_BATCH, attemptsMax };
-    const subscriptions = [
-      bus.consume("contributions", name, contributions, (batch) => this.#record(batch)),
-      bus.consume("releases", name, answers, (batch) => this.#answer(batch, takeReleases)),
-      bus.consume("partial-releases", name, answers, (batch) =>
-        this.#answer(batch, takePartialReleases),
-      ),
-      bus.consume("refusals", name, answers, (batch) => this.#answer(batch, takeRefusals)),
-      bus.consume("cosignatures", name, cosignatures, (batch) => this.#cosigned(batch)),
-    ];
-    for (const { ended } of subscriptions) {
-      void ended.then((error) => {
-        if (error !== undefined) log.error("no more messages are taken", errorFields(error));
-      });
-    }
-    const tick = (): Promise<void> =>
-      this.tick().catch((error: unknown) => log.error("a tick failed", errorFields(error)));
-    const cancelTick = clock.every(tickMs, tick);
-    let stopping: Promise<void> | undefined;
-    this.#stop = () => {
-      cancelTick();
-      stopping ??= Promise.all(subscriptions.map((subscription) => subscription.stop())).then(
-        async () => void (await this.#steps),
-      );
-      return stopping;
+  /** Rejects where the log must not go on; whatever else is in its way is tried again by each tick. */
+  async start(tickMs: number): Promise<void> {
+    const { clock, log, sharing } = this.#ports;
+    await this.#follow(this.#group.view).catch((error: unknown) => {
+      if (error instanceof LogError) throw error;
+      log.warn("the lead cannot be taken yet", errorFields(error));
+    });
+    const repeat = (what: string, work: () => Promise<unknown>) => async (): Promise<void> => {
+      await work().catch((error: unknown) => log.error(`${what} failed`, errorFields(error)));
     };
+    this.#timers.push(
+      clock.every(
+        tickMs,
+        repeat("a tick", () => this.tick()),
+      ),
+    );
+    if (sharing === undefined) return;
+    this.#timers.push(
+      sharing.clock.every(
+        BEAT_MILLISECONDS,
+        repeat("a beat", () => this.#beat()),
+      ),
+    );
   }
 
-  async close(): Promise<void> {
-    await this.#stop?.();
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    for (const cancel of this.#timers) cancel();
+    await this.#beats;
+    this.#endLead();
+    await Promise.all([this.#recording.stop(), ...this.#ending]);
+    await this.#group
+      .leave()
+      .catch((error: unknown) => this.#ports.log.warn("left without a word", errorFields(error)));
   }
 
   status(): Promise<AggregatorStatus> {
     return loadStatus(this.#ports.store);
   }
 
+  sharing(): SharingView {
+    const { members, leader, term } = this.#group.view;
+    return { members, leader, leads: term !== undefined, partitions: this.#partitions };
+  }
+
   contributionsSince(mark: number): number {
-    return this.#settled - mark;
+    return this.#recording.settled - mark;
   }
 
   blockProgress(cohort: string, block: number): ReturnType<AggregatorService["blockProgress"]> {
-    return blockProgress(this.#ports.store, this.#view(), cohort, block);
+    const { store, registry } = this.#ports;
+    return blockProgress(store, registry.current().view, cohort, block);
   }
 
   async askDue(of: Parameters<AggregatorService["askDue"]>[0]): Promise<Asked> {
-    const registry = await this.#registry();
-    const sources = { store: this.#ports.store, log: this.#publicLog.log, registry };
-    return askDue(sources, of, this.#nowSeconds(), () => this.tick());
-  }
-
-  tick(): Promise<void> {
-    return this.#step(async () => {
-      const { store } = this.#ports;
-      const registry = await this.#registry();
-      const nowSeconds = this.#nowSeconds();
-      if (this.#billedEpoch !== registry.epoch) {
-        await planWindows(store, registry);
-        this.#billedEpoch = registry.epoch;
-      }
-      if (await this.#isCaughtUp(nowSeconds)) {
-        await sealPastCutoff(store, registry, nowSeconds);
-        while (await decideWindows(store, registry, nowSeconds));
-      }
-      await this.#request(registry);
-    });
-  }
-
-  /**
-   * After a stop the backlog was in time, and is recorded before any cutoff is held against it.
-   * Where contributions always wait, cutoffs count an hour after the last time that none did.
-   */
-  async #isCaughtUp(nowSeconds: number): Promise<boolean> {
-    const waiting = await this.#ports.bus.pending("contributions", "aggregator");
-    if (waiting === 0) this.#caughtUpSeconds = nowSeconds;
-    return waiting === 0 || nowSeconds - this.#caughtUpSeconds >= BACKLOG_SECONDS_MAX;
-  }
-
-  async #record(batch: readonly Delivery[]): Promise<Verdict[]> {
-    const registry = await this.#registry();
-    const { engine, store } = this.#ports;
-    const nowSeconds = this.#nowSeconds();
-    const bodies = batch.map(({ body }) => body);
-    const checks = await checkContributions(bodies, registry, nowSeconds, engine);
-    const accepted: { readonly delivery: Delivery; readonly checked: CheckedContribution }[] = [];
-    const refused: Tally[] = [];
-    const verdicts = checks.map((check, index): Verdict => {
-      const delivery = batch[index];
-      assert(delivery !== undefined, "one check for each delivery");
-      if (check.ok) {
-        accepted.push({ delivery, checked: check.checked });
-        return { ack: true };
-      }
-      if (HEALING.has(check.code) && delivery.attempt < ATTEMPTS_MAX) {
-        return { retryAfterMs: RETRY_MILLISECONDS * 2 ** (delivery.attempt - 1) };
-      }
-      refused.push({ stream: "refused", outcome: check.code, total: 1 });
-      this.#alarm(delivery, check.code);
-      return { dead: check.code };
-    });
-    const items = accepted.map(({ checked }) => checked);
-    const recorded = await recordBatch(store, items, refused, nowSeconds);
-    for (const [index, { delivery, checked }] of accepted.entries()) {
-      const outcome = recorded.outcomes[index] ?? "accepted";
-      const { stream } = checked.contribution.header;
-      this.#meters.contributions.add(1, { stream, outcome });
-      if (outcome === "conflict" || outcome === "overlap") this.#alarm(delivery, outcome);
+    const { store, clock } = this.#ports;
+    await this.#beat();
+    const { term, leader } = this.#group.view;
+    if (term === undefined) {
+      throw new RuntimeError("GROUP_NOT_LEADER", `${leader ?? "nobody"} leads: ask there`);
     }
-    this.#settled += verdicts.filter((verdict) => !("retryAfterMs" in verdict)).length;
-    if (recorded.sealed) this.#requestSoon();
-    return verdicts;
+    const registry: RegistryContext = await registryContext(this.#ports.registry.current());
+    const nowSeconds = Math.floor(clock.nowMs() / 1000);
+    return askDue({ store, log: this.#log, registry }, of, nowSeconds, () => this.tick());
   }
 
-  async #answer(batch: readonly Delivery[], take: TakeAnswers): Promise<Verdict[]> {
-    const { quorum } = await this.#registry();
-    const bodies = batch.map(({ body }) => body);
-    const outcomes = await take(bodies, this.#ports.store, quorum);
-    return outcomes.map((outcome) => {
-      this.#meters.answers.add(1, { outcome });
-      if (outcome === "RELEASED" || outcome === "REFUSED") return { ack: true };
-      this.#ports.log.warn("an answer was not taken", { code: outcome });
-      return { dead: outcome };
-    });
+  async tick(): Promise<void> {
+    await this.#beat();
+    await this.#leading?.work.tick();
   }
 
-  async #cosigned(batch: readonly Delivery[]): Promise<Verdict[]> {
-    const { logQuorum } = await this.#registry();
-    const bodies = batch.map(({ body }) => body);
-    const outcomes = await this.#publicLog.takeCosignatures(bodies, logQuorum);
-    const standing = await this.#publicLog.standing();
-    if (standing !== undefined && standing.size > this.#standingSize) this.#requestSoon();
-    return outcomes.map((outcome) => {
-      this.#meters.cosignatures.add(1, { outcome });
-      if (outcome === "COSIGNED") return { ack: true };
-      this.#ports.log.warn("a cosignature was not taken", { code: outcome });
-      return { dead: outcome };
-    });
+  #beat(): Promise<void> {
+    const beaten = this.#beats.then(() => this.#beatNow());
+    this.#beats = beaten.catch(() => undefined);
+    return beaten;
   }
 
-  #alarm(delivery: Delivery, code: string): void {
-    this.#meters.alarms.add(1, { code });
-    this.#ports.log.warn("a contribution was set aside", { contribution: delivery.id, code });
-  }
-
-  /**
-   * Without waiting: the batch that completed a set is settled meanwhile. A failure waits for the
-   * next tick.
-   */
-  #requestSoon(): void {
-    if (this.#waitingSteps > 1) return; // A step that has not begun will see this set too.
-    this.#step(async () => this.#request(await this.#registry())).catch((error: unknown) =>
-      this.#ports.log.error("requests failed", errorFields(error)),
-    );
-  }
-
-  async #request(registry: RegistryContext): Promise<void> {
-    if (this.#loggedEpoch !== registry.epoch) {
-      // Before any request that names it.
-      await queueEntries(this.#ports.store, [{ kind: "registry-epoch", body: registry.hash }]);
-      this.#loggedEpoch = registry.epoch;
+  async #beatNow(): Promise<void> {
+    if (this.#closing !== undefined) return;
+    try {
+      await this.#follow(await this.#group.beat());
+    } catch (error) {
+      // Another has this one's name, or the database is not the one that was worked with.
+      if (hasCode(error, "GROUP_REPLACED") || error instanceof LogError) this.#takeNothing();
+      throw error;
     }
-    await makeRequests(this.#ports, registry, this.#nowSeconds());
-    await this.#publicLog.append();
-    const standing = await this.#publicLog.standing();
-    if (standing === undefined) return;
-    this.#meters.requests.add(await publishRequests(this.#ports, standing));
-    this.#standingSize = standing.size;
   }
 
-  #step<T>(work: () => Promise<T>): Promise<T> {
-    this.#waitingSteps += 1;
-    const result = this.#steps.then(work).finally(() => (this.#waitingSteps -= 1));
-    this.#steps = result.catch(() => undefined);
-    return result;
+  /** Does what follows from who lives and who leads. */
+  async #follow({ members, term }: GroupView): Promise<void> {
+    this.#meters.leads.set(term === undefined ? 0 : 1);
+    this.#meters.members.set(members.length);
+    let trouble: unknown;
+    await (term === undefined ? this.#keepHead() : this.#lead(term)).catch((error: unknown) => {
+      if (error instanceof LogError) throw error;
+      trouble = error;
+    });
+    this.#take(assignPartitions(members, PARTITION_NAMES).get(this.#group.member) ?? []);
+    if (trouble !== undefined) throw trouble;
   }
 
-  #registry(): Promise<RegistryContext> {
-    return registryContext(this.#ports.registry.current());
+  async #lead(term: bigint): Promise<void> {
+    if (this.#leading?.term === term) return;
+    this.#endLead();
+    const ports = { ...this.#ports, store: this.#group.storeOf(term) };
+    this.#leading = { term, work: await Leading.open(ports, this.#meters) };
   }
 
-  #view(): NetworkView {
-    return this.#ports.registry.current().view;
+  async #keepHead(): Promise<void> {
+    this.#endLead();
+    await this.#keeper.follow();
   }
 
-  #nowSeconds(): number {
-    return Math.floor(this.#ports.clock.nowMs() / 1000);
+  #take(partitions: readonly string[]): void {
+    this.#partitions = partitions;
+    this.#recording.take(partitions);
   }
-}
 
-function createMeters(metrics: Metrics) {
-  return {
-    contributions: metrics.counter(
-      "aggregator_contributions_total",
-      "Contributions by stream and outcome",
-      ["stream", "outcome"],
-    ),
-    alarms: metrics.counter(
-      "aggregator_alarms_total",
-      "Contributions that were refused or contradict another, by code",
-      ["code"],
-    ),
-    requests: metrics.counter("aggregator_requests_total", "Release requests published"),
-    answers: metrics.counter("aggregator_answers_total", "Answers of trustees by outcome", [
-      "outcome",
-    ]),
-    cosignatures: metrics.counter(
-      "aggregator_cosignatures_total",
-      "Heads that came back cosigned, by outcome",
-      ["outcome"],
-    ),
-  };
+  #takeNothing(): void {
+    this.#endLead();
+    this.#take([]);
+  }
+
+  /** Without waiting: a step that is under way can write nothing any more. */
+  #endLead(): void {
+    if (this.#leading === undefined) return;
+    const ended = this.#leading.work.stop().finally(() => this.#ending.delete(ended));
+    this.#leading = undefined;
+    this.#ending.add(ended);
+  }
 }

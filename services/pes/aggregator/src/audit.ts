@@ -3,7 +3,7 @@
  * their receipts, and what a request was made of. Ciphertexts, contexts and signatures; there is nothing else here.
  */
 import { decodeEntry } from "@smarter-metering/log";
-import type { StoreLog } from "@smarter-metering/log/store";
+import type { LogReader } from "@smarter-metering/log/store";
 import type { NetworkView, Stream } from "@smarter-metering/protocol";
 import type { Sql } from "@smarter-metering/runtime";
 import { COST_ASKED, loadCosts } from "./bill-cost.ts";
@@ -29,7 +29,7 @@ export interface ContributionFilter {
 /** One service point's, in the order of their instants; those that another one contradicts too. */
 export async function listContributions(
   sql: Sql,
-  log: StoreLog,
+  log: LogReader,
   { servicePoint, from, to, stream }: ContributionFilter,
   page: { readonly limit: number; readonly offset: number },
 ): Promise<LoggedContribution[]> {
@@ -58,18 +58,22 @@ interface RequestPlace {
   readonly entry: bigint | null;
 }
 
-/** Undefined for a request that is not known, or not in the log yet. */
+/**
+ * Undefined for a request that is not known, or not in the log yet; "forgotten" when its
+ * contributions are not kept any more.
+ */
 export async function findRequest(
   sql: Sql,
-  log: StoreLog,
+  log: LogReader,
   digest: Uint8Array,
   view: NetworkView,
-): Promise<LoggedRequest | undefined> {
-  const [set] = await sql.query<
-    RequestPlace & { cohort: string; version: number; stream: LoadStream; block: bigint }
-  >(`select state, entry, cohort, version, stream, block from load_set where digest = $1`, [
-    digest,
-  ]);
+): Promise<LoggedRequest | "forgotten" | undefined> {
+  const [set] = await sql.query<RequestPlace & LoadPlace>(
+    `select state, entry, cohort, version, stream, block, contributors is not null as forgotten
+      from load_set where digest = $1`,
+    [digest],
+  );
+  if (set?.forgotten === true) return "forgotten";
   if (set !== undefined) {
     const contributions = await contributionsOfSet(sql, { ...set, block: Number(set.block) });
     return logged(log, set, contributions);
@@ -85,6 +89,14 @@ export async function findRequest(
     [digest],
   );
   return bill && logged(log, bill, await contributionsOfBill(sql, bill, view));
+}
+
+interface LoadPlace {
+  readonly cohort: string;
+  readonly version: number;
+  readonly stream: LoadStream;
+  readonly block: bigint;
+  readonly forgotten: boolean;
 }
 
 interface BillPlace {
@@ -108,7 +120,7 @@ async function contributionsOfBill(
 }
 
 async function logged(
-  log: StoreLog,
+  log: LogReader,
   { state, entry }: RequestPlace,
   contributions: readonly Uint8Array[],
 ): Promise<LoggedRequest | undefined> {
@@ -118,7 +130,7 @@ async function logged(
 
 /** The signed terms that are the log's entry `index`. */
 export async function loggedTerms(
-  log: StoreLog,
+  log: LogReader,
   index: number,
 ): Promise<Pick<LoggedRequest, "terms" | "receipt"> | undefined> {
   const [encoded] = await log.entries(index, 1);

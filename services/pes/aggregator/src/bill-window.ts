@@ -141,6 +141,8 @@ function contractOf(point: ServicePoint, policy: Registered["policy"]): Contract
 
 /**
  * Decides open windows that can be decided now, in one transaction; true while there may be more.
+ * Contributions arrive meanwhile. Each says one thing once (it is there, later it may be contradicted)
+ * and none is read twice to decide: what a decision did not see counts as having come after it.
  */
 export function decideWindows(
   store: Store,

@@ -24,6 +24,7 @@ import {
   type ContributionHeader,
   type ServicePoint,
 } from "@smarter-metering/protocol";
+import { partitionOf } from "@smarter-metering/runtime";
 import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
 import { blockOf, type RegistryContext } from "./registry-context.ts";
 
@@ -47,6 +48,8 @@ export interface CheckedContribution {
   readonly encoded: Uint8Array;
   readonly servicePoint: string;
   readonly cohort: Cohort | undefined;
+  /** Of its cohort, or of its service point where that is in none: the same for all streams of a block. */
+  readonly partition: string;
   /** Slots with a value; 0 for BILL and COST. */
   readonly valued: number;
   readonly instant: number;
@@ -95,7 +98,8 @@ async function checkOne(
   const meter = view.meterAt(servicePoint, toHex(header.meterId), instant);
   if (point === undefined || meter === undefined) return refused("CONTRIBUTION_FOREIGN");
   const isLoad = isLoadStream(header.stream);
-  const cohort = isLoad ? view.cohortOf(servicePoint, header.blockStart) : undefined;
+  const own = view.cohortOf(servicePoint, header.blockStart);
+  const cohort = isLoad ? own : undefined;
   if ((isLoad && cohort === undefined) || !isBilledSo(header, point)) {
     return refused("CONTRIBUTION_FOREIGN");
   }
@@ -119,7 +123,9 @@ async function checkOne(
       : view.parties("opener").map(({ signingKey }) => signingKey);
   if (!(await isSignedByOneOf(contribution, signers))) return refused("CONTRIBUTION_BAD_SIGNATURE");
   const valued = valuedSlots(header);
-  return { ok: true, checked: { contribution, encoded, servicePoint, cohort, valued, instant } };
+  const partition = partitionOf(own?.id ?? servicePoint);
+  const checked = { contribution, encoded, servicePoint, cohort, partition, valued, instant };
+  return { ok: true, checked };
 }
 
 /** A cost is of a register, or of steps, as the service point's prices are known before or after. */

@@ -1,7 +1,11 @@
 /**
  * What is to stand in the log (docs/protocol.md §13.2), in the order in which it happened: written in the transaction
- * of what happened, appended to the log later, many at once. Run by the aggregator. Hashes, and the signed terms of
- * requests.
+ * of what happened, appended to the log later, many at once, by the aggregator that leads. Hashes, and the signed terms
+ * of requests.
+ *
+ * Of several transactions at a time a later position may be seen first, so no position says that all below it were
+ * taken: a row leaves the queue when it stands in the log. What follows from something else is queued by a transaction
+ * that began when that had been committed, and has a higher position.
  */
 import { MESSAGE_BYTES_MAX, type EntryKind, type NewEntry } from "@smarter-metering/log";
 import { decodeSignedTerms, termsDigest } from "@smarter-metering/protocol";
@@ -14,7 +18,7 @@ const BYTES_MAX = 512 * 1024;
 /** Longer terms are never asked for. */
 export const TERMS_BYTES_MAX = MESSAGE_BYTES_MAX;
 
-/** A row of the queue; positions rise in the order of the transactions. */
+/** A row of the queue. */
 export interface QueuedEntry extends NewEntry {
   readonly position: bigint;
 }
@@ -24,12 +28,10 @@ export async function queueEntries(sql: Sql, entries: readonly NewEntry[]): Prom
   await insertMany(sql, "entry", { kind: "text", body: "bytea" }, rows);
 }
 
-/** The next entries that are not known to be in the log, as many as go into one append. */
+/** The first entries that are not known to be in the log, as many as go into one append. */
 export async function nextEntries(sql: Sql): Promise<QueuedEntry[]> {
   const rows = await sql.query<{ position: bigint; kind: EntryKind; body: Uint8Array }>(
-    `select position, kind, body from entry
-      where position > coalesce((select position from entry_cursor), 0)
-      order by position limit ${ENTRIES_MAX}`,
+    `select position, kind, body from entry order by position limit ${ENTRIES_MAX}`,
   );
   let [bytes, requests] = [0, 0];
   const beyond = rows.findIndex(({ kind, body }) => {
@@ -41,8 +43,8 @@ export async function nextEntries(sql: Sql): Promise<QueuedEntry[]> {
 }
 
 /**
- * Moves on behind these entries, and tells requests where they stand in the log. What crashes before it appends the
- * same entries again, which changes nothing there.
+ * Takes these entries off the queue, and tells requests where they stand in the log. What crashes before it appends
+ * the same entries again, which changes nothing there.
  */
 export async function markAppended(
   sql: Sql,
@@ -61,9 +63,7 @@ export async function markAppended(
       places,
     );
   }
-  await sql.query(
-    `insert into entry_cursor values (1, $1)
-      on conflict (id) do update set position = excluded.position`,
-    [entries.at(-1)?.position ?? 0n],
-  );
+  await sql.query("delete from entry where position = any($1::int8[])", [
+    entries.map(({ position }) => position),
+  ]);
 }

@@ -2,7 +2,7 @@
  * The part of the aggregator's API for those who check it (docs/protocol.md §7.4, §13): the log, contributions with
  * their receipts, and what requests were made of. Ciphertexts and network pseudonyms; no reading is anywhere here.
  */
-import type { StoreLog } from "@smarter-metering/log/store";
+import type { LogReader } from "@smarter-metering/log/store";
 import {
   fromHex,
   toBase64Url,
@@ -13,6 +13,7 @@ import { createRoute, problemResponse, z, type App, type Sql } from "@smarter-me
 import { findRequest, listContributions } from "./audit.ts";
 import { listOwnRequests, ownPlaceText } from "./own-requests.ts";
 import { SET_STATES, type SetState } from "./request-state.ts";
+import { AGGREGATOR_KEPT_DAYS } from "./retention.ts";
 
 const ENTRIES_MAX = 1024;
 const CONTRIBUTIONS_MAX = 1000;
@@ -96,6 +97,7 @@ const getRequest = createRoute({
       "Signed terms from the log, and the ledger's contributions to what they ask for",
     ),
     404: { description: "No such request is in the log" },
+    410: { description: "Its contributions are not kept any more" },
   },
 });
 
@@ -135,15 +137,16 @@ const getOwnRequests = createRoute({
 
 export interface AuditSources {
   readonly sql: Sql;
-  readonly log: StoreLog;
+  readonly log: LogReader;
   readonly registry: Pick<RegistryFeed<NetworkView>, "current">;
 }
 
 export function addAuditRoutes(app: App, { sql, log, registry }: AuditSources): void {
   app.openapi(getHead, async (context) => {
-    const newest = await log.batch(log.size);
+    const size = await log.publishedSize();
+    const newest = await log.batch(size);
     const standing = await log.quorumHead();
-    const body = { size: log.size, head: newest?.head ?? null, standing: standing ?? null };
+    const body = { size, head: newest?.head ?? null, standing: standing ?? null };
     return context.json(body, 200);
   });
   app.openapi(getEntries, async (context) => {
@@ -179,6 +182,14 @@ export function addAuditRoutes(app: App, { sql, log, registry }: AuditSources): 
         status: 404,
         code: "REQUEST_UNKNOWN",
         title: "no such request is in the log",
+      });
+    }
+    if (found === "forgotten") {
+      const days = AGGREGATOR_KEPT_DAYS.loads;
+      return problemResponse(context, {
+        status: 410,
+        code: "REQUEST_FORGOTTEN",
+        title: `contributions to a load are kept for ${days} days after it was sealed`,
       });
     }
     const { terms, contributions, receipt, state } = found;

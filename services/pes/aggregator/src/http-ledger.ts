@@ -3,7 +3,7 @@
  * ledger-report.ts. The aggregator's other routes name service points by network pseudonym, which the MDMS must never see; they listen
  * elsewhere, where the MDMS does not reach.
  */
-import type { StoreLog } from "@smarter-metering/log/store";
+import type { LogReader } from "@smarter-metering/log/store";
 import { primitives, utf8 } from "@smarter-metering/protocol";
 import {
   createApp,
@@ -119,7 +119,7 @@ const getSummary = createRoute({
 /** The app, not listening. Every route but the health checks answers 401 without `token`. */
 export function ledgerApp(
   { store, log, clock, registry }: Omit<AggregatorPorts, "metrics">,
-  publicLog: StoreLog,
+  publicLog: LogReader,
   token: string,
 ): App {
   const app = createApp({

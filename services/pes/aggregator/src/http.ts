@@ -2,8 +2,15 @@
  * The aggregator's API: for operators states and reasons, for those who check it what http-audit.ts adds. Ciphertexts at
  * most; nothing here was ever a reading.
  */
-import type { StoreLog } from "@smarter-metering/log/store";
-import { createApp, createRoute, problemResponse, z, type App } from "@smarter-metering/runtime";
+import type { LogReader } from "@smarter-metering/log/store";
+import {
+  createApp,
+  createRoute,
+  hasCode,
+  problemResponse,
+  z,
+  type App,
+} from "@smarter-metering/runtime";
 import type { AggregatorPorts, AggregatorService } from "./aggregator.ts";
 import { addAuditRoutes, json } from "./http-audit.ts";
 import { listBills, listSets, type ReportSources } from "./report.ts";
@@ -105,6 +112,22 @@ const getBills = createRoute({
   responses: { 200: json(z.object({ bills: z.array(bill) }), "BILL windows, newest first") },
 });
 
+const getSharing = createRoute({
+  method: "get",
+  path: "/v1/sharing",
+  responses: {
+    200: json(
+      z.object({
+        members: z.array(z.string()).readonly(),
+        leader: z.string().nullable(),
+        leads: z.boolean(),
+        partitions: z.array(z.string()).readonly(),
+      }),
+      "Aggregators that share this one's database, and which partitions this one takes",
+    ),
+  },
+});
+
 const postRequests = createRoute({
   method: "post",
   path: "/v1/release-requests",
@@ -121,14 +144,17 @@ const postRequests = createRoute({
       },
     },
   },
-  responses: { 200: json(asked, "What this call asked for, and what is not due and why") },
+  responses: {
+    200: json(asked, "What this call asked for, and what is not due and why"),
+    409: { description: "Another aggregator leads: ask there" },
+  },
 });
 
 /** The app, not listening; `/metrics`, `/healthz`, `/readyz`, `/openapi.json` come with it. */
 export function aggregatorApp(
-  service: Pick<AggregatorService, "askDue">,
+  service: Pick<AggregatorService, "askDue" | "sharing">,
   { store, log, clock, metrics, registry }: AggregatorPorts,
-  publicLog: StoreLog,
+  publicLog: LogReader,
 ): App {
   const sourcesNow = async (): Promise<ReportSources> => {
     return { store, log: publicLog, registry: await registryContext(registry.current()) };
@@ -166,9 +192,19 @@ export function aggregatorApp(
     const bills = await listBills(await sourcesNow(), filter, { limit, offset });
     return context.json({ bills }, 200);
   });
-  app.openapi(postRequests, async (context) =>
-    context.json(await service.askDue(context.req.valid("json")), 200),
-  );
+  app.openapi(getSharing, (context) => {
+    const { leader, ...sharing } = service.sharing();
+    return context.json({ ...sharing, leader: leader ?? null }, 200);
+  });
+  app.openapi(postRequests, async (context) => {
+    try {
+      return context.json(await service.askDue(context.req.valid("json")), 200);
+    } catch (error) {
+      if (!hasCode(error, "GROUP_NOT_LEADER")) throw error;
+      const title = `another aggregator leads: ${error.message}`;
+      return problemResponse(context, { status: 409, code: "AGGREGATOR_NOT_LEADING", title });
+    }
+  });
   addAuditRoutes(app, { sql: store, log: publicLog, registry });
   return app;
 }

@@ -91,11 +91,13 @@ export async function listBlocks(
 async function contributorsOf(sql: Sql, rows: readonly SetRow[]): Promise<number[]> {
   if (rows.length === 0) return [];
   const counts = await sql.query<{ contributors: number }>(
-    `select (select count(distinct c.service_point)::int4 from contribution c
-        where c.cohort = a.cohort and c.version = a.version and c.stream = a.stream
-          and c.block = a.block and not c.excluded) as contributors
+    `select coalesce(s.contributors,
+        (select count(distinct c.service_point)::int4 from contribution c
+          where c.cohort = a.cohort and c.version = a.version and c.stream = a.stream
+            and c.block = a.block and not c.excluded)) as contributors
       from unnest($1::text[], $2::int4[], $3::text[], $4::int8[])
-        with ordinality as a(cohort, version, stream, block, position) order by position`,
+        with ordinality as a(cohort, version, stream, block, position)
+      join load_set s using (cohort, version, stream, block) order by position`,
     [
       rows.map(({ cohort }) => cohort),
       rows.map(({ version }) => version),

@@ -1,7 +1,7 @@
 /**
  * The ledger of contributions (docs/protocol.md §7.1): one transaction for each batch, with
- * contributions, sets and counts together, so that a batch that is delivered again after a crash
- * changes nothing. All energy is ciphertext.
+ * contributions, sets and counts together, so that a batch that is delivered again after a crash, or
+ * to another aggregator, changes nothing. All energy is ciphertext.
  */
 import assert from "node:assert/strict";
 import type { NewEntry } from "@smarter-metering/log";
@@ -10,6 +10,7 @@ import { insertMany, type Sql, type SqlValue, type Store } from "@smarter-meteri
 import type { CheckedContribution } from "./check-contribution.ts";
 import { queueEntries } from "./entry-queue.ts";
 import { judgePart, type Outcome, type Part } from "./judge-part.ts";
+import { lockPartitions, partitionNumber } from "./partition-lock.ts";
 import { blockOf } from "./registry-context.ts";
 
 /** Contributions that came out refused or judged, by stream and outcome. */
@@ -56,7 +57,8 @@ function setName({ cohort, contribution }: CheckedContribution): string | undefi
 /**
  * Judges and records one batch at `nowSeconds`, and counts it together with `refused`, which were
  * refused before. Two different contributions for the same slots are both kept, and exclude their
- * service point from the set unless that is sealed.
+ * service point from the set unless that is sealed. What is read of a partition stays as it is until
+ * the transaction ends: it holds the partition's lock, as whoever seals its sets does.
  */
 export function recordBatch(
   store: Store,
@@ -64,7 +66,9 @@ export function recordBatch(
   refused: readonly Tally[],
   nowSeconds: number,
 ): Promise<Recorded> {
+  const partitions = items.map(({ partition }) => partition).toSorted();
   return store.transaction(async (sql) => {
+    await lockPartitions(sql, partitions);
     const places = await loadPlaces(sql, items);
     const sealedSets = await loadSealedSets(sql, items);
     const changes = new Map<string, SetChange>();
@@ -97,8 +101,8 @@ export function recordBatch(
     await insertConflicts(sql, judged, nowSeconds);
     await exclude(sql, [...excluded]);
     await changeSets(sql, [...changes.values()]);
-    await addTallies(sql, [...refused, ...talliesOf(judged)]);
-    const sealed = await sealComplete(sql, nowSeconds);
+    await addTallies(sql, shardOf(partitions), [...refused, ...talliesOf(judged)]);
+    const sealed = await sealComplete(sql, [...changes.values()], nowSeconds);
     return { outcomes: judged.map(({ outcome }) => outcome), sealed };
   });
 }
@@ -326,13 +330,32 @@ async function changeSets(sql: Sql, changes: readonly SetChange[]): Promise<void
 }
 
 /**
- * Complete: every member has a value in every slot, so that nothing can be added any more (§7.2).
+ * Of the sets that changed. Complete: every member has a value in every slot, so that nothing can be
+ * added any more (§7.2).
  */
-async function sealComplete(sql: Sql, nowSeconds: number): Promise<boolean> {
+async function sealComplete(
+  sql: Sql,
+  changes: readonly SetChange[],
+  nowSeconds: number,
+): Promise<boolean> {
+  const sets = changes.flatMap(({ item: { cohort, contribution } }) =>
+    cohort === undefined ? [] : [{ ...contribution.header, ...cohort }],
+  );
+  if (sets.length === 0) return false;
   const sealed = await sql.query(
-    `update load_set set state = 'SEALED', sealed_at = $1
-      where state = 'OPEN' and valued = members * slots returning block`,
-    [nowSeconds],
+    `update load_set s set state = 'SEALED', sealed_at = $1
+      from unnest($2::text[], $3::int4[], $4::text[], $5::int8[])
+        as c(cohort, version, stream, block)
+      where s.cohort = c.cohort and s.version = c.version and s.stream = c.stream
+        and s.block = c.block and s.state = 'OPEN' and s.valued = s.members * s.slots
+      returning s.block`,
+    [
+      nowSeconds,
+      sets.map(({ id }) => id),
+      sets.map(({ version }) => version),
+      sets.map(({ stream }) => stream),
+      sets.map(({ blockStart }) => blockStart),
+    ],
   );
   return sealed.length > 0;
 }
@@ -345,22 +368,31 @@ function talliesOf(judged: readonly Judged[]): Tally[] {
   }));
 }
 
-async function addTallies(sql: Sql, tallies: readonly Tally[]): Promise<void> {
+/** Counts are rows of a partition whose lock the batch holds, so that nobody waits; −1: all was refused. */
+const shardOf = ([first]: readonly string[]): number =>
+  first === undefined ? -1 : partitionNumber(first);
+
+async function addTallies(sql: Sql, shard: number, tallies: readonly Tally[]): Promise<void> {
   const sums = new Map<string, Tally>();
   for (const tally of tallies) {
     const name = `${tally.stream}/${tally.outcome}`;
     sums.set(name, { ...tally, total: tally.total + (sums.get(name)?.total ?? 0) });
   }
-  const rows = [...sums.values()].map(({ stream, outcome, total }) => [stream, outcome, total]);
-  await insertMany(sql, "tally", { stream: "text", outcome: "text", total: "int8" }, rows, {
-    onConflict: "(stream, outcome) do update set total = tally.total + excluded.total",
+  // In order: two batches that were refused wait for each other's rows, never both at once.
+  const rows = [...sums]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, { stream, outcome, total }]) => [shard, stream, outcome, total]);
+  const columns = { shard: "int4", stream: "text", outcome: "text", total: "int8" } as const;
+  await insertMany(sql, "tally", columns, rows, {
+    onConflict: "(shard, stream, outcome) do update set total = tally.total + excluded.total",
   });
 }
 
 /** All counts since the ledger began. */
 export async function loadTallies(sql: Sql): Promise<Tally[]> {
   const rows = await sql.query<{ stream: string; outcome: string; total: bigint }>(
-    `select stream, outcome, total from tally order by stream, outcome`,
+    `select stream, outcome, sum(total)::int8 as total from tally
+      group by stream, outcome order by stream, outcome`,
   );
   return rows.map((row) => ({ ...row, total: Number(row.total) }));
 }

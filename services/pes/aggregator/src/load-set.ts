@@ -17,6 +17,7 @@ import {
 } from "@smarter-metering/protocol";
 import { insertMany, type Sql, type SqlValue, type Store } from "@smarter-metering/runtime";
 import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
+import { lockAllPartitions } from "./partition-lock.ts";
 import { blockOf, type RegistryContext } from "./registry-context.ts";
 import { isToBeWithheld, WITHHELD } from "./withhold.ts";
 
@@ -34,7 +35,8 @@ export interface LoadSetKey {
 
 /**
  * Seals every set whose cutoff has passed, and suppresses those without a contribution, also where
- * none ever arrived. Returns whether anything was sealed.
+ * none ever arrived. Returns whether anything was sealed. Nothing is recorded meanwhile: what is under
+ * way is counted first, what comes after is late.
  */
 export async function sealPastCutoff(
   store: Store,
@@ -42,8 +44,12 @@ export async function sealPastCutoff(
   nowSeconds: number,
 ): Promise<boolean> {
   const closedSeconds = nowSeconds - policy.loadCutoffSeconds;
+  const missing = await findMissingSets(store, view, closedSeconds);
+  // Looked at first: the lock stops all aggregators, and hardly any tick has something to seal.
+  if (missing.marks.length === 0 && !(await isAnyDue(store, closedSeconds))) return false;
   return store.transaction(async (sql) => {
-    await addMissingSets(sql, view, closedSeconds);
+    await lockAllPartitions(sql);
+    await addMissingSets(sql, missing);
     const sealed = await sql.query(
       `update load_set set sealed_at = $1,
          state = case when covered > 0 then 'SEALED' else 'SUPPRESSED' end,
@@ -55,11 +61,29 @@ export async function sealPastCutoff(
   });
 }
 
+async function isAnyDue(sql: Sql, closedSeconds: number): Promise<boolean> {
+  const due = await sql.query(
+    "select 1 as one from load_set where state = 'OPEN' and block_end <= $1 limit 1",
+    [closedSeconds],
+  );
+  return due.length > 0;
+}
+
+interface MissingSets {
+  readonly sets: readonly (readonly SqlValue[])[];
+  /** Each cohort's next block that is not closed. */
+  readonly marks: readonly (readonly SqlValue[])[];
+}
+
 /**
- * Rows for the closed blocks of every cohort from which nothing came; a watermark per cohort keeps
- * this cheap.
+ * Rows for the closed blocks of every cohort from which nothing may have come; a watermark per cohort
+ * keeps this cheap.
  */
-async function addMissingSets(sql: Sql, view: NetworkView, closedSeconds: number): Promise<void> {
+async function findMissingSets(
+  sql: Sql,
+  view: NetworkView,
+  closedSeconds: number,
+): Promise<MissingSets> {
   const marks = await sql.query<{ cohort: string; next_block: bigint }>(
     `select cohort, next_block from load_watermark`,
   );
@@ -77,6 +101,10 @@ async function addMissingSets(sql: Sql, view: NetworkView, closedSeconds: number
     }
     if (block !== start) moved.push([id, block]);
   }
+  return { sets, marks: moved };
+}
+
+async function addMissingSets(sql: Sql, { sets, marks }: MissingSets): Promise<void> {
   const columns = {
     cohort: "text",
     version: "int4",
@@ -90,7 +118,7 @@ async function addMissingSets(sql: Sql, view: NetworkView, closedSeconds: number
   await insertMany(sql, "load_set", columns, sets, {
     onConflict: "(cohort, version, stream, block) do nothing",
   });
-  await insertMany(sql, "load_watermark", { cohort: "text", next_block: "int8" }, moved, {
+  await insertMany(sql, "load_watermark", { cohort: "text", next_block: "int8" }, marks, {
     onConflict: "(cohort) do update set next_block = excluded.next_block",
   });
 }

@@ -3,7 +3,7 @@
  * cosigned a head over it.
  */
 import { cosignersOf, parseHead } from "@smarter-metering/log";
-import type { StoreLog } from "@smarter-metering/log/store";
+import type { LogReader } from "@smarter-metering/log/store";
 import { indexOf } from "./quorum.ts";
 import type { RegistryContext } from "./registry-context.ts";
 
@@ -19,7 +19,7 @@ export interface LogStanding {
 
 /** By entry. Entries that one append made are under one head. */
 export async function logStandingsOf(
-  log: StoreLog,
+  log: LogReader,
   registry: RegistryContext,
   entries: readonly number[],
 ): Promise<ReadonlyMap<number, LogStanding>> {

@@ -3,7 +3,7 @@
  * trustees' key; `valued` and `slots` count readings, they do not carry any. Service points are
  * network pseudonyms in hex.
  */
-import type { Migration } from "@smarter-metering/runtime";
+import { groupStatements, type Migration } from "@smarter-metering/runtime";
 
 /** Columns that a LOAD set and a BILL window share: how far its release request has come. */
 const request = `
@@ -132,6 +132,32 @@ export const migrations: readonly Migration[] = [
       // Few blocks have a code: those of one are found without a walk over the others.
       `create index load_set_codes on load_set using gin (string_to_array(codes, ','))
         where codes <> ''`,
+    ],
+  },
+  {
+    name: "0007-sharing",
+    statements: [
+      // Aggregators that share this database, and which of them have a file of the log's newest head.
+      ...groupStatements,
+      `create table head_keeper (member text primary key)`,
+      // An entry leaves the queue when it stands in the log.
+      `delete from entry where position <= (select position from entry_cursor)`,
+      `drop table entry_cursor`,
+      // Counts by partition, so that nobody waits for another's: see ledger.ts.
+      `alter table tally add column shard int4 not null default 0`,
+      `alter table tally drop constraint tally_pkey`,
+      `alter table tally add primary key (shard, stream, outcome)`,
+    ],
+  },
+  {
+    name: "0010-retention",
+    statements: [
+      // How many contributed, once the contributions themselves are gone: see retention.ts.
+      `alter table load_set add column contributors int4`,
+      `create index load_set_age on load_set (sealed_at)
+        where contributors is null and state in ('RELEASED', 'SUPPRESSED')`,
+      `create index contribution_conflict_age on contribution_conflict (seen_at)
+        where stream in ('LOAD', 'LOAD_EXPORT')`,
     ],
   },
 ];

@@ -2,7 +2,7 @@
  * What was asked for of one service point's contributions (docs/protocol.md §7.4): each set and window that it is in, how far it came, and
  * where in the request its contributions stand, with a proof that its customer can check. Ciphertexts, hashes and signatures.
  */
-import type { StoreLog } from "@smarter-metering/log/store";
+import type { LogReader } from "@smarter-metering/log/store";
 import { merkleTree, toHex } from "@smarter-metering/protocol";
 import type { Sql } from "@smarter-metering/runtime";
 import { loggedTerms } from "./audit.ts";
@@ -55,7 +55,7 @@ interface Row {
 /** In the order of time. */
 export async function listOwnRequests(
   sql: Sql,
-  log: StoreLog,
+  log: LogReader,
   { servicePoint, from, to }: OwnRequestFilter,
   page: { readonly limit: number; readonly offset: number },
 ): Promise<OwnRequest[]> {

@@ -1,7 +1,8 @@
 /**
  * The operator's part of the log (docs/protocol.md §13): appends what is queued, gives it to the trustees over the bus,
- * and takes their cosignatures. Run by the aggregator, whose signing key is the log's. Whatever crashes in between is
- * done again and changes nothing: an entry is in the log once, and a message has the id of its first entry.
+ * and takes their cosignatures. Run by the aggregator that leads, whose signing key is the log's. Whatever crashes in
+ * between, here or at the leader before, is done again and changes nothing: an entry is in the log once, and a message
+ * has the id of its first entry.
  */
 import {
   cosignersOf,
@@ -13,14 +14,18 @@ import {
   type LogErrorCode,
   type Quorum,
 } from "@smarter-metering/log";
-import { openLog, type StoreLog } from "@smarter-metering/log/store";
+import { keepPublished, openLog, type StoreLog } from "@smarter-metering/log/store";
 import { fromUtf8, ProtocolError, type Signer } from "@smarter-metering/protocol";
 import type { Bus, Clock, Store } from "@smarter-metering/runtime";
 import { markAppended, nextEntries } from "./entry-queue.ts";
 
+/** Entries that leave the queue before the embedded database, which does not by itself, is told to use their room again. */
+const VACUUM_ENTRIES = 20_000;
+
 export interface PublicLogPorts {
   readonly clock: Clock;
   readonly bus: Pick<Bus, "publish" | "last">;
+  /** The leader's: its transactions fail for any other. */
   readonly store: Store;
   readonly signer: Signer;
   /** The newest head that has left this process; never inside the store. */
@@ -45,38 +50,45 @@ export class PublicLog {
   readonly #ports: PublicLogPorts;
   /** Entries in messages on the bus; undefined while the bus has to be asked. */
   #sentSize: number | undefined;
+  #takenSinceVacuum = 0;
 
-  private constructor(ports: PublicLogPorts, log: StoreLog) {
+  private constructor(ports: PublicLogPorts, log: StoreLog, sentSize: number) {
     this.#ports = ports;
     this.log = log;
-  }
-
-  /** Rejects with LogError: LOG_TRUNCATED, LOG_FORKED, LOG_STATE_MISSING, LOG_HEAD_ORIGIN (see `openLog`). */
-  static async open(ports: PublicLogPorts): Promise<PublicLog> {
-    const nowSeconds = (): number => Math.floor(ports.clock.nowMs() / 1000);
-    return new PublicLog(ports, await openLog({ ...ports, nowSeconds }));
+    this.#sentSize = sentSize;
   }
 
   /**
-   * Appends all that is queued, then publishes what trustees have not been given; stops early, without harm, when the
-   * bus is full. Throws LOG_TRUNCATED when the bus has more of the log than the database.
+   * Before anything is signed the database is held against the file and the bus, which keeps what trustees were given.
+   * Rejects with LogError: LOG_TRUNCATED, LOG_FORKED, LOG_STATE_MISSING, LOG_HEAD_ORIGIN (see `keepPublished`).
    */
+  static async open(ports: PublicLogPorts): Promise<PublicLog> {
+    const nowSeconds = (): number => Math.floor(ports.clock.nowMs() / 1000);
+    const sent = await lastSent(ports.bus);
+    const log = await openLog({ ...ports, nowSeconds }, { witness: sent?.head });
+    return new PublicLog(ports, log, sent?.size ?? 0);
+  }
+
+  /** Appends all that is queued, then publishes what trustees have not been given; stops early, without harm, when the bus is full. */
   async append(): Promise<void> {
     const { store } = this.#ports;
-    // Before anything is signed: the bus may know that this database is an old copy.
-    this.#sentSize ??= await this.#lastSent();
     for (;;) {
       const entries = await nextEntries(store);
       if (entries.length === 0) break;
       const { indexes } = await this.log.append(entries);
       await store.transaction((sql) => markAppended(sql, entries, indexes));
+      this.#takenSinceVacuum += entries.length;
+    }
+    if (this.#takenSinceVacuum >= VACUUM_ENTRIES) {
+      this.#takenSinceVacuum = 0;
+      await store.query("vacuum entry");
     }
     while (await this.#send());
   }
 
   /** True while there may be more. */
   async #send(): Promise<boolean> {
-    const from = this.#sentSize ?? (await this.#lastSent());
+    const from = (this.#sentSize ??= await this.#askSent());
     if (from === this.log.size) return false;
     const batch = await this.log.batch(from);
     if (batch === undefined) return false;
@@ -91,21 +103,10 @@ export class PublicLog {
     return true;
   }
 
-  async #lastSent(): Promise<number> {
-    const last = await this.#ports.bus.last("log");
-    if (last === undefined) return 0;
-    const { from, entries, head } = decodeLogMessage(last.body);
-    const size = from + entries.length;
-    if (parseHead(head).origin !== this.log.key.name) {
-      throw new LogError("LOG_HEAD_ORIGIN", "the bus carries the log of another operator");
-    }
-    if (size > this.log.size) {
-      const message =
-        `trustees were given ${size} entries, the database has ${this.log.size}: it is an old ` +
-        "copy. Restore the newest: going on would fork the log";
-      throw new LogError("LOG_TRUNCATED", message);
-    }
-    return size;
+  async #askSent(): Promise<number> {
+    const sent = await lastSent(this.#ports.bus);
+    if (sent !== undefined) await keepPublished({ ...this.#ports, key: this.log.key }, sent.head);
+    return sent?.size ?? 0;
   }
 
   /** The newest head that q trustees cosigned: requests whose entries are under it may be asked. */
@@ -136,4 +137,14 @@ export class PublicLog {
       throw error;
     }
   }
+}
+
+/** What trustees were given last, and the size of the log with it. */
+export async function lastSent(
+  bus: Pick<Bus, "last">,
+): Promise<{ readonly head: string; readonly size: number } | undefined> {
+  const last = await bus.last("log");
+  if (last === undefined) return undefined;
+  const { from, entries, head } = decodeLogMessage(last.body);
+  return { head, size: from + entries.length };
 }

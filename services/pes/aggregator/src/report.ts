@@ -3,7 +3,7 @@
  * ciphertext leaves here.
  */
 import { toHex, type NetworkView } from "@smarter-metering/protocol";
-import type { StoreLog } from "@smarter-metering/log/store";
+import type { LogReader } from "@smarter-metering/log/store";
 import type { Sql, Store } from "@smarter-metering/runtime";
 import { loadTallies } from "./ledger.ts";
 import type { LoadStream } from "./load-set.ts";
@@ -118,7 +118,7 @@ export interface Page {
 
 export interface ReportSources {
   readonly store: Store;
-  readonly log: StoreLog;
+  readonly log: LogReader;
   readonly registry: RegistryContext;
 }
 

@@ -41,6 +41,7 @@ const STEPS_REQUESTS_MAX = 16;
 const HEAD_BYTES_MAX = 8192;
 
 export interface RequestPorts {
+  /** The leader's. */
   readonly store: Store;
   readonly bus: Pick<Bus, "publish">;
   readonly engine: Engine;
@@ -77,7 +78,7 @@ export async function publishRequests(
     if (due.length === 0) return published;
     const messages = due.map((one) => messageOf(one, head));
     if ("full" in (await bus.publish("release-requests", messages))) return published;
-    await markRequested(store, due);
+    await store.transaction((sql) => markRequested(sql, due));
     published += due.length;
   }
 }

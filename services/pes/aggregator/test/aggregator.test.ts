@@ -1,7 +1,7 @@
 /** The aggregator's LOAD sets: exact sums, every outcome, cutoffs, answers, a crash at any step. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { aggregatorMigrations, startAggregator } from "@smarter-metering/aggregator";
+import { startAggregator } from "@smarter-metering/aggregator";
 import {
   contributionsOf,
   decodeAskedRequest,
@@ -40,11 +40,12 @@ import {
   dayOf,
   emptyStore,
   HOUR,
-  householdOf,
   hoursOf,
+  householdOf,
   LOAD_SLOTS,
   LOAD_VALUE_BITS,
   onlyStream,
+  openLedger,
   publishedFileOf,
   startBench,
   sumsOf,
@@ -63,7 +64,7 @@ let store: Store;
 let day0: BusMessage[][];
 before(async () => {
   world = await makeWorld({ households: HOUSEHOLDS, loadIntervalSeconds: HOUR });
-  store = await openStore({ schema: "aggregator", migrations: aggregatorMigrations });
+  store = await openLedger();
   const blockStart = world.dayStart(0);
   day0 = [];
   const half = DAY_SLOTS / 2;
@@ -547,7 +548,7 @@ test("asking says what was requested, what is not due, and why", async () => {
 });
 
 test("over a real bus: contributions in, a request out", async () => {
-  const busStore = await openStore({ schema: "test", migrations: [] });
+  const busStore = await openStore({ place: { kind: "pglite" }, schema: "test", migrations: [] });
   const clock = manualClock((world.dayStart(1) + HOUR) * 1000);
   const limits = { messagesMax: 1000, retainAcked: true };
   const names = ["contributions", "releases", "refusals", "cosignatures"];

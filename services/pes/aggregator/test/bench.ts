@@ -3,7 +3,11 @@
  * the test, a store that crashes.
  */
 import assert from "node:assert/strict";
-import { startAggregator, type AggregatorService } from "@smarter-metering/aggregator";
+import {
+  aggregatorMigrations,
+  startAggregator,
+  type AggregatorService,
+} from "@smarter-metering/aggregator";
 import { encryptBatch, unpack, type Packing } from "@smarter-metering/paillier";
 import {
   concatBytes,
@@ -24,6 +28,7 @@ import {
   busLimits,
   createMetrics,
   manualClock,
+  openStore,
   silentLogger,
   type Bus,
   type BusMessage,
@@ -37,6 +42,7 @@ import {
 import { addLocalDays, isCountedInMeter, stepSecondsOf } from "@smarter-metering/tariff";
 import { MemoryFile } from "../../../../packages/log/test/operator.ts";
 import { textbookDecrypt } from "../../../../packages/paillier/test/textbook.ts";
+import { testPlace } from "../../../../packages/runtime/test/test-place.ts";
 import type { FrameValues, World, WorldHousehold } from "../../../../test/support/world.ts";
 import { Cosigner, trusteesOf } from "./cosigners.ts";
 
@@ -171,7 +177,11 @@ export function stepsUntil({ step, afterEffect }: CrashPlan): Steps {
 
 const never: CrashPlan = { step: Number.POSITIVE_INFINITY, afterEffect: false };
 
-function crashingStore(store: Store, steps: Steps, { effectsOnly = false }: CrashPlan): Store {
+export function crashingStore(
+  store: Store,
+  steps: Steps,
+  { effectsOnly = false }: CrashPlan,
+): Store {
   const over = (sql: Sql): Sql => ({
     query: (text, params) =>
       effectsOnly && text.startsWith("select")
@@ -198,7 +208,8 @@ export interface PublishedRequest {
 
 /** What the bus holds, over all starts of the aggregator, and the trustees at its other end. */
 export class TestBus {
-  readonly #handlers = new Map<string, Handler>();
+  /** By stream, the newest last. */
+  readonly #handlers = new Map<string, readonly Handler[]>();
   readonly #requests = new Map<string, BusMessage>();
   readonly log: BusMessage[] = [];
   readonly cosigners = new Map<number, Cosigner>();
@@ -220,8 +231,14 @@ export class TestBus {
           return Promise.resolve({ accepted, duplicates: messages.length - accepted });
         }),
       consume: (stream, _consumer, _options, handle) => {
-        this.#handlers.set(stream, handle);
-        return { stop: () => Promise.resolve(), ended: Promise.resolve(undefined) };
+        const others = (): Handler[] =>
+          (this.#handlers.get(stream) ?? []).filter((other) => other !== handle);
+        this.#handlers.set(stream, [...others(), handle]);
+        const stop = (): Promise<void> => {
+          this.#handlers.set(stream, others());
+          return Promise.resolve();
+        };
+        return { stop, ended: Promise.resolve(undefined) };
       },
       pending: () => Promise.resolve(this.waiting),
       last: (stream) => {
@@ -255,7 +272,7 @@ export class TestBus {
     messages: readonly BusMessage[],
     attempt = 1,
   ): Promise<readonly Verdict[]> {
-    const handle = this.#handlers.get(stream);
+    const handle = this.#handlers.get(stream)?.at(-1);
     assert(handle !== undefined);
     return handle(messages.map((one) => ({ ...one, sequence: this.#sequence++, attempt })));
   }
@@ -300,6 +317,12 @@ export function publishedFileOf(store: Store): MemoryFile {
   const file = publishedFiles.get(store) ?? new MemoryFile();
   publishedFiles.set(store, file);
   return file;
+}
+
+/** An aggregator's store with nothing in it. */
+export async function openLedger(): Promise<Store> {
+  const place = await testPlace();
+  return openStore({ place, schema: "aggregator", migrations: aggregatorMigrations });
 }
 
 export async function emptyStore(store: Store): Promise<void> {

@@ -1,7 +1,6 @@
 /** Bills: windows, borders, extensions; what happens between two borders changes nothing. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { aggregatorMigrations } from "@smarter-metering/aggregator";
 import type { Engine } from "@smarter-metering/paillier";
 import {
   billPacking,
@@ -18,7 +17,7 @@ import {
   type ContributionHeader,
   type SignedRequest,
 } from "@smarter-metering/protocol";
-import { openStore, type BusMessage, type Store } from "@smarter-metering/runtime";
+import type { BusMessage, Store } from "@smarter-metering/runtime";
 import * as fc from "fast-check";
 import { makeWorld, named, type World } from "../../../../test/support/world.ts";
 import { decideWindow, type Border, type OpenWindow } from "../src/bill-window.ts";
@@ -30,6 +29,7 @@ import {
   HOUR,
   householdOf,
   onlyStream,
+  openLedger,
   startBench,
   sumsOf,
   TestBus,
@@ -55,7 +55,7 @@ const DAYS = [0, 5, 12, 13, 27, MARCH, MARCH + 1, MARCH + 2, 40, 58, APRIL, APRI
 
 before(async () => {
   world = await makeWorld({ households: 2, loadIntervalSeconds: HOUR });
-  store = await openStore({ schema: "aggregator", migrations: aggregatorMigrations });
+  store = await openLedger();
   for (const day of DAYS) {
     const blockStart = world.dayStart(day - 1);
     const length = (world.dayStart(day) - blockStart) / 900;

@@ -4,7 +4,6 @@
  */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
-import { aggregatorMigrations } from "@smarter-metering/aggregator";
 import {
   billPacking,
   decodeContribution,
@@ -13,7 +12,7 @@ import {
   toHex,
   type ContributionHeader,
 } from "@smarter-metering/protocol";
-import { openStore, type BusMessage, type Store } from "@smarter-metering/runtime";
+import type { BusMessage, Store } from "@smarter-metering/runtime";
 import { dayStartOf, type DynamicPrices } from "@smarter-metering/tariff";
 import { textbookDecrypt } from "../../../../packages/paillier/test/textbook.ts";
 import {
@@ -30,6 +29,7 @@ import {
   HOUR,
   householdOf,
   onlyStream,
+  openLedger,
   startBench,
   sumsOf,
 } from "./bench.ts";
@@ -46,7 +46,7 @@ const { priceStepMicro, floorMicroPerKilowattHour: floor } = afterwardsTerms;
 
 let store: Store;
 before(async () => {
-  store = await openStore({ schema: "aggregator", migrations: aggregatorMigrations });
+  store = await openLedger();
 });
 after(() => store.close());
 beforeEach(() => emptyStore(store));

@@ -1,7 +1,6 @@
 /** Bills with a cost (docs/protocol.md §6.6, §7.3): asked for beside its energy, or left out so that there is a bill. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
-import { aggregatorMigrations } from "@smarter-metering/aggregator";
 import {
   billPacking,
   decodeContribution,
@@ -11,7 +10,7 @@ import {
   toHex,
   type SignedRequest,
 } from "@smarter-metering/protocol";
-import { openStore, type BusMessage, type Store } from "@smarter-metering/runtime";
+import type { BusMessage, Store } from "@smarter-metering/runtime";
 import { dayStartOf, wrapCost, type DynamicPrices } from "@smarter-metering/tariff";
 import { textbookDecrypt } from "../../../../packages/paillier/test/textbook.ts";
 import { dayAheadPrices, dayAheadTariff } from "../../../../test/support/day-ahead.ts";
@@ -25,6 +24,7 @@ import {
   HOUR,
   householdOf,
   onlyStream,
+  openLedger,
   startBench,
   sumsOf,
 } from "./bench.ts";
@@ -38,7 +38,7 @@ const market = dayAheadPrices({
 
 let store: Store;
 before(async () => {
-  store = await openStore({ schema: "aggregator", migrations: aggregatorMigrations });
+  store = await openLedger();
 });
 after(() => store.close());
 beforeEach(() => emptyStore(store));
@@ -178,14 +178,16 @@ const COLUMNS = {
     "service_point stream block first_slot slots valued cohort version instant origin excluded frame_hash encoded",
   contribution_conflict: "service_point stream block first_slot frame_hash encoded outcome seen_at",
   load_set:
-    "cohort version stream block block_end members slots covered valued state codes digest request sealed_at entry",
+    "cohort version stream block block_end members slots covered valued state codes digest request sealed_at entry contributors",
   load_watermark: "cohort next_block",
   bill_window:
     "service_point from_grid to_grid from_block from_slot from_border to_block to_slot to_border state codes digest request sealed_at entry cost",
-  tally: "stream outcome total",
+  tally: "stream outcome total shard",
   request_answer: "digest trustee codes",
   entry: "position kind body",
-  entry_cursor: "id position",
+  group_member: "group_name member session beat",
+  group_lead: "group_name term member session",
+  head_keeper: "member",
 };
 
 test("every column of every table is on the list", async () => {

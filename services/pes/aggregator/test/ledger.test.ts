@@ -1,11 +1,18 @@
 /** The MDMS's own door to the ledger (docs/protocol.md §7.5): sets in full, bills as numbers, and no network pseudonym in any answer. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { aggregatorMigrations } from "@smarter-metering/aggregator";
 import { encodeRefusal, fromHex, signRefusal, toHex } from "@smarter-metering/protocol";
-import { openStore, type App, type Store } from "@smarter-metering/runtime";
+import type { App, Store } from "@smarter-metering/runtime";
 import { makeWorld, type World } from "../../../../test/support/world.ts";
-import { contribute, HOUR, householdOf, onlyStream, startBench, type Bench } from "./bench.ts";
+import {
+  contribute,
+  HOUR,
+  householdOf,
+  onlyStream,
+  openLedger,
+  startBench,
+  type Bench,
+} from "./bench.ts";
 
 const TOKEN = "token-of-the-ledgers-door";
 const WINDOW = 28;
@@ -26,7 +33,7 @@ let bench: Bench;
 let door: App;
 before(async () => {
   world = await makeWorld({ households: 4, loadIntervalSeconds: HOUR });
-  store = await openStore({ schema: "aggregator", migrations: aggregatorMigrations });
+  store = await openLedger();
   bench = await startBench(world, store, world.dayStart(2) + HOUR);
   door = bench.aggregator.ledgerHttp(TOKEN);
   for (const [day, households] of [

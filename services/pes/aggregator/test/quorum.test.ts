@@ -1,7 +1,6 @@
 /** What trustees' answers do to a request when t of n share the key: any order, any mixture, again after a crash. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { aggregatorMigrations } from "@smarter-metering/aggregator";
 import {
   encodePartialRelease,
   encodeRefusal,
@@ -14,7 +13,7 @@ import {
   type AggregateTerms,
   type LoadRelease,
 } from "@smarter-metering/protocol";
-import { openStore, type BusMessage, type Store } from "@smarter-metering/runtime";
+import type { BusMessage, Store } from "@smarter-metering/runtime";
 import * as fc from "fast-check";
 import { makeWorld, type World } from "../../../../test/support/world.ts";
 import {
@@ -23,6 +22,7 @@ import {
   HOUR,
   LOAD_SLOTS,
   onlyStream,
+  openLedger,
   startBench,
   type Bench,
 } from "./bench.ts";
@@ -36,7 +36,7 @@ let store: Store;
 let day0: BusMessage[];
 before(async () => {
   world = await makeWorld({ quorum: QUORUM, loadIntervalSeconds: HOUR });
-  store = await openStore({ schema: "aggregator", migrations: aggregatorMigrations });
+  store = await openLedger();
   const made = world.households.map((_, index) =>
     contribute(world, index, { blockStart: world.dayStart(0) }),
   );

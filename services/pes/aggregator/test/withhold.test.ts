@@ -1,10 +1,17 @@
 /** Days of load that are left out, so that bills and loads together expose nobody. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
-import { aggregatorMigrations } from "@smarter-metering/aggregator";
-import { openStore, type Store } from "@smarter-metering/runtime";
+import type { Store } from "@smarter-metering/runtime";
 import { makeWorld, type World } from "../../../../test/support/world.ts";
-import { contribute, dayOf, emptyStore, HOUR, onlyStream, startBench } from "./bench.ts";
+import {
+  contribute,
+  dayOf,
+  emptyStore,
+  HOUR,
+  onlyStream,
+  openLedger,
+  startBench,
+} from "./bench.ts";
 
 /** 1 February 2025 is a Saturday; on Sundays the band "low" holds all day. */
 const [SATURDAY, SUNDAY, MONDAY, TUESDAY] = [0, 1, 2, 3] as const;
@@ -16,7 +23,7 @@ const CUTOFF = 6 * HOUR;
 
 let store: Store;
 before(async () => {
-  store = await openStore({ schema: "aggregator", migrations: aggregatorMigrations });
+  store = await openLedger();
 });
 after(() => store.close());
 beforeEach(() => emptyStore(store));

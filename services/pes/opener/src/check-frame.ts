@@ -22,7 +22,7 @@ import {
   type SealedFrame,
 } from "@smarter-metering/protocol";
 import type { EngineKey } from "@smarter-metering/paillier";
-import type { KeyRing } from "./key-ring.ts";
+import { destroyedAt, type KeyRing } from "./key-ring.ts";
 import { registryContext } from "./registry-context.ts";
 
 const FUTURE_SECONDS_MAX = 300;
@@ -45,7 +45,9 @@ export type FrameRefusal =
   | "ENVELOPE_FOREIGN"
   | "ENVELOPE_UNOPENABLE"
   /** It came after the last block of its key was sealed: nobody can open it any more. */
-  | "OPENER_KEY_DESTROYED";
+  | "OPENER_KEY_DESTROYED"
+  /** The registry lists its key, and this opener's folder lacks it: another opener may have it. */
+  | "OPENER_KEY_ELSEWHERE";
 
 /** A frame that may be opened. */
 export interface CheckedFrame {
@@ -109,7 +111,12 @@ export async function checkFrame(
   const envelope = await checkEnvelope(openerEnvelope, header, meter.signingKey, against);
   if (envelope === undefined) return refused("ENVELOPE_FOREIGN");
   const secret = await against.keys.find(envelope.recipientKeyId);
-  if (secret === undefined) return refused("ENVELOPE_FOREIGN");
+  if (secret === undefined) {
+    const registered = registry.openerKeys.get(toHex(envelope.recipientKeyId));
+    if (registered === undefined) return refused("ENVELOPE_FOREIGN");
+    const isOver = destroyedAt(registered) <= against.nowSeconds;
+    return refused(isOver ? "OPENER_KEY_DESTROYED" : "OPENER_KEY_ELSEWHERE");
+  }
   if (secret === "destroyed") return refused("OPENER_KEY_DESTROYED");
   const hash = await frameHash(frame);
   return { ok: true, checked: { frame, hash, envelope, secret, context, key: registry.key } };

@@ -17,6 +17,7 @@ import {
 import {
   createRecorder,
   errorFields,
+  partitionOf,
   runtimeLogFields,
   type Bus,
   type BusMessage,
@@ -56,6 +57,9 @@ const PUBLISH_ATTEMPTS_MAX = 1_000;
 const SWEEP_MILLISECONDS = 60_000;
 /** How late a key may be destroyed: small against the days that it is kept. */
 const DESTROY_MILLISECONDS = 3_600_000;
+
+/** Until the key is copied to this opener's folder, or another opener takes the frame. */
+const ELSEWHERE_MILLISECONDS = 30_000;
 
 /** Refusals that a newer registry epoch or a later hour may lift. */
 const HEALING: ReadonlySet<FrameRefusal> = new Set(["FRAME_FOREIGN", "FRAME_FUTURE"]);
@@ -244,6 +248,7 @@ class Opener implements OpenerService {
         readingsMax: this.#readingsMax,
         goodEnvelopes: this.#goodEnvelopes,
       });
+      if (!check.ok && check.code === "OPENER_KEY_ELSEWHERE") return this.#leave(delivery);
       if (!check.ok) return this.#refuse(delivery, check.code, HEALING.has(check.code));
       return await this.#open(delivery, check.checked);
     } catch (error) {
@@ -286,11 +291,14 @@ class Opener implements OpenerService {
 
   async #sign(frameId: string, encrypted: EncryptedContribution): Promise<BusMessage> {
     const { header, headerBytes, ciphertext } = encrypted;
-    const { signer } = this.#ports;
+    const { signer, registry } = this.#ports;
+    const network = toHex(header.networkPseudonym);
+    const cohort = registry.current().view.cohortOf(network, header.blockStart);
     const contribution = await signContribution(headerBytes, header, ciphertext, signer);
     return {
       id: `${frameId}/${header.stream}`,
-      subject: toHex(header.networkPseudonym),
+      // What one aggregator adds up goes to one aggregator.
+      subject: partitionOf(cohort?.id ?? network),
       body: encodeContribution(contribution),
     };
   }
@@ -300,6 +308,18 @@ class Opener implements OpenerService {
     this.#meters.plaintextSeconds.observe(milliseconds / 1000);
     this.#meters.plaintextSecondsMax.set(this.#openMs.max / 1000);
     this.#meters.plaintextReadingsMax.set(this.#budget.seenMax);
+  }
+
+  /** Not this frame's fault, and not for good: it waits as long as its key may be used. */
+  #leave(delivery: Delivery): Handled {
+    const code = "OPENER_KEY_ELSEWHERE";
+    if (delivery.attempt === 1) {
+      this.#ports.log.warn("a frame waits for a key that is not in this folder", {
+        frame: delivery.id,
+        code,
+      });
+    }
+    return { verdict: { retryAfterMs: ELSEWHERE_MILLISECONDS }, messages: [] };
   }
 
   #refuse(delivery: Delivery, code: FrameRefusal | "FRAME_FAILED", mayHeal: boolean): Handled {

@@ -6,15 +6,21 @@ import { engineKeyOf, type EngineKey } from "@smarter-metering/paillier";
 import {
   contributionContext,
   paillierKeyOf,
+  parseOpenerKeys,
+  unverifiedDocument,
   type ContributionContext,
   type FrameHeader,
   type NetworkView,
+  type OpenerKey,
   type ServicePoint,
 } from "@smarter-metering/protocol";
 import { addLocalDays, localDayStart } from "@smarter-metering/tariff";
+import { idOf } from "./key-folder.ts";
 
 export interface RegistryContext {
   readonly key: EngineKey;
+  /** By id, hex: the keys that openers are to have, whether this one does or not. */
+  readonly openerKeys: ReadonlyMap<string, OpenerKey>;
   /**
    * The packing context of a service point's frame, or undefined when its block starts at no local
    * midnight.
@@ -40,6 +46,7 @@ async function parseContext(view: NetworkView): Promise<RegistryContext> {
   const key = engineKeyOf(await paillierKeyOf(view));
   return {
     key,
+    openerKeys: await openerKeysOf(view),
     async contextOf(point, frame) {
       const { blockStart } = frame;
       if (localDayStart(blockStart, point.zone) !== blockStart) return undefined;
@@ -47,4 +54,12 @@ async function parseContext(view: NetworkView): Promise<RegistryContext> {
       return contributionContext(view, point, frame, seconds);
     },
   };
+}
+
+/** The view was verified with all that it says. */
+async function openerKeysOf({ document }: NetworkView): Promise<ReadonlyMap<string, OpenerKey>> {
+  if (document.openerKeys === undefined) return new Map();
+  const list = unverifiedDocument("smarter-metering/opener-keys", document.openerKeys);
+  const { keys } = parseOpenerKeys(list);
+  return new Map(await Promise.all(keys.map(async (key) => [await idOf(key), key] as const)));
 }

@@ -58,7 +58,7 @@ let store: Store;
 before(async () => {
   // Hours: 96 quarters do not fit in one ciphertext of the 2048-bit test key.
   world = await makeWorld({ households: 14, exportLoad: true, loadIntervalSeconds: 3600 });
-  store = await openStore({ schema: "test", migrations: [] });
+  store = await openStore({ place: { kind: "pglite" }, schema: "test", migrations: [] });
 });
 after(async () => {
   await store.close();

@@ -15,9 +15,11 @@ import { fromBase64Url, toBase64Url, toHex } from "@smarter-metering/protocol";
 import {
   hasCode,
   lockFolder,
+  machineDisk,
   openJournal,
   writeFileAtomic,
   type Bus,
+  type Disk,
   type FolderLock,
   type Journal,
 } from "@smarter-metering/runtime";
@@ -27,7 +29,7 @@ import type { AnswerStream } from "./held-key.ts";
 import { Spent } from "./spent.ts";
 
 /** About 250,000 releases; when full no more are made, and the operator starts a trustee with a new key. */
-const LEDGER_BYTES_MAX = 1024 * 1024 * 1024;
+export const LEDGER_BYTES_MAX = 1024 * 1024 * 1024;
 const JOURNAL = "releases.journal";
 const HEAD = "head.json";
 const MARKER = "ledger-initialised";
@@ -128,6 +130,8 @@ export interface Ledger {
   close(): Promise<void>;
 }
 
+/** Verdicts and answers. */
+export const ledgerPath = (ledgerFolder: string): string => join(ledgerFolder, JOURNAL);
 /** What the trustee cosigned of the log: empty at first. */
 export const logStatePath = (ledgerFolder: string): string => join(ledgerFolder, LOG_STATE);
 
@@ -157,16 +161,16 @@ export async function initialiseLedger(ledgerFolder: string, keyFolder: string):
  * Opens the ledger, for this process alone, and checks it against its head. Throws TRUSTEE_LEDGER_MISSING, _TRUNCATED, _VERSION, and
  * STORE_LOCKED when another trustee uses it.
  */
-export async function openLedger(folder: string): Promise<Ledger> {
+export async function openLedger(folder: string, disk: Disk = machineDisk): Promise<Ledger> {
   if (!existsSync(join(folder, JOURNAL))) throw missing(folder);
   const lock = lockFolder(folder);
   try {
     const head = await readHead(folder);
-    const journal = await openChecked(join(folder, JOURNAL));
+    const journal = await openChecked(join(folder, JOURNAL), disk);
     try {
       const last = checkedHead(journal.records, head);
-      if (last.count > head.count) await writeHead(folder, last);
-      return new JournalLedger(folder, lock, journal, last);
+      if (last.count > head.count) await writeHead(folder, last, disk);
+      return new JournalLedger(folder, disk, lock, journal, last);
     } catch (error) {
       await journal.close();
       throw error;
@@ -191,9 +195,10 @@ function checkedHead(records: readonly Uint8Array[], head: Head): Head {
   );
 }
 
-async function openChecked(path: string): Promise<Journal> {
+async function openChecked(path: string, disk: Disk): Promise<Journal> {
   try {
-    return await openJournal(path, { onTorn: "truncate", bytesMax: LEDGER_BYTES_MAX });
+    const bytesMax = LEDGER_BYTES_MAX;
+    return await openJournal(path, { onTorn: "truncate", bytesMax, disk });
   } catch (error) {
     if (hasCode(error, "JOURNAL_CORRUPT")) throw truncated(`${path} is damaged`, error);
     throw error;
@@ -202,6 +207,7 @@ async function openChecked(path: string): Promise<Journal> {
 
 class JournalLedger implements Ledger {
   readonly #folder: string;
+  readonly #disk: Disk;
   readonly #lock: FolderLock;
   readonly #journal: Journal;
   readonly #answers = new Map<string, AnswerEntry>();
@@ -211,8 +217,9 @@ class JournalLedger implements Ledger {
   #releases = 0;
   #failed = false;
 
-  constructor(folder: string, lock: FolderLock, journal: Journal, head: Head) {
+  constructor(folder: string, disk: Disk, lock: FolderLock, journal: Journal, head: Head) {
     this.#folder = folder;
+    this.#disk = disk;
     this.#lock = lock;
     this.#journal = journal;
     this.#head = head;
@@ -264,7 +271,7 @@ class JournalLedger implements Ledger {
     try {
       // Appended in one turn they share a frame: after a crash all are there or none.
       await Promise.all(written.map((record) => this.#journal.append(record)));
-      await writeHead(this.#folder, head);
+      await writeHead(this.#folder, head, this.#disk);
     } catch (cause) {
       this.#failed = true;
       const message = `cannot write the ledger in ${this.#folder}: check the disk and restart`;
@@ -348,8 +355,8 @@ async function readHead(folder: string): Promise<Head> {
   }
 }
 
-const writeHead = (folder: string, head: Head): Promise<void> =>
-  writeFileAtomic(join(folder, HEAD), JSON.stringify(head));
+const writeHead = (folder: string, head: Head, disk: Disk): Promise<void> =>
+  writeFileAtomic(join(folder, HEAD), JSON.stringify(head), { disk });
 
 function missing(folder: string, cause?: unknown): TrusteeError {
   const message = `no whole ledger in ${folder}: restore it, or initialise a new trustee`;

@@ -30,8 +30,8 @@ import {
   type Bus,
   type BusMessage,
   type Clock,
-  type Counter,
   type Delivery,
+  type Disk,
   type LogFields,
   type Logger,
   type Metrics,
@@ -51,12 +51,15 @@ import {
 } from "./held-key.ts";
 import type { Reason } from "./judge-batch.ts";
 import { logStatePath, openLedger, type Ledger, type ReadOwn } from "./ledger.ts";
+import { trusteeMeters, type TrusteeMeters } from "./meters.ts";
 import { PolicyLineage } from "./policy-lineage.ts";
 import { registryContext } from "./registry-context.ts";
 import { RegistryContexts } from "./registry-contexts.ts";
 
 /** Requests taken from the bus and answered at once; each holds its contributions, up to 1 MiB. */
 const BATCH_MAX = 32;
+/** A disk that fails for hours (30 s between attempts), until somebody starts the trustee again, costs no request. */
+const DISK_ATTEMPTS_MAX = 1_000;
 /** An entry of the log under an epoch that this trustee has not seen yet waits for the registry, 60 times 5 s. */
 const EPOCH_RETRY_MS = 5_000;
 const EPOCH_ATTEMPTS_MAX = 60;
@@ -102,6 +105,8 @@ export interface TrusteePorts {
   readonly signer: Signer;
   /** Made by `initialiseLedger`; on a disk of the trustee's own. */
   readonly ledgerFolder: string;
+  /** Where the ledger is. Default: the machine's. */
+  readonly disk?: Disk;
 }
 
 export interface TrusteeStatus {
@@ -130,9 +135,10 @@ export async function startTrustee(
   const { policyId, nextPolicyId } = config;
   const pins = { heldKey, policyId, nextPolicyId };
   const current = await registryContext(registry.current(), pins);
-  const ledger = await openLedger(ports.ledgerFolder);
+  const { disk } = ports;
+  const ledger = await openLedger(ports.ledgerFolder, disk);
   try {
-    const file = durableFile(join(ports.ledgerFolder, "policies.json"));
+    const file = durableFile(join(ports.ledgerFolder, "policies.json"), disk);
     const policies = await PolicyLineage.open(file, clock);
     await policies.admit(current);
     const contexts = new RegistryContexts(registry, { pins, policies }, clock);
@@ -140,7 +146,7 @@ export async function startTrustee(
     const log = await FollowedLog.open({
       quorum: await registeredQuorum(registry.current().view, thresholdOf(heldKey)),
       signer,
-      state: durableFile(logStatePath(ports.ledgerFolder)),
+      state: durableFile(logStatePath(ports.ledgerFolder), disk),
       ledger,
       contexts,
       bus,
@@ -186,8 +192,7 @@ class Trustee implements TrusteeService {
   readonly #subscriptions: readonly Subscription[];
   readonly #endWatch: () => void;
   readonly #refused = new Map<string, number>();
-  readonly #released: Counter;
-  readonly #refusals: Counter;
+  readonly #meters: TrusteeMeters;
   /** Ends when the last batch taken has; it never rejects. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -195,10 +200,9 @@ class Trustee implements TrusteeService {
     this.#ports = ports;
     this.#knowledge = knowledge;
     const { metrics, bus } = ports;
-    this.#released = metrics.counter("trustee_releases_total", "Aggregates released");
-    this.#refusals = metrics.counter("trustee_refusals_total", "Refusals by code", ["code"]);
+    this.#meters = trusteeMeters(metrics, ports.ledgerFolder, knowledge.log);
     this.#endWatch = knowledge.contexts.watch();
-    const options = { batchMax: BATCH_MAX };
+    const options = { batchMax: BATCH_MAX, attemptsMax: DISK_ATTEMPTS_MAX };
     const name = consumerOf(ports.secretKey);
     this.#subscriptions = [
       bus.consume(LOG_STREAM, name, options, (batch) =>
@@ -335,7 +339,7 @@ class Trustee implements TrusteeService {
     const subject = terms.kind === "LOAD" ? `load/${terms.cohort}` : "bill";
     const digest = fromHex(id);
     if (outcome.kind === "release") {
-      if (!outcome.repeated) this.#released.add();
+      if (!outcome.repeated) this.#meters.released.add();
       this.#ports.log.info("released", { requestDigest: digest, kind: terms.kind });
       const stream = answerStreamOf(this.#ports.secretKey);
       return { stream, id: this.#nameOf(id, outcome.bytes), subject, body: outcome.bytes };
@@ -360,7 +364,7 @@ class Trustee implements TrusteeService {
   #count(reasons: readonly Reason[], requestDigest: Uint8Array): void {
     for (const { code } of reasons) {
       this.#refused.set(code, (this.#refused.get(code) ?? 0) + 1);
-      this.#refusals.add(1, { code });
+      this.#meters.refusals.add(1, { code });
     }
     this.#ports.log.warn("refused", { requestDigest, errorCode: reasons[0]?.code });
   }

@@ -30,6 +30,7 @@ import {
 } from "@smarter-metering/runtime";
 import * as fc from "fast-check";
 import { fixedKeysJson } from "../../../../packages/paillier/test/fixed-keys.ts";
+import { testPlace } from "../../../../packages/runtime/test/test-place.ts";
 import { mutableFeed } from "../../../../test/support/world.ts";
 import { initialiseLedger, startTrustee } from "../src/index.ts";
 import { openLedger } from "../src/ledger.ts";
@@ -611,7 +612,11 @@ describe("the ledger", () => {
 test("over the real bus: one release, one refusal, nothing left", async () => {
   const { world } = scene;
   const clock = manualClock(world.dayStart(70) * 1000);
-  const store = await openStore({ schema: "trustee-test", migrations: [] });
+  const store = await openStore({
+    place: await testPlace(),
+    schema: "trustee-test",
+    migrations: [],
+  });
   const streams = [
     { name: "log", consumers: ["trustee"], messagesMax: 10, retainAcked: true },
     { name: "cosignatures", consumers: ["aggregator"], messagesMax: 10 },

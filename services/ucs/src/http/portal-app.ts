@@ -8,6 +8,7 @@ import {
   type App,
   type Logger,
   type Problem,
+  type RequestLimit,
 } from "@smarter-metering/runtime";
 import { UcsError } from "../error.ts";
 import { addAccountRoutes, type AccountRoutesPorts } from "./account-routes.ts";
@@ -32,6 +33,7 @@ export interface PortalAppPorts
   readonly log: Logger;
   /** Null: the API alone. */
   readonly webFolder: string | null;
+  readonly requestLimit?: RequestLimit | undefined;
 }
 
 export async function createPortalApp(ports: PortalAppPorts): Promise<App> {
@@ -45,6 +47,7 @@ export async function createPortalApp(ports: PortalAppPorts): Promise<App> {
     contentSecurityPolicy: WEB_POLICY,
     bodyBytesMax: BODY_BYTES_MAX,
     problemOf,
+    requestLimit: ports.requestLimit,
   });
   addAccountRoutes(app, ports);
   addEnrolmentRoutes(app, ports);
