@@ -112,7 +112,7 @@ describe("three nodes", { timeout: 240_000 }, () => {
     demo = await openDemo(layout, terminal);
     const clock = shiftedClock(1000 * demo.options.contractStart);
     deployment = await startPlanned(dir, file, clock.nowMs());
-    const { setTo } = deployment;
+    const planned = deployment;
     const config = loadConfig(layout.config("bus"), natsOperatorConfig).value;
     const connection = await natsConnection(config, config.nats);
     bus = await connectJetStream({ ...connection, streams: streamsOf(0) });
@@ -121,7 +121,7 @@ describe("three nodes", { timeout: 240_000 }, () => {
       nowMs: () => clock.nowMs(),
       async advanceTo(timeMs) {
         clock.setTo(timeMs);
-        setTo(timeMs);
+        planned.setTo(timeMs);
       },
       pending: (stream, consumer) => looking.pending(stream, consumer),
       hasUnanswered: () => through("aggregator", hasUnanswered),
@@ -136,7 +136,7 @@ describe("three nodes", { timeout: 240_000 }, () => {
       clock,
       log: partyLogger("meters", meterLogFields, {
         clock,
-        logLine: (line) => console.warn(line),
+        logLine: (line) => process.stderr.write(`${line}\n`),
         bus: undefined,
         registry: undefined,
       }),

@@ -176,7 +176,8 @@ function checkLedger(
     const name = `${row.stream} of ${row.servicePoint}, ${row.block}`;
     find(frame !== undefined, `no meter sent ${name}`);
     const set = sets.find(({ block }) => block === row.block);
-    const isEarly = row.stream === "BILL" || (frame?.sentSeconds ?? 0) <= (set?.sealedAt ?? 0) + skewSeconds;
+    const isEarly =
+      row.stream === "BILL" || (frame?.sentSeconds ?? 0) <= (set?.sealedAt ?? 0) + skewSeconds;
     find(isEarly, `${name} was sent after its set was sealed`);
   }
   for (const stream of ["LOAD", "BILL"]) {

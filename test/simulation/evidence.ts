@@ -62,9 +62,10 @@ export interface RequestSeen {
 export type Evidence = Awaited<ReturnType<typeof gather>>;
 
 export async function gather(city: City, notes: HistoryNotes) {
-  const { bus, trustees, fleets, network } = city;
+  const { bus, schedule, trustees, fleets, network } = city;
   const store = city.database.store(() => false);
   const { engine } = bus.running;
+  const all = { from: 0n, limit: 1000 };
   const ledger = await store.query<LedgerRow>(
     `select service_point as "servicePoint", stream, block::float8 as block,
        first_slot as "firstSlot", slots, instant::float8 as instant, excluded,
@@ -97,7 +98,7 @@ export async function gather(city: City, notes: HistoryNotes) {
   const tallies = await store.query<{ stream: string; outcome: string; total: number }>(
     "select stream, outcome, sum(total)::int4 as total from tally group by stream, outcome",
   );
-  const messages = await engine.read("release-requests", { from: 0n, limit: 1000 });
+  const messages = await schedule.drive(engine.read("release-requests", all));
   const requests = await Promise.all(
     messages.map(async ({ id, body }): Promise<RequestSeen> => {
       const { request } = decodeAskedRequest(body);
@@ -118,11 +119,11 @@ export async function gather(city: City, notes: HistoryNotes) {
   // Holders of shares give partial releases, each numbering its own.
   const areShared = trustees.length > 1;
   const answers = areShared ? "partial-releases" : "releases";
-  const releases = (await engine.read(answers, { from: 0n, limit: 1000 })).map(({ body }) => {
+  const releases = (await schedule.drive(engine.read(answers, all))).map(({ body }) => {
     const release = areShared ? decodePartialRelease(body) : decodeRelease(body);
     return { digest: toHex(release.requestDigest), sequence: release.sequence };
   });
-  const dead = (await engine.deadLetters()).map(({ id, stream, reason }) => ({
+  const dead = (await schedule.drive(engine.deadLetters())).map(({ id, stream, reason }) => ({
     id,
     name: `${stream}/${reason}`,
   }));

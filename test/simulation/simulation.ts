@@ -32,14 +32,20 @@ export interface Laboratory {
 export async function openLaboratory(): Promise<Laboratory> {
   const database = await SimulatedDatabase.open();
   const { engine } = await openEngine({ threads: 1 });
-  return {
+  const laboratory = {
     database,
     engine: inThreads(engine),
     async close() {
       await Promise.all([database.close(), engine.close()]);
     },
   };
+  // All tables are made by now: the first history is like any other.
+  await simulate(FOUNDING_SEED, laboratory, { untilEvent: 0 });
+  return laboratory;
 }
+
+/** Of a history whose bus is in the database, too. */
+const FOUNDING_SEED = 8;
 
 /** An engine whose threads the schedule waits for. */
 export function inThreads(engine: Engine): Engine {

@@ -38,7 +38,7 @@ export async function startRole(
     child.on("message", (message: FromRole) => {
       if ("ready" in message) resolve(message.ready);
       else if ("usage" in message) answers.shift()?.(message.usage);
-      else console.warn(`${name}: ${message.warning}`);
+      else process.stderr.write(`${name}: ${message.warning}\n`);
       if ("ready" in message) clearTimeout(late);
     });
     void ended.then(() => reject(new Error(`${name} ended at its start`)));

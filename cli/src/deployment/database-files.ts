@@ -29,7 +29,7 @@ export function databaseFiles(databases: readonly PlannedRole[], listen: Address
     "postgresql.conf": settings(listen),
     "pg_hba.conf": access(databases),
     "pg_ident.conf": `${databases.map((name) => `${OWNERS} ${MIGRATOR} ${ownerOf(name)}`).join("\n")}\n`,
-    "setup.sql": `${databases.map(setup).join("\n")}`,
+    "setup.sql": databases.map(setup).join("\n"),
   };
 }
 

@@ -93,6 +93,11 @@ export const requestTexts = {
     why: "Every message has a limit.",
     todo: "Make the neighbourhood smaller, or its meters' interval longer.",
   },
+  REQUEST_FORGOTTEN: {
+    what: "The contributions to this release are deleted.",
+    why: "What a household has contributed to a load is kept for 40 days after it was added up.",
+    todo: "Nothing: the release and its place in the log stay.",
+  },
   REGISTRY_NOT_ACCEPTED: {
     what: "The registry's policy or key is not the one this trustee was installed for.",
     why: "The registry alone cannot loosen the rules: a person at the trustee has to agree.",

@@ -90,6 +90,11 @@ export const requestRefusalsFr = {
     why: "Chaque message a une limite.",
     todo: "Réduisez le quartier, ou allongez l’intervalle de ses compteurs.",
   },
+  REQUEST_FORGOTTEN: {
+    what: "Les contributions à cette communication sont effacées.",
+    why: "La contribution d’un ménage à une charge est gardée 40 jours après la somme.",
+    todo: "Rien : la communication et sa place dans le journal restent.",
+  },
   REGISTRY_NOT_ACCEPTED: {
     what: "Les règles ou la clé du registre ne sont pas celles pour lesquelles ce garant a été installé.",
     why: "Le registre seul ne peut assouplir les règles : une personne chez le garant doit l’accepter.",
