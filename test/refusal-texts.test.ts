@@ -22,7 +22,10 @@ const CODE = /"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"/g;
 const OTHERS: readonly (readonly [pattern: RegExp, why: string])[] = [
   [/^LOAD_EXPORT$/, "a stream"],
   [/^POLICY_(MALFORMED|BELOW_FLOOR)$/, "of a policy file, on the command line"],
-  [/^(TRUSTEE|LOG|REGISTRY_DAMAGED|STORE|JOURNAL|GROUP)/, "a process that does not go on: in its log"],
+  [
+    /^(TRUSTEE|LOG|REGISTRY_DAMAGED|STORE|JOURNAL|GROUP)/,
+    "a process that does not go on: in its log",
+  ],
   [/^(PAILLIER|PROTOCOL)_/, "of a library: the party that calls it gives a code of its own"],
   [/^(SET|REQUEST)_UNKNOWN$/, "404 of the aggregator's own API, which the MDMS does not reach"],
   [/^AGGREGATOR_NOT_LEADING$/, "409 of the same API: another aggregator is to be asked"],

@@ -37,4 +37,6 @@ process.on("message", (message: ToRole) => {
     say({ usage: { processorSeconds, residentBytes: process.memoryUsage.rss() } });
   } else void party.close().then(() => process.disconnect());
 });
+// Whoever started it is gone, or has it end: nothing of it stays.
+process.once("disconnect", () => process.exit());
 say({ ready: party.urls });
