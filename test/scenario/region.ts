@@ -123,6 +123,18 @@ async function keyOf(meter: string) {
 
 const seedOf = (meter: string): Uint8Array => named(`seed of ${meter}`);
 
+/** What the aggregator forgets after 40 days, for the comparison with the plaintext at the end. */
+const KEEP_REQUESTS = [
+  "create table scenario_request (digest bytea primary key, request bytea not null)",
+  `create function keep_request() returns trigger language plpgsql as $$
+    begin
+      insert into scenario_request values (old.digest, old.request) on conflict do nothing;
+      return new;
+    end $$`,
+  `create trigger keep_request before update on load_set for each row
+    when (old.request is not null and new.request is null) execute function keep_request()`,
+];
+
 export async function foundRegion(options: {
   readonly folder: string;
   readonly towns: readonly Town[];
@@ -136,6 +148,7 @@ export async function foundRegion(options: {
   const clock = manualClock(1000 * startSeconds);
   const store = await openStore({ place: await testPlace(), schema: "scenario", migrations: [] });
   await migrate(store, "aggregator", aggregatorMigrations);
+  for (const statement of KEEP_REQUESTS) await store.query(statement);
   await migrate(store, "mdms", mdmsMigrations);
   const bus = await openBus({ store, streams: streamsOf(0), clock: systemClock });
   const meterKeys = new Map<string, Awaited<ReturnType<typeof keyOf>>>();

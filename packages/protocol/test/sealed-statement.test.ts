@@ -162,6 +162,6 @@ test("a public view has no service point and no member in it", () => {
   ];
   for (const [name, value] of cases) {
     const text = JSON.stringify(value);
-    assert.throws(() => parsePublicView(text), { code: "PROTOCOL_MALFORMED" }, name);
+    assert.throws(() => parsePublicView(text), { code: "REGISTRY_INVALID" }, name);
   }
 });

@@ -29,6 +29,7 @@ import {
   createMetrics,
   manualClock,
   openStore,
+  partitionOf,
   silentLogger,
   type Bus,
   type BusMessage,
@@ -85,7 +86,7 @@ export async function contribute(
   values: FrameValues = dayOf(index),
   options: ContributeOptions = {},
 ): Promise<BusMessage[]> {
-  const { frames, network } = householdOf(world, index);
+  const { frames } = householdOf(world, index);
   const made = await frames.next(header, values);
   const { publicKey } = world.paillier;
   const body = await openFrame(made.frame, frames.dataKey);
@@ -116,7 +117,7 @@ export async function contribute(
         options.signer ?? world.parties.opener.signer,
       );
       const id = `${toHex(made.hash)}/${changed.stream}`;
-      return { id, subject: network, body: encodeContribution(contribution) };
+      return { id, subject: partitionOf("north"), body: encodeContribution(contribution) };
     }),
   );
 }

@@ -93,7 +93,7 @@ export const requestRefusalsFr = {
   REQUEST_FORGOTTEN: {
     what: "Les contributions à cette communication sont effacées.",
     why: "La contribution d’un ménage à une charge est gardée 40 jours après la somme.",
-    todo: "Rien : la communication et sa place dans le journal restent.",
+    todo: "Rien : la communication et sa place dans le journal restent.",
   },
   REGISTRY_NOT_ACCEPTED: {
     what: "Les règles ou la clé du registre ne sont pas celles pour lesquelles ce garant a été installé.",
