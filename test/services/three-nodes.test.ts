@@ -19,7 +19,7 @@ import { openDemo, type Demo } from "../../cli/src/demo/prepare.ts";
 import { releasedOf, truthOf } from "../../cli/src/demo/report.ts";
 import { playDays } from "../../cli/src/demo/run-demo.ts";
 import { checkLoads, statementDifference } from "../../cli/src/demo/truth.ts";
-import { natsOperatorConfig } from "../../cli/src/deployment/bus-config.ts";
+import { natsOperatorConfig, natsOperatorPath } from "../../cli/src/deployment/bus-config.ts";
 import { layoutOf } from "../../cli/src/deployment/layout.ts";
 import { hasUnanswered, type LoadControl } from "../../cli/src/serve/control.ts";
 import { servedDoor, throughDoor, type DoorRole, type OpenDoor } from "../../cli/src/serve/door.ts";
@@ -133,7 +133,7 @@ describe("three nodes", { timeout: 240_000 }, () => {
     const clock = shiftedClock(1000 * demo.options.contractStart);
     deployment = await startPlanned(dir, file, clock.nowMs());
     const planned = deployment;
-    const config = loadConfig(layout.config("bus"), natsOperatorConfig).value;
+    const config = loadConfig(natsOperatorPath(layout), natsOperatorConfig).value;
     const connection = await natsConnection(config, config.nats);
     bus = await connectJetStream({ ...connection, streams: streamsOf(0) });
     const looking = bus;

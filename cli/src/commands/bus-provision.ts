@@ -2,7 +2,7 @@
 import { loadConfig, provisionStreams } from "@smarter-metering/runtime";
 import { EXIT } from "../cli-error.ts";
 import type { Command } from "../command.ts";
-import { natsOperatorConfig } from "../deployment/bus-config.ts";
+import { natsOperatorConfig, natsOperatorPath } from "../deployment/bus-config.ts";
 import { natsConnection } from "../serve/party-bus.ts";
 import { streamsOf } from "../serve/streams.ts";
 import { dirOption, layoutFrom } from "./deployment-option.ts";
@@ -12,7 +12,7 @@ export const busProvision: Command = {
   summary: "Make the streams and their consumers on the NATS servers; again, it changes nothing.",
   options: dirOption,
   async run({ terminal }, args) {
-    const config = loadConfig(layoutFrom(args).config("bus"), natsOperatorConfig).value;
+    const config = loadConfig(natsOperatorPath(layoutFrom(args)), natsOperatorConfig).value;
     const { nats, replicas } = config;
     const streams = streamsOf(nats.shareHolders);
     await provisionStreams(await natsConnection(config, nats), streams, { replicas });

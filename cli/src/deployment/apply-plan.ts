@@ -2,7 +2,7 @@
  * Spreads a new deployment over the nodes of a plan (docs/operating.md, "Three nodes"): writes each role's addresses, database and bus into
  * its configuration, one more for each further process of a role, and what the servers of each node are set up with. Run by `init --plan`.
  */
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import {
   createBusKey,
@@ -13,6 +13,7 @@ import {
 } from "@smarter-metering/runtime";
 import { busGrant, streamsOf } from "../serve/streams.ts";
 import type { Holders } from "./authority.ts";
+import { natsOperatorPath } from "./bus-config.ts";
 import { databaseFiles, MIGRATOR } from "./database-files.ts";
 import { IDENTITY_FILE, TRUSTED_FILE, type Layout, type PartyFolder } from "./layout.ts";
 import {
@@ -144,8 +145,11 @@ async function writeBus(layout: Layout, { plan, shareHolders }: PlanOptions): Pr
   const nodes = natsNodes(plan);
   const replicas = nodes.length >= 3 ? 3 : 1;
   const nats = { servers: natsServers(plan), user: OPERATOR, seedFile: SEED_FILE, shareHolders };
-  const config = { role: "nats", nats, replicas, tls: TLS };
-  await writeFileAtomic(layout.config("bus"), `${JSON.stringify(config, null, 2)}\n`);
+  const config = { nats, replicas, tls: TLS };
+  await writeFileAtomic(natsOperatorPath(layout), `${JSON.stringify(config, null, 2)}\n`);
+  // Nobody serves an embedded bus here.
+  for (const path of [layout.config("bus"), join(layout.folder("bus"), "tokens.json")])
+    await rm(path);
   const routes = nodes.map(([, { host, nats: own }]) => ({ host, port: own?.clusterPort ?? 0 }));
   for (const [name, { host, nats: own }] of nodes) {
     if (own === undefined) continue;

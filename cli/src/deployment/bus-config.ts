@@ -1,6 +1,8 @@
 /** The `nats` section of a role's configuration: NATS servers, in place of the embedded bus of another process. */
+import { join } from "node:path";
 import type { ConfigPaths } from "@smarter-metering/runtime";
 import { z } from "zod";
+import type { Layout } from "./layout.ts";
 import { tlsConfig } from "./tls-config.ts";
 
 export const natsConfig = (paths: ConfigPaths) =>
@@ -19,10 +21,12 @@ export const natsConfig = (paths: ConfigPaths) =>
   });
 export type NatsConfig = z.output<ReturnType<typeof natsConfig>>;
 
-/** `bus/config.json` where the bus are NATS servers: whoever makes the streams, and may read and give again all that lies on them. */
+/** Where the bus are NATS servers: who makes the streams, and may read and give again all that lies on them. No party. */
+export const natsOperatorPath = (layout: Layout): string => join(layout.folder("bus"), "nats.json");
+
+/** Of that file. */
 export const natsOperatorConfig = (paths: ConfigPaths) =>
   z.strictObject({
-    role: z.literal("nats"),
     nats: natsConfig(paths),
     /** Servers of the cluster that keep each message. */
     replicas: z.union([z.literal(1), z.literal(3)]),

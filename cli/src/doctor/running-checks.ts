@@ -9,6 +9,7 @@ import { readRunFile } from "../serve/run-file.ts";
 import { green, lookedAt, red, yellow, type Finding } from "./finding.ts";
 import { judgeRole, judgeTogether, type RoleAnswer } from "./judge-role.ts";
 import { partiesHere, type PartyHere } from "./parties-here.ts";
+import { checkNats } from "./nats-check.ts";
 import { parseSamples } from "./samples.ts";
 
 const ANSWER_MS_MAX = 10_000;
@@ -36,7 +37,7 @@ export async function checkRunning(layout: Layout, nowMs: () => number): Promise
     if (isAnswer(answer)) findings.push(...judgeRole(answer, nowSeconds));
     else findings.push(await lookedAt(name, () => noAnswer(name, answer)));
   }
-  return [...findings, ...judgeTogether(answers, nowSeconds)];
+  return [...findings, ...(await checkNats(layout)), ...judgeTogether(answers, nowSeconds)];
 }
 
 const isAnswer = (value: unknown): value is RoleAnswer =>
