@@ -63,6 +63,7 @@ interface CsvFault {
 }
 
 const rowsOf = (text: string, delimiter: string): CsvRow[] =>
+  // The parser's types do not follow its options: with info it gives these.
   parse(text, {
     bom: true,
     delimiter,

@@ -1,10 +1,8 @@
 /** Where a deployment keeps what: one folder per party, so that a copy of one party's folder is that party and no other. */
 import { join } from "node:path";
 
-export const PARTY_FOLDERS = [
-  "registry",
-  "bus",
-  "meters",
+/** Who follows the registry, and pins the newest epoch he has seen. */
+export const EPOCH_READERS = [
   "concentrator",
   "opener",
   "aggregator",
@@ -12,6 +10,7 @@ export const PARTY_FOLDERS = [
   "mdms",
   "ucs",
 ] as const;
+export const PARTY_FOLDERS = ["registry", "bus", "meters", ...EPOCH_READERS] as const;
 /** Trustees that hold shares have a folder each. */
 export type PartyFolder = (typeof PARTY_FOLDERS)[number] | `trustee-${number}`;
 

@@ -6,17 +6,10 @@ import { loadConfig } from "@smarter-metering/runtime";
 import { z } from "zod";
 import { CliError } from "../cli-error.ts";
 import { isHostName } from "./certificates.ts";
+import { EPOCH_READERS } from "./layout.ts";
 
 /** In the order of the ports that a node gives them. */
-const PLANNED = [
-  "registry",
-  "concentrator",
-  "opener",
-  "aggregator",
-  "trustee",
-  "mdms",
-  "ucs",
-] as const;
+const PLANNED = ["registry", ...EPOCH_READERS] as const;
 export type PlannedRole = (typeof PLANNED)[number];
 
 /** Those that several processes may share, on one node or more; trustees are several where each holds a share. */

@@ -55,6 +55,7 @@ export function readServicePoints(text: string, neighbourhoods: readonly Neighbo
   let records: CsvRecord[];
   try {
     const options = { bom: true, columns: true, info: true, skip_empty_lines: true, trim: true };
+    // The parser's types do not follow its options: with columns and info it gives these.
     records = parse(text, {
       ...options,
       record_delimiter: ["\r\n", "\n", "\r"],

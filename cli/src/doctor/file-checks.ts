@@ -6,7 +6,7 @@ import { processLimits, systemClock } from "@smarter-metering/runtime";
 import { reportCertificates, type CertificateReport } from "../deployment/certificate-report.ts";
 import { loadDeployment } from "../deployment/deployment-file.ts";
 import { loadKeysFile } from "../deployment/keys-file.ts";
-import type { Layout } from "../deployment/layout.ts";
+import { EPOCH_READERS, type Layout } from "../deployment/layout.ts";
 import { reportOpenerKeys } from "../deployment/opener-keys.ts";
 import { loadRoleConfig, ROLE_NAMES } from "../deployment/role-config.ts";
 import { presentMs } from "../serve/clock-file.ts";
@@ -14,7 +14,7 @@ import { loadHeldKey } from "../serve/held-key.ts";
 import { engineInUse } from "../serve/party-engine.ts";
 import { pinFile, readEpochs } from "../serve/registry-access.ts";
 import { green, lookedAt, red, yellow, type Finding } from "./finding.ts";
-import { EPOCH_READERS, isHere, partiesElsewhere, partiesHere } from "./parties-here.ts";
+import { isHere, partiesElsewhere, partiesHere } from "./parties-here.ts";
 
 type Look = (layout: Layout) => Finding | Promise<Finding>;
 

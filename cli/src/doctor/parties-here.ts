@@ -1,23 +1,18 @@
 /** Which parties of a deployment have their folder on this machine: all of them at first, a few once each has a machine of its own. */
 import { existsSync } from "node:fs";
 import { loadDeployment } from "../deployment/deployment-file.ts";
-import { trusteeFolders, type Layout, type PartyFolder } from "../deployment/layout.ts";
+import {
+  EPOCH_READERS,
+  trusteeFolders,
+  type Layout,
+  type PartyFolder,
+} from "../deployment/layout.ts";
 import { loadRoleConfig, ROLE_NAMES, type RoleName } from "../deployment/role-config.ts";
 
 export interface PartyHere<Name extends RoleName = RoleName> {
   readonly role: Name;
   readonly folder: PartyFolder;
 }
-
-/** Who follows the registry, and pins the newest epoch he has seen. */
-export const EPOCH_READERS = [
-  "concentrator",
-  "opener",
-  "aggregator",
-  "trustee",
-  "mdms",
-  "ucs",
-] as const;
 
 /** All parties of `roles`; trustees that hold shares have a folder each. */
 export function partiesOf<Name extends RoleName>(
